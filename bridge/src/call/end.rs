@@ -1,0 +1,1 @@
+//! Why a call ended, and what follows from it.

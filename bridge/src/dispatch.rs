@@ -1,0 +1,1 @@
+//! Which trunk and which rule take a call.

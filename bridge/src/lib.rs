@@ -1,0 +1,21 @@
+//! Trunkline: callers of SIP trunks stand in LiveKit rooms.
+//!
+//! | module | what | kind |
+//! |---|---|---|
+//! | [`config`] | the file and the environment, validated | the only reader of either |
+//! | [`store`] | trunks and dispatch rules as one snapshot | data |
+//! | [`dispatch`] | which trunk and which rule take a call, and as whom it joins which room | pure |
+//! | [`call`] | one call from INVITE to its end; [`call::driver`] performs what it decides | pure, and its driver |
+//! | [`phone`] | the SIP endpoint of the gateway, events to calls | async |
+//! | [`room`] | one participant in one room; [`room::driver`] owns the signal connection | pure, and its driver |
+//! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
+//! | [`app`] | puts them together: start, drain, stop | async |
+
+pub mod app;
+pub mod call;
+pub mod config;
+pub mod dispatch;
+pub mod phone;
+pub mod plane;
+pub mod room;
+pub mod store;

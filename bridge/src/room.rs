@@ -1,0 +1,4 @@
+//! One participant in one LiveKit room.
+
+pub mod driver;
+pub mod signal;

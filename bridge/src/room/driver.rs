@@ -1,0 +1,1 @@
+//! Performs what a [`Session`](super) decides: owns the signal connection, the clock and the line.

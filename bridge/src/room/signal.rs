@@ -1,0 +1,1 @@
+//! The signal connection: a WebSocket that carries protobuf both ways.

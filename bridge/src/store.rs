@@ -1,0 +1,1 @@
+//! Trunks and dispatch rules as one snapshot.

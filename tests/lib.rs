@@ -1,0 +1,1 @@
+//! What the interop tests share: real peers on free loopback ports.
