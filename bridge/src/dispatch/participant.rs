@@ -45,6 +45,7 @@ pub(crate) fn seat(trunk: &InboundTrunk, rule: &DispatchRule, query: &Query) -> 
         headers_to_attributes,
         attributes_to_headers: sorted(&trunk.info.attributes_to_headers),
         ringing_timeout: trunk.ringing_timeout.unwrap_or(seat::RINGING_TIMEOUT),
+        ringing_timeout_status: trunk.ringing_timeout_status,
         max_call_duration: trunk.max_call_duration.unwrap_or(seat::MAX_CALL_DURATION).min(seat::MAX_CALL_DURATION),
         media: merge(&trunk.media, &rule.media),
         answer: rule.answer,
@@ -298,12 +299,13 @@ dispatch_rules: [{rule: {dispatchRuleIndividual: {}}, attributes: {sip.phoneNumb
 
     #[test]
     fn terms_come_from_the_trunk_and_then_the_rule() {
-        let yaml = "inbound_trunks: [{numbers: [\"*\"], ringing_timeout: 1m30s, headers: {X-A: b}, attributes_to_headers: {a: X-B},
+        let yaml = "inbound_trunks: [{numbers: [\"*\"], ringing_timeout: 1m30s, ringing_timeout_status: SIP_STATUS_TEMPORARILY_UNAVAILABLE, headers: {X-A: b}, attributes_to_headers: {a: X-B},
   media: {encryption: SIP_MEDIA_ENCRYPT_REQUIRE, codecs: [{name: pcma}], only_listed_codecs: true, media_timeout: 10s}}]
 dispatch_rules: [{rule: {dispatchRuleIndividual: {}}, krisp_enabled: true, room_preset: p, answer: immediately,
   media: {encryption: SIP_MEDIA_ENCRYPT_DISABLE, media_timeout: 20s}}]";
         let seat = join(&snapshot(yaml), &query(|_| ()));
         assert_eq!(seat.ringing_timeout, std::time::Duration::from_secs(90));
+        assert_eq!(seat.ringing_timeout_status, Some(480));
         assert_eq!(seat.max_call_duration, seat::MAX_CALL_DURATION);
         assert_eq!(seat.media.timeout, Some(std::time::Duration::from_secs(20)));
         assert_eq!(seat.media.encryption, crate::dispatch::Encryption::Require);
