@@ -140,7 +140,7 @@ fn duration(
     problems: &mut Vec<Problem>,
 ) -> Option<Duration> {
     let value = value?;
-    match Duration::try_from(value.clone()) {
+    match Duration::try_from(*value) {
         Ok(Duration::ZERO) => None,
         Ok(duration) if duration <= max => Some(duration),
         _ => {
