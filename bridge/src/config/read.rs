@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::key;
 use super::object;
-use super::tree::{Node, Value};
+use super::tree::{Node, Place, Value};
 use super::value::{Kind, is_url};
 use super::values::Values;
 use super::{
@@ -14,7 +14,8 @@ use super::{
     Quarantine, Secret, Sip, Tls,
 };
 use crate::dispatch::{Answer, Codec, Reject};
-use crate::store::{Items, Snapshot};
+use crate::store::error::Problem;
+use crate::store::{self, Items, Snapshot};
 
 /// Variables of the environment, by name.
 pub type Environment = BTreeMap<String, String>;
@@ -66,14 +67,22 @@ pub fn load(text: &str, environment: &Environment) -> Result<Loaded, Invalid> {
     let values = Values::read(&document, &mut errors);
     let mut notes = values.idle_notes();
     let config = config(&values, environment, &mut notes, &mut errors);
-    let items = items(&values, &mut errors);
+    let (items, places) = items(&values, &mut errors);
     let snapshot = match Snapshot::build(items) {
         Ok((snapshot, warnings)) => {
             notes.extend(warnings.into_iter().map(|text| Note { level: NoteLevel::Warning, text }));
             snapshot
         }
         Err(wrong) => {
-            errors.extend(wrong.into_iter().map(Error::Object));
+            // What a rule says of a trunk that could not be read is not to be judged.
+            let unread = !errors.is_empty();
+            let wrong =
+                wrong.into_iter().filter(|error| !unread || !matches!(error.problem, Problem::UnknownTrunk { .. }));
+            let placed = |error: store::Error| {
+                let place = places.get(&error.id).copied().unwrap_or_default();
+                Error::Object { place, error }
+            };
+            errors.extend(wrong.map(placed));
             Snapshot::default()
         }
     };
@@ -266,21 +275,31 @@ fn http(values: &Values<'_>) -> Http {
     Http { health: listener("health_port", "health_ip"), prometheus: listener("prometheus_port", "prometheus_ip") }
 }
 
-fn items(values: &Values<'_>, errors: &mut Vec<Error>) -> Items {
-    let list = |key: &str| match values.get(key).map(|node| &node.value) {
-        Some(Value::List(items)) => items.as_slice(),
+/// The objects of the lists, each with an id, and by their ids the places where they stand.
+fn items(values: &Values<'_>, errors: &mut Vec<Error>) -> (Items, BTreeMap<String, Place>) {
+    let (inbound, inbound_places) = list(values, "inbound_trunks", object::inbound_trunk, errors);
+    let (outbound, outbound_places) = list(values, "outbound_trunks", object::outbound_trunk, errors);
+    let (rules, rule_places) = list(values, "dispatch_rules", object::dispatch_rule, errors);
+    let mut items = Items { inbound_trunks: inbound, outbound_trunks: outbound, dispatch_rules: rules };
+    items.assign_ids();
+    let inbound = items.inbound_trunks.iter().map(|trunk| trunk.sip_trunk_id.clone()).zip(inbound_places);
+    let outbound = items.outbound_trunks.iter().map(|trunk| trunk.sip_trunk_id.clone()).zip(outbound_places);
+    let rules = items.dispatch_rules.iter().map(|rule| rule.info.sip_dispatch_rule_id.clone()).zip(rule_places);
+    let places = inbound.chain(outbound).chain(rules).collect();
+    (items, places)
+}
+
+/// The items of a list that can be read, and where they stand.
+fn list<T>(
+    values: &Values<'_>,
+    key: &str,
+    read: impl Fn(&Node, &str, &mut Vec<Error>) -> Option<T>,
+    errors: &mut Vec<Error>,
+) -> (Vec<T>, Vec<Place>) {
+    let nodes = match values.get(key).map(|node| &node.value) {
+        Some(Value::List(nodes)) => nodes.as_slice(),
         _ => &[],
     };
-    let path = |key: &str, at: usize| format!("{key}[{at}]");
-    let mut items = Items::default();
-    for (at, node) in list("inbound_trunks").iter().enumerate() {
-        items.inbound_trunks.extend(object::inbound_trunk(node, &path("inbound_trunks", at), errors));
-    }
-    for (at, node) in list("outbound_trunks").iter().enumerate() {
-        items.outbound_trunks.extend(object::outbound_trunk(node, &path("outbound_trunks", at), errors));
-    }
-    for (at, node) in list("dispatch_rules").iter().enumerate() {
-        items.dispatch_rules.extend(object::dispatch_rule(node, &path("dispatch_rules", at), errors));
-    }
-    items
+    let mut item = |(at, node): (usize, &Node)| Some((read(node, &format!("{key}[{at}]"), errors)?, node.place));
+    nodes.iter().enumerate().filter_map(&mut item).unzip()
 }

@@ -157,6 +157,22 @@ fn mistakes_name_the_key_the_value_and_what_is_expected() {
 }
 
 #[test]
+fn a_broken_trunk_is_not_held_against_its_rules() {
+    let rules = "dispatch_rules:\n- trunk_ids: [twilio]\n  rule: {dispatch_rule_direct: {}}\n- rule: {}\n";
+    let unreadable = format!("inbound_trunks:\n- name: twilio\n  nubmers: []\n{rules}");
+    let refused_trunk = format!("inbound_trunks:\n- name: twilio\n  numbers: ['']\n{rules}");
+    for (yaml, at) in
+        [(unreadable, "line 3, column 3: unknown key"), (refused_trunk, "line 2, column 3: inbound trunk")]
+    {
+        let text = refused(&yaml);
+        assert!(text.starts_with(at), "{text}");
+        assert!(!text.contains("no inbound trunk"), "{text}");
+        assert!(text.contains("line 5, column 3: dispatch rule SDR_") && text.contains("line 7, column 3: "), "{text}");
+        assert_eq!(text.lines().count(), 3, "{text}");
+    }
+}
+
+#[test]
 fn all_mistakes_are_told_at_once() {
     assert_eq!(refused("sip_prot: 1\nmedia_timeout: x\ndispatch_rules: [{}]").lines().count(), 3);
 }
