@@ -113,7 +113,7 @@ pub enum Error {
         /// Where it begins.
         place: Place,
         /// What is wrong.
-        error: store::Error,
+        error: Box<store::Error>,
     },
 }
 

@@ -80,7 +80,7 @@ pub fn load(text: &str, environment: &Environment) -> Result<Loaded, Invalid> {
                 wrong.into_iter().filter(|error| !unread || !matches!(error.problem, Problem::UnknownTrunk { .. }));
             let placed = |error: store::Error| {
                 let place = places.get(&error.id).copied().unwrap_or_default();
-                Error::Object { place, error }
+                Error::Object { place, error: Box::new(error) }
             };
             errors.extend(wrong.map(placed));
             Snapshot::default()
