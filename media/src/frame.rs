@@ -120,8 +120,7 @@ mod tests {
 
     #[test]
     fn levels() {
-        let sine: Vec<i16> =
-            (0..800).map(|n| ((f64::from(n) * 0.3).sin() * 3276.8) as i16).collect();
+        let sine: Vec<i16> = (0..800).map(|n| ((f64::from(n) * 0.3).sin() * 3276.8) as i16).collect();
         let cases: &[(&str, &[i16], u8)] = &[
             ("nothing", &[], SILENCE),
             ("silence", &[0; 160], SILENCE),

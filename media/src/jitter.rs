@@ -64,14 +64,7 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
     }
 
     /// Puts a packet into its place.
-    pub(crate) fn insert(
-        &mut self,
-        now: Instant,
-        number: u64,
-        timestamp: u32,
-        tag: u8,
-        bytes: &[u8],
-    ) -> Placed {
+    pub(crate) fn insert(&mut self, now: Instant, number: u64, timestamp: u32, tag: u8, bytes: &[u8]) -> Placed {
         if number < self.next {
             let back = self.next - 1 - number;
             let was_there = back >= 64 || self.passed >> back & 1 == 1;

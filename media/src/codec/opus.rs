@@ -166,11 +166,7 @@ mod tests {
         ];
         for (name, payload, expected) in cases {
             assert_eq!(samples(payload), *expected, "{name}");
-            assert_eq!(
-                samples(payload),
-                opus::packet::get_nb_samples(payload, RATE).ok(),
-                "{name}, asked of libopus"
-            );
+            assert_eq!(samples(payload), opus::packet::get_nb_samples(payload, RATE).ok(), "{name}, asked of libopus");
         }
     }
 

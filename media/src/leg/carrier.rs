@@ -18,9 +18,7 @@ use super::{
     sender::Sender,
 };
 use crate::{
-    Error,
-    codec::g711::Law,
-    dtmf,
+    Error, dtmf,
     frame::{RATE, earliest},
     random::Random,
     rtcp::{self, Control},
@@ -91,9 +89,8 @@ pub(crate) struct Carrier {
     receiver: Receiver,
     digits: dtmf::Receiver,
     sender: Sender,
-    /// Set while we may send and the other side wants to hear.
+    /// The clock of what we send, set by the start.
     pace: Option<Pace>,
-    started: bool,
     watch: Watch,
     last_heard: Option<Instant>,
     /// Told, or not yet: that the first packet was heard.
@@ -116,7 +113,6 @@ impl Carrier {
             digits: dtmf::Receiver::new(RATE),
             sender: Sender::new(ssrc, random.next()),
             pace: None,
-            started: false,
             watch: Watch::new(config.first_timeout, config.timeout),
             last_heard: None,
             first: None,
@@ -128,18 +124,14 @@ impl Carrier {
     /// Takes what was agreed upon, at the answer or at a later one.
     pub(crate) fn set(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
         self.terms = Terms::new(negotiated)?;
-        let remote = Remote {
-            rtp: negotiated.remote_rtp,
-            rtcp: negotiated.remote_rtcp,
-            mux: negotiated.mux,
-            peer: self.peer,
-        };
+        let remote =
+            Remote { rtp: negotiated.remote_rtp, rtcp: negotiated.remote_rtcp, mux: negotiated.mux, peer: self.peer };
         match &mut self.lock {
             Some(lock) => lock.renew(remote),
             None => self.lock = Some(Lock::new(self.mode, remote)),
         }
         self.sender.set(self.terms.law, self.terms.payload_type, self.terms.packet);
-        if self.started {
+        if self.pace.is_some() {
             self.apply_direction(now);
         }
         Ok(())
@@ -147,10 +139,10 @@ impl Carrier {
 
     /// The call is answered and acknowledged: from now on we send.
     pub(crate) fn start(&mut self, now: Instant) {
-        if self.started {
+        if self.pace.is_some() {
             return;
         }
-        self.started = true;
+        self.pace = Some(Pace::new(now));
         if let Some(lock) = &mut self.lock {
             lock.allow_send();
         }
@@ -187,7 +179,7 @@ impl Carrier {
         match kind {
             // On hold the peer may go on for a moment; nobody is to hear it.
             _ if !self.terms.receives => self.receiver.handle_other(now, place),
-            Kind::Audio(_) => {
+            Kind::Audio => {
                 let (timestamp, payload) = (packet.timestamp(), packet.payload());
                 self.receiver.handle_audio(now, place, timestamp, packet.payload_type(), payload);
             }
@@ -216,7 +208,7 @@ impl Carrier {
     /// When to call [`Self::handle_timeout`] and to poll again, but for the time that audio is due.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let held = earliest(self.receiver.next_timeout(), self.digits.next_timeout());
-        let report = self.started.then(|| self.control.next_timeout());
+        let report = self.pace.map(|_| self.control.next_timeout());
         earliest(earliest(held, report), self.watch.next_timeout())
     }
 
@@ -241,15 +233,13 @@ impl Carrier {
             Piece::Lost(samples) => Heard::Lost(samples),
             Piece::Pause(samples) => Heard::Pause(samples),
             Piece::Audio { bytes, .. } if muted => Heard::Pause(bytes.len() as u64),
-            Piece::Audio { payload_type, bytes } => {
-                Heard::Audio(self.terms.law_of(payload_type).decode(bytes, pcm))
-            }
+            Piece::Audio { payload_type, bytes } => Heard::Audio(self.terms.law_of(payload_type).decode(bytes, pcm)),
         })
     }
 
     /// Queues samples to be sent; while nothing may be sent they are dropped.
     pub(crate) fn push(&mut self, samples: &[i16]) {
-        if self.pace.is_some() {
+        if self.is_sending() {
             self.sender.push(samples);
         }
     }
@@ -260,10 +250,7 @@ impl Carrier {
             return false;
         }
         self.catch_up(now);
-        if self.sender.push_silence() {
-            // Speech that follows is the first after silence (RFC 3551 §4.1).
-            self.sender.mark_after();
-        }
+        self.sender.push_silence();
         true
     }
 
@@ -303,7 +290,7 @@ impl Carrier {
 
     /// Writes a report if one is due.
     pub(crate) fn poll_rtcp(&mut self, now: Instant, datagram: &mut [u8]) -> Option<(SocketAddr, usize)> {
-        if !self.started || now < self.control.next_timeout() {
+        if self.pace.is_none() || now < self.control.next_timeout() {
             return None;
         }
         let random = self.random.next() as u32;
@@ -313,7 +300,7 @@ impl Carrier {
 
     /// When the next packet is due by the clock; `None` while nothing is sent.
     pub(crate) fn due(&self) -> Option<Instant> {
-        Some(self.pace?.due(self.sender.position()))
+        Some(self.pace.filter(|_| self.terms.sends)?.due(self.sender.position()))
     }
 
     /// How far what is queued is ahead of the clock.
@@ -323,7 +310,7 @@ impl Carrier {
 
     /// Whether we may send and are wanted to.
     pub(crate) fn is_sending(&self) -> bool {
-        self.pace.is_some()
+        self.pace.is_some() && self.terms.sends
     }
 
     /// Timestamp and samples of the packet that is due.
@@ -361,20 +348,11 @@ impl Carrier {
 
     fn apply_direction(&mut self, now: Instant) {
         self.watch.set(now, self.terms.receives);
-        match (self.terms.sends, self.pace) {
-            (true, None) => {
-                // The clock of the stream went on while it was still.
-                let still = self.stopped.map_or(0, |pace: Pace| pace.lag(now, self.sender.position()));
-                self.sender.skip(still);
-                self.pace = Some(self.stopped.take().unwrap_or(Pace::new(now)));
-            }
-            (false, Some(pace)) => {
-                self.sender.clear();
-                (self.stopped, self.pace) = (Some(pace), None);
-            }
-            // As before.
-            (true, Some(_)) | (false, None) => {}
+        if !self.terms.sends {
+            self.sender.clear();
         }
+        // After a hold the clock of the stream has gone on without packets, which catching up lets pass.
+        self.catch_up(now);
     }
 }
 
@@ -388,6 +366,3 @@ pub(crate) enum Heard {
     /// So many passed in silence.
     Pause(u64),
 }
-
-#[cfg(test)]
-mod tests;

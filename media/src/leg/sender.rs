@@ -61,16 +61,9 @@ impl Sender {
         self.queue.push(samples);
     }
 
-    /// Completes the next packet with silence. Returns whether it was all silence.
-    pub(crate) fn push_silence(&mut self) -> bool {
-        let missing = self.packet.saturating_sub(self.queue.len());
-        self.queue.push_silence(missing);
-        missing == self.packet
-    }
-
-    /// Speech begins, or a packet was left out before it.
-    pub(crate) fn mark(&mut self) {
-        self.marker = true;
+    /// Completes the next packet with silence.
+    pub(crate) fn push_silence(&mut self) {
+        self.queue.push_silence(self.packet.saturating_sub(self.queue.len()));
     }
 
     /// Lets time pass without sending: the timestamp moves on.
@@ -104,7 +97,7 @@ impl Sender {
         Some(Written { length, timestamp })
     }
 
-    /// Takes a sequence number for a packet that is not audio; with the timestamp of now.
+    /// Takes a sequence number for a packet that is not audio; the caller writes it.
     pub(crate) fn take_sequence(&mut self) -> u16 {
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);

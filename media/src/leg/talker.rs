@@ -246,7 +246,9 @@ impl Talker {
         if payload.is_empty() {
             return;
         }
-        if (ANOTHER_TIMELINE..0).contains(&ahead) && !self.late_since.is_some_and(|since| now.saturating_duration_since(since) >= SLOWER) {
+        if (ANOTHER_TIMELINE..0).contains(&ahead)
+            && !self.late_since.is_some_and(|since| now.saturating_duration_since(since) >= SLOWER)
+        {
             self.counts.late += 1;
             self.late_since.get_or_insert(now);
             return;

@@ -7,7 +7,11 @@
 use std::time::Instant;
 
 use super::talker::{Counts, Talker};
-use crate::{Error, frame::{FRAME, earliest}, mixer};
+use crate::{
+    Error,
+    frame::{FRAME, earliest},
+    mixer,
+};
 
 /// Voices that can be decoded; the least recently heard makes room for another.
 const TALKERS: usize = 16;

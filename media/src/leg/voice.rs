@@ -18,6 +18,8 @@ pub(crate) struct Voice {
     origin: u32,
     /// Samples encoded or passed over: the position of the queue's first.
     position: u64,
+    /// Samples to be passed over once the queue is encoded.
+    pause: u64,
     /// The next frame is the first after a pause.
     marker: bool,
     open: bool,
@@ -41,6 +43,7 @@ impl Voice {
             queue: Fifo::new(),
             origin,
             position: 0,
+            pause: 0,
             marker: true,
             open: true,
             level: SILENCE,
@@ -69,17 +72,17 @@ impl Voice {
         self.queue.push_silence(samples);
     }
 
-    /// Lets time pass in which nothing is said: the frame begun is completed with silence, the rest is not sent.
+    /// Lets time pass in which nothing is said: the frame begun is completed with silence, the rest is not sent. Frames that
+    /// are ready have to be polled first.
     pub(crate) fn pause(&mut self, samples: u64) {
-        let begun = self.queue.len() % FRAME;
-        let missing = if begun == 0 { 0 } else { (FRAME - begun) as u64 };
+        let missing = match self.queue.len() % FRAME {
+            0 => 0,
+            begun => (FRAME - begun) as u64,
+        };
         let silence = missing.min(samples);
         self.queue.push_silence(silence as usize);
-        if samples > silence {
-            // What is queued is whole frames now, and they are polled before this time is told of: see `poll`.
-            self.position += samples - silence;
-            self.marker = true;
-        }
+        self.pause += samples - silence;
+        self.pass_over();
     }
 
     /// Whether a frame is ready.
@@ -92,16 +95,28 @@ impl Voice {
         while self.queue.len() >= FRAME {
             let timestamp = self.timestamp();
             let frame = &self.queue.front()[..FRAME];
+            let level = level(frame);
             let encoded = if self.open { self.encoder.encode(frame, payload) } else { None };
-            self.level = level(frame);
             self.queue.consume(FRAME);
             self.position += FRAME as u64;
-            let Some(length) = encoded else { continue };
-            let marker = std::mem::take(&mut self.marker);
-            self.frames += 1;
-            return Some(Spoken { length, timestamp, marker, level: self.level });
+            self.level = level;
+            let marker = self.marker;
+            self.marker &= encoded.is_none();
+            self.pass_over();
+            if let Some(length) = encoded {
+                self.frames += 1;
+                return Some(Spoken { length, timestamp, marker, level });
+            }
         }
         None
+    }
+
+    /// Passes over a pause once all that was said before it is encoded.
+    fn pass_over(&mut self) {
+        if self.queue.len() == 0 && self.pause > 0 {
+            self.position += std::mem::take(&mut self.pause);
+            self.marker = true;
+        }
     }
 
     /// Timestamp of the next frame.
