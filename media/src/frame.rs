@@ -45,7 +45,6 @@ pub fn level(samples: &[i16]) -> u8 {
     if energy == 0 || samples.is_empty() {
         return SILENCE;
     }
-    #[expect(clippy::cast_precision_loss, reason = "a level is read to the nearest decibel")]
     let mean = energy as f32 / samples.len() as f32;
     let below = -10.0 * (mean / (32_768.0 * 32_768.0)).log10();
     below.round().clamp(0.0, f32::from(SILENCE)) as u8
