@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_the_same() {
-        let cases: &[(&str, Option<SenderInfo>, Option<ReportBlock>, bool, &str)] = &[
+        type Case<'a> = (&'a str, Option<SenderInfo>, Option<ReportBlock>, bool, &'a str);
+        let cases: &[Case<'_>] = &[
             ("sender and reception", Some(SENDER), Some(BLOCK), false, "a@b"),
             ("sender alone", Some(SENDER), None, false, "abcd"),
             ("reception alone", None, Some(BLOCK), false, "abcde"),

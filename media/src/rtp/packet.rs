@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn payload_is_what_is_left_of_a_whole_packet() {
-        let cases: &[(&str, u8, &[u8], Option<&[u8]>)] = &[
+        type Case<'a> = (&'a str, u8, &'a [u8], Option<&'a [u8]>);
+        let cases: &[Case<'_>] = &[
             ("plain", 0x80, b"ab", Some(b"ab")),
             ("empty", 0x80, b"", Some(b"")),
             ("version 1", 0x40, b"ab", None),

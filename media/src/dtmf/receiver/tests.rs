@@ -43,7 +43,8 @@ fn pressed(outputs: &[Output]) -> Vec<u8> {
 #[test]
 fn each_digit_once() {
     let long: Vec<Arrival> = (1..=500).map(|n| (n * 20, 7, 5, (n * 160).min(65_535) as u16, false)).collect();
-    let cases: &[(&str, &[Arrival], &[(u8, u64)])] = &[
+    type Case<'a> = (&'a str, &'a [Arrival], &'a [(u8, u64)]);
+    let cases: &[Case<'_>] = &[
         ("whole", &[(0, 9, 5, 160, false), (20, 9, 5, 320, false), (40, 9, 5, 480, true)], &[(5, 60)]),
         ("timestamp zero", &[(0, 0, 5, 160, false), (20, 0, 5, 320, true)], &[(5, 40)]),
         (

@@ -168,7 +168,8 @@ fn another_ssrc_of_the_same_address_takes_over_with_its_second_packet() {
 
 #[test]
 fn rtcp_comes_from_where_the_media_does() {
-    let cases: &[(&str, &str, Option<&str>, bool, &str, Verdict)] = &[
+    type Case<'a> = (&'a str, &'a str, Option<&'a str>, bool, &'a str, Verdict);
+    let cases: &[Case<'_>] = &[
         ("declared, nothing heard", PUBLIC, None, false, "198.51.100.7:4001", Accept),
         ("another port, nothing heard", PUBLIC, None, false, "198.51.100.7:4003", Refuse),
         ("declared", PUBLIC, Some(PUBLIC), false, "198.51.100.7:4001", Accept),
