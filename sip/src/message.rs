@@ -70,7 +70,8 @@ impl Message {
         };
         let (head, rest) = message.split_at(body_at);
         let head = Head::parse(head);
-        let announced = head.content_length().unwrap_or(rest.len());
+        // A length that cannot be read is a fault of the head, which says so when it is finished.
+        let announced = head.length().and_then(Result::ok).unwrap_or(rest.len());
         if announced > MAX_BODY {
             return Err(head.reject(Error::BodyTooLarge { announced, limit: MAX_BODY }));
         }

@@ -34,7 +34,8 @@ pub(crate) struct Head {
     headers: Headers,
     /// The first fault found in the headers.
     fault: Option<Error>,
-    content_length: Option<usize>,
+    /// What Content-Length says. Said twice, or not to be read, the end of the body is not known.
+    length: Option<Result<usize, Error>>,
 }
 
 #[derive(Debug)]
@@ -48,12 +49,8 @@ impl Head {
     pub(crate) fn parse(head: &[u8]) -> Self {
         let text = String::from_utf8_lossy(head);
         let (start, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        let mut this = Self {
-            start: parse_start(trim_line_end(start)),
-            headers: Headers::new(),
-            fault: None,
-            content_length: None,
-        };
+        let mut this =
+            Self { start: parse_start(trim_line_end(start)), headers: Headers::new(), fault: None, length: None };
         for (name, value) in fields(rest) {
             if let Err(error) = this.add(name, &value) {
                 this.fault.get_or_insert(error);
@@ -65,9 +62,9 @@ impl Head {
         this
     }
 
-    /// What Content-Length says, when it is there and can be read.
-    pub(crate) fn content_length(&self) -> Option<usize> {
-        self.content_length
+    /// What Content-Length says; `None` when there is none.
+    pub(crate) fn length(&self) -> Option<Result<usize, Error>> {
+        self.length.clone()
     }
 
     /// The first fault found in the headers.
@@ -101,11 +98,9 @@ impl Head {
             return Err(Error::malformed("header value", at));
         }
         if name == HeaderName::ContentLength {
-            if self.content_length.is_some() {
-                return Err(Error::RepeatedHeader(name));
-            }
-            self.content_length = Some(parse_length(value)?);
-            return Ok(());
+            let length = if self.length.is_some() { Err(Error::RepeatedHeader(name)) } else { parse_length(value) };
+            self.length = Some(length.clone());
+            return length.map(drop);
         }
         if name.is_singleton() && self.headers.contains(&name) {
             return Err(Error::RepeatedHeader(name));
@@ -154,15 +149,17 @@ impl Head {
         headers.cseq().map(drop)
     }
 
-    /// The start line may be broken where it is only the URI or the version that we cannot read.
+    /// Whether this is a request that can be answered: it says where from and repeats what it is about, be that
+    /// readable or not. The start line may be broken where it is only the URI or the version that we cannot read.
     fn is_answerable(&self) -> bool {
         let is_request = match &self.start {
-            Ok(Start::Request(..)) | Err(Error::Version | Error::Malformed { .. }) => true,
+            Ok(Start::Request(method, _)) => *method != Method::Ack,
+            Err(Error::Version | Error::Malformed { .. }) => true,
             Ok(Start::Response(..)) | Err(_) => false,
         };
-        let is_ack = self.headers.cseq().is_ok_and(|cseq| cseq.method == Method::Ack)
-            || matches!(&self.start, Ok(Start::Request(Method::Ack, _)));
-        is_request && !is_ack && self.check_essentials().is_ok()
+        let echoed = [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
+        let is_ack = self.headers.get(&HeaderName::CSeq).is_some_and(|cseq| cseq.ends_with("ACK"));
+        is_request && !is_ack && self.headers.via().is_ok() && echoed.iter().all(|name| self.headers.contains(name))
     }
 }
 

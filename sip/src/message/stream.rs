@@ -113,8 +113,9 @@ impl StreamReader {
             return Ok(None);
         };
         let head = Head::parse(&self.buffer.split_to(end));
-        match head.content_length() {
-            Some(length) => Ok(Some((head, length))),
+        match head.length() {
+            Some(Ok(length)) => Ok(Some((head, length))),
+            Some(Err(error)) => Err(head.reject(error)),
             None => {
                 let error = head.fault().unwrap_or(Error::MissingHeader(HeaderName::ContentLength));
                 Err(head.reject(error))

@@ -5,7 +5,12 @@
 
 use std::fmt;
 
-use super::{host::Host, params::Params, scan::Scanner, token::Token};
+use super::{
+    host::Host,
+    params::Params,
+    scan::Scanner,
+    token::{Token, is_token},
+};
 use crate::error::Error;
 
 /// The part of a URI before its first colon, compared without case.
@@ -168,10 +173,16 @@ impl std::str::FromStr for Uri {
 /// Reads parameters from the text after their first `;`.
 fn read_params(text: &str) -> Params {
     let split = |param: &str| match param.split_once('=') {
-        Some((name, value)) => (escape(name, is_param_byte), Some(escape(value, is_value_byte))),
-        None => (escape(param, is_param_byte), None),
+        Some((name, value)) => (param_name(name), Some(escape(value, is_value_byte))),
+        None => (param_name(param), None),
     };
     text.split(';').filter(|param| !param.is_empty()).map(split).collect()
+}
+
+/// A parameter's name, to be found however it is escaped: `%6C%72` is `lr` (RFC 3261 §19.1.2).
+fn param_name(text: &str) -> String {
+    let plain = unescape(text);
+    if is_token(&plain) && !plain.contains('%') { plain } else { escape(text, is_param_byte) }
 }
 
 /// Splits what follows the host into parameters and headers; `None` when it begins with neither `;` nor `?`.
