@@ -59,6 +59,10 @@ impl Head {
                 }
             }
         }
+        if let Err(error) = check_line_ends(&text) {
+            this.fault = Some(error.clone());
+            this.length = Some(Err(error));
+        }
         this
     }
 
@@ -164,7 +168,7 @@ impl Head {
 }
 
 /// Where the head ends and the body begins: behind the first empty line at or after `from`.
-/// Both CRLF and a lone LF end a line.
+/// Both CRLF and a lone LF end a line, though a head that mixes them is refused once it is read.
 pub(crate) fn find_body(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(next) = bytes.get(at..)?.iter().position(|&byte| byte == b'\n') {
@@ -181,6 +185,9 @@ pub(crate) fn find_body(bytes: &[u8], from: usize) -> Option<usize> {
 /// A request line or a status line.
 fn parse_start(line: &str) -> Result<Start, Error> {
     let line = line.trim_end_matches(BLANK);
+    if line.contains(['\r', '\0']) {
+        return Err(Error::NotSip("control characters in the first line"));
+    }
     if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
         return parse_status_line(line);
     }
@@ -212,6 +219,20 @@ fn check_version(version: &str) -> Result<(), Error> {
         }
         _ => Err(Error::NotSip("no version")),
     }
+}
+
+/// All lines end alike. Where some end in CRLF and some in LF, one reader's line end is another's text, and they may
+/// disagree on where the message ends, too.
+fn check_line_ends(head: &str) -> Result<(), Error> {
+    let mut at = 0;
+    let mut first = None;
+    for line in head.split_inclusive('\n') {
+        if *first.get_or_insert(line.ends_with("\r\n")) != line.ends_with("\r\n") {
+            return Err(Error::malformed("line end", at));
+        }
+        at += line.len();
+    }
+    Ok(())
 }
 
 /// The header lines as names and values, folded lines joined by one space (RFC 3261 §7.3.1).
