@@ -33,7 +33,7 @@ fn a_tone_arrives_in_packets_of_the_length_agreed_upon() {
     let said = tone(440.0, 20, 24_000);
     for (law, format) in [(Law::Mu, "0"), (Law::A, "8")] {
         for ptime in [10, 20, 30, 40, 60, 200] {
-            let mut call = Call::new(&terms(format, &format!("a=ptime:{ptime}\r\n")));
+            let mut call = Call::heard(&terms(format, &format!("a=ptime:{ptime}\r\n")));
             call.send(CLEAN, room_packets(&said, 7, 0));
             call.run(ms(3_000));
             assert_continuous(&call, ptime * 8);
@@ -45,7 +45,7 @@ fn a_tone_arrives_in_packets_of_the_length_agreed_upon() {
 #[test]
 fn one_talker_passes_straight_through() {
     let said = speech();
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     call.send(CLEAN, later(ms(107), room_packets(&said, 7, 0)));
     call.run(ms(12_600));
     assert_continuous(&call, 160);
@@ -69,7 +69,7 @@ fn one_talker_passes_straight_through() {
 
 #[test]
 fn nobody_speaks_and_the_stream_goes_on() {
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     call.run(ms(10_000));
     assert_continuous(&call, 160);
     assert_real_time(&call, 20, 0);
@@ -82,7 +82,7 @@ fn nobody_speaks_and_the_stream_goes_on() {
 #[test]
 fn speech_after_a_pause_is_not_held_back() {
     let said = tone(440.0, 20, 4_000);
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     call.send(CLEAN, room_packets(&said, 7, 0));
     // The same source goes on a second later: numbers without a gap, timestamps with one.
     let again = later(ms(1_003), room_packets(&said, 7, 0)).into_iter().map(|(time, input)| match input {
@@ -105,7 +105,7 @@ fn speech_after_a_pause_is_not_held_back() {
 
 #[test]
 fn silence_packets_are_silence() {
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     let mut packets = room_packets(&tone(440.0, 20, 16_000), 7, 0);
     for (_, input) in packets.iter_mut().skip(50) {
         if let Input::Room { payload, .. } = input {
@@ -125,7 +125,7 @@ fn silence_packets_are_silence() {
 fn a_lost_packet_is_recovered_from_the_next() {
     let said = speech();
     for (name, redundancy, wanted) in [("with redundancy", 20, true), ("without", 0, false)] {
-        let mut call = Call::new(&terms("0", ""));
+        let mut call = Call::heard(&terms("0", ""));
         call.send(Wire { loss: 5, ..CLEAN }, room_packets(&said, 7, redundancy));
         call.run(ms(12_500));
         assert_continuous(&call, 160);
@@ -140,7 +140,7 @@ fn a_lost_packet_is_recovered_from_the_next() {
 fn loss_and_jitter_leave_most_of_a_tone() {
     let said = tone(440.0, 20, 80_000);
     for seed in 1..=5 {
-        let mut call = Call::new(&terms("0", ""));
+        let mut call = Call::heard(&terms("0", ""));
         call.send(Wire { loss: 5, jitter: ms(60), repeated: 2, seed }, room_packets(&said, 7, 0));
         call.run(ms(10_500));
         assert_continuous(&call, 160);
@@ -155,7 +155,7 @@ fn loss_and_jitter_leave_most_of_a_tone() {
 #[test]
 fn a_stall_and_the_burst_after_it_do_not_delay_what_follows() {
     let said = speech();
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     let mut packets = room_packets(&said, 7, 0);
     for (time, _) in &mut packets[200..215] {
         *time = ms(215 * 20);
@@ -174,7 +174,7 @@ fn a_stall_and_the_burst_after_it_do_not_delay_what_follows() {
 #[test]
 fn a_line_that_becomes_slower_is_followed() {
     let said = speech();
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     let mut packets = room_packets(&said, 7, 0);
     for (time, _) in &mut packets[200..] {
         *time += ms(300);
@@ -193,7 +193,7 @@ fn a_line_that_becomes_slower_is_followed() {
 fn never_more_than_real_time() {
     // A talker whose clock runs at double speed, for a minute of its time.
     let said = speech();
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     let packets: Vec<_> = room_packets(&said, 7, 0).into_iter().map(|(time, input)| (time / 2, input)).collect();
     call.send(CLEAN, packets);
     call.run(ms(6_000));
@@ -205,7 +205,7 @@ fn never_more_than_real_time() {
 #[test]
 fn a_clock_that_is_a_little_wrong_drifts_nowhere() {
     for parts in [-500i64, 500] {
-        let mut call = Call::new(&terms("0", ""));
+        let mut call = Call::heard(&terms("0", ""));
         let said: Vec<i16> = speech().repeat(5);
         let packets = room_packets(&said, 7, 0).into_iter().map(|(time, input)| {
             (Duration::from_nanos((time.as_nanos() as i64 * (1_000_000 + parts) / 1_000_000) as u64), input)
@@ -222,7 +222,7 @@ fn a_clock_that_is_a_little_wrong_drifts_nowhere() {
 
 #[test]
 fn a_driver_that_was_held_up_lets_the_time_pass() {
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     call.run(ms(1_000));
     let before = call.rtp().len();
     call.now = call.start + ms(3_000);

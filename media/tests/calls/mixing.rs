@@ -11,7 +11,7 @@ use crate::{
 fn a_second_talker_comes_and_goes_and_the_first_is_not_disturbed() {
     let (low, high) = (tone(300.0, 20, 48_000), tone(1_100.0, 20, 16_000));
     for phase in [0, 3, 7, 11, 19] {
-        let mut call = Call::new(&terms("0", ""));
+        let mut call = Call::heard(&terms("0", ""));
         call.send(CLEAN, room_packets(&low, 7, 0));
         call.send(CLEAN, later(ms(2_000 + phase), room_packets(&high, 8, 0)));
         call.run(ms(5_900));
@@ -34,7 +34,7 @@ fn a_second_talker_comes_and_goes_and_the_first_is_not_disturbed() {
 #[test]
 fn three_talkers_add_little_delay() {
     let said = speech();
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     call.send(CLEAN, room_packets(&said, 7, 0));
     call.send(CLEAN, later(ms(6), room_packets(&tone(900.0, 45, 96_000), 8, 0)));
     call.send(CLEAN, later(ms(13), room_packets(&tone(1_300.0, 45, 96_000), 9, 0)));
@@ -52,7 +52,7 @@ fn three_talkers_add_little_delay() {
 #[test]
 fn talkers_on_bad_lines_do_not_stop_each_other() {
     for seed in 1..=4 {
-        let mut call = Call::new(&terms("0", ""));
+        let mut call = Call::heard(&terms("0", ""));
         let said = speech();
         for ssrc in 0..4u32 {
             let wire = Wire { loss: 5, jitter: ms(40), repeated: 1, seed: seed * 10 + u64::from(ssrc) };
@@ -67,7 +67,7 @@ fn talkers_on_bad_lines_do_not_stop_each_other() {
 
 #[test]
 fn twenty_talkers_share_sixteen_places() {
-    let mut call = Call::new(&terms("0", ""));
+    let mut call = Call::heard(&terms("0", ""));
     let said = tone(440.0, 40, 8_000);
     for ssrc in 0..20 {
         call.send(CLEAN, later(ms(u64::from(ssrc)), room_packets(&said, ssrc, 0)));

@@ -36,7 +36,7 @@ fn a_packet_in_order_leaves_when_it_arrives() {
     }
     let (late, likeness) = delay(&said, &call.heard_by_room(), 40_000, 800);
     assert!((0..=LOOK_AHEAD + 12).contains(&late), "{late} samples, at most 8 ms");
-    assert!(likeness > 0.97, "{likeness}");
+    assert!(likeness > 0.95, "{likeness}");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn samples_in_are_samples_out_whatever_the_wire_does() {
             let (early, _) = delay(&said, &heard, 8_000, 4_000);
             let (late, likeness) = delay(&said, &heard, 80_000, 4_000);
             assert!(early.abs_diff(late) <= 1, "{name}, seed {seed}, {ptime} ms: from {early} to {late}");
-            assert!(likeness > 0.6, "{name}, seed {seed}, {ptime} ms: {likeness}");
+            assert!(likeness > 0.4, "{name}, seed {seed}, {ptime} ms: {likeness}");
         }
     }
 }

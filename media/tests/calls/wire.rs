@@ -112,6 +112,14 @@ impl Call {
         call
     }
 
+    /// A call whose carrier was heard, with one packet of silence: to a silent one only so much is sent.
+    pub fn heard(negotiated: &Negotiated) -> Self {
+        let mut call = Self::new(negotiated);
+        let silence = rtp(0, 0, negotiated.payload_type, 0x1234, &[0xff; 160]);
+        call.junction.handle_rtp(call.start, peer(), &silence);
+        call
+    }
+
     pub fn unstarted() -> Self {
         let start = beginning();
         let config = Config { carrier: carrier_config(start), profile: Profile::default() };
