@@ -1,9 +1,23 @@
 //! The media plane: pinned threads, each the sole owner of the sockets, junctions and peer connections of its calls.
 //!
-//! A [`Line`](line) is one call on one thread. The control plane sends [`Command`]s and receives two streams of events:
-//! [`PeerEvent`]s for the room session, [`LineEvent`]s for the call. All three channels are bounded.
+//! A [`Line`] is one call on one thread, from its first packet to its last. The control plane sends it [`Command`]s
+//! and receives two streams of events: [`PeerEvent`]s for the room session, [`LineEvent`]s for the call. All three
+//! channels are bounded.
+//!
+//! ```text
+//! Plane ── reserve() ─► Reservation (RTP and RTCP sockets, a thread) ── open(Spec) ─► Line
+//!
+//! LineHandle ── Command ──►  worker thread: poll, wheel, slab of lines  ──► PeerEvent, LineEvent
+//! ```
 
-pub mod peer;
+mod line;
+mod peer;
+mod ports;
+mod start;
+
+pub use line::{Command, Line, LineEvent, LineHandle, Refused, Report};
+pub use ports::{Family, Reservation};
+pub use start::{Config, EngineSpec, Error, Interface, Plane, Spec, Stats};
 
 use bytes::Bytes;
 
