@@ -17,7 +17,7 @@ use crate::error::Error;
 
 /// Headers in the order they came. Addresses and Vias that shared a line have one entry each; everything else is kept
 /// as it was written. Content-Length is not among them: the body knows its length, and writing says it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(HeaderName, String)>);
 
 impl Headers {
@@ -72,7 +72,7 @@ impl Headers {
     }
 
     /// All values of the name in order.
-    pub fn get_all<'a, 'n>(&'a self, name: &'n HeaderName) -> impl Iterator<Item = &'a str> {
+    pub fn get_all<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
@@ -228,6 +228,15 @@ impl fmt::Display for Headers {
         self.iter()
             .filter(|(name, _)| **name != HeaderName::ContentLength)
             .try_for_each(|(name, value)| write!(f, "{name}: {value}\r\n"))
+    }
+}
+
+/// Proofs stay out of logs: with one, passwords can be tried at leisure.
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_secret = |name: &HeaderName| matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization);
+        let shown = self.iter().map(|(name, value)| (name.as_str(), if is_secret(name) { "(masked)" } else { value }));
+        f.debug_map().entries(shown).finish()
     }
 }
 
