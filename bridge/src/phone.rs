@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use sip::{CallHandle, Event, Request, Status, Wire};
+use sip::{CallHandle, Event, HeaderName, Request, Status, Wire};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::{Instrument as _, field, info, info_span, warn};
@@ -32,6 +32,9 @@ use crate::store::Snapshot;
 /// the task is stuck, and the event is lost to it: the stack goes on by itself (it answers BYE, repeats 200).
 const EVENTS: usize = 32;
 
+/// Seconds after which a carrier may come back to a full gateway.
+const RETRY_AFTER: &str = "20";
+
 /// The switchboard: owns the events of the endpoint.
 #[derive(Debug)]
 pub struct Phone {
@@ -39,6 +42,7 @@ pub struct Phone {
     objects: Arc<ArcSwap<Snapshot>>,
     door: Door,
     reject: Reject,
+    max_active: Option<usize>,
     calls: HashMap<CallHandle, mpsc::Sender<Event>>,
     tasks: JoinSet<(CallHandle, EndReason)>,
     stop: watch::Receiver<Stop>,
@@ -51,11 +55,12 @@ impl Phone {
         parts: Parts,
         objects: Arc<ArcSwap<Snapshot>>,
         reject: Reject,
+        max_active: Option<usize>,
         stop: watch::Receiver<Stop>,
         active: watch::Sender<usize>,
     ) -> Self {
         let door = Door::new(Instant::now(), &rand::random());
-        Self { parts, objects, door, reject, calls: HashMap::new(), tasks: JoinSet::new(), stop, active }
+        Self { parts, objects, door, reject, max_active, calls: HashMap::new(), tasks: JoinSet::new(), stop, active }
     }
 
     /// Runs until the endpoint is gone and the last call has ended.
@@ -96,12 +101,14 @@ impl Phone {
             "call", %id, sip.call_id = field::Empty, from = field::Empty, to = field::Empty,
             %source, room = field::Empty, end = field::Empty
         );
-        let seat = span.in_scope(|| self.seat(request, source, wire, trusted, &id));
+        let is_full = self.max_active.is_some_and(|limit| self.calls.len() >= limit);
+        let seat = if is_full { Err(span.in_scope(|| busy())) } else { span.in_scope(|| self.seat(request, source, wire, trusted, &id)) };
         match seat {
             Ok(seat) => {
-                let family = if source.ip().to_canonical().is_ipv4() { Family::V4 } else { Family::V6 };
+                let peer = source.ip().to_canonical();
+                let family = if peer.is_ipv4() { Family::V4 } else { Family::V6 };
                 let offer = request.body.clone();
-                self.start(Inbound { call, id, offer, family, seat: *seat }, span);
+                self.start(Inbound { call, id, offer, peer, family, seat: *seat }, span);
             }
             Err(Some((status, headers))) => {
                 let command = sip::Command::Reject { call, status, reason: None, headers };
@@ -181,6 +188,12 @@ impl Phone {
         }
         self.active.send_replace(self.calls.len());
     }
+}
+
+/// A carrier goes to its next route on 503.
+fn busy() -> Option<(Status, sip::ExtraHeaders)> {
+    warn!(reason = "max_active_calls", "refused: as many calls as allowed");
+    Some((Status::SERVICE_UNAVAILABLE, vec![(HeaderName::RetryAfter, RETRY_AFTER.to_owned())]))
 }
 
 /// `SCL_` and twelve letters and digits, as LiveKit makes them.

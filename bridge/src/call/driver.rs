@@ -74,6 +74,8 @@ pub struct Inbound {
     pub id: String,
     /// The offer; empty when the caller wants ours.
     pub offer: bytes::Bytes,
+    /// Where the packet came from.
+    pub peer: std::net::IpAddr,
     /// The address family of the caller.
     pub family: plane::Family,
     /// Where the caller stands.
