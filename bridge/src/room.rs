@@ -16,14 +16,25 @@
 //! ```
 
 mod action;
+mod attributes;
+mod digits;
 pub mod driver;
 mod event;
+mod heartbeat;
+mod negotiation;
+mod ours;
+mod pace;
+mod peers;
 mod profile;
+mod request;
+mod roster;
 mod session;
 pub mod signal;
+mod streams;
 
 pub use action::{Action, Connect, Path, Token};
 pub use event::{Audience, Command, End, Event, Input, Joined, Restored, SignalEvent};
+pub use ours::Rights;
 pub use profile::{JoinConfig, Kind, Profile, Server};
 pub use session::Session;
 pub use signal::Refusal;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use livekit_protocol as proto;
 
-use super::Event;
+use super::{Event, Rights};
 use crate::plane::{PeerCommand, Role};
 
 /// One thing for the driver to do. They are performed in order.
@@ -63,6 +63,8 @@ pub enum Token {
         room: String,
         /// The attributes as they are now, not as they were at the first join.
         attributes: BTreeMap<String, String>,
+        /// What the participant may do: all of it at first, what is left of it after a moderator's word.
+        rights: Rights,
     },
     /// The newest one that the server gave us: a resume.
     Given(String),
