@@ -12,5 +12,5 @@ pub mod message;
 pub use error::{Error, Rejected};
 pub use message::{
     Branch, CSeq, CallId, Frame, HeaderName, Headers, Host, Message, Method, NameAddr, Params, Request, Response,
-    Scheme, Status, StreamReader, Tag, Token, Transport, Uri, Via,
+    Scheme, Status, StreamReader, Tag, Token, Transport, Uri, Value, Via,
 };
