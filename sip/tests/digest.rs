@@ -250,6 +250,7 @@ fn header_values_are_read_or_refused() {
         ("open quote", whole.replace("\"00\"", "\"00"), false),
         ("other scheme", whole.replace("Digest", "Basic"), false),
         ("no scheme", whole.replace("Digest ", ""), false),
+        ("NUL in a value", whole.replace("\"n\"", "\"n\0\""), false),
         ("nothing", String::new(), false),
         ("many parameters", format!("{whole}{}", ", a=b".repeat(40_000)), false),
         ("many schemes", "Digest ".repeat(9_000), false),
