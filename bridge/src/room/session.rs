@@ -23,7 +23,7 @@ use super::peers::Peers;
 use super::roster::Roster;
 use super::streams::Streams;
 use super::{Action, Audience, Command, End, Event, Input, Path, Profile, Restored, SignalEvent, request};
-use crate::plane::{Channel, PeerCommand, PeerEvent, Role};
+use crate::plane::{Channel, PeerCommand, Role};
 
 /// One participant in one room, from the first join to its end.
 #[derive(Debug)]
@@ -248,7 +248,9 @@ impl Session {
                 heartbeat.heard(now);
                 self.told(now, State::Syncing { heartbeat, sync, give_up }, *message)
             }
-            (State::Joined { .. } | State::Syncing { .. }, Input::Signal(SignalEvent::Lost(why))) => self.resume(now, why),
+            (State::Joined { .. } | State::Syncing { .. }, Input::Signal(SignalEvent::Lost(why))) => {
+                self.resume(now, why)
+            }
             // Late word of a connection that was given up or replaced.
             (state, Input::Signal(_)) => state,
             (state, Input::Peer(role, event)) => self.peer(now, state, role, event),
