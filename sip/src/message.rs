@@ -20,6 +20,7 @@ mod status;
 mod stream;
 mod token;
 mod uri;
+mod value;
 mod via;
 
 use bytes::Bytes;
@@ -41,6 +42,7 @@ pub use self::{
     stream::{Frame, StreamReader},
     token::Token,
     uri::{Scheme, Uri},
+    value::Value,
     via::{Transport, Via},
 };
 use crate::error::{Error, Rejected};

@@ -71,6 +71,11 @@ impl Head {
         self.length.clone()
     }
 
+    /// Why this is not SIP at all; its length then means nothing.
+    pub(crate) fn not_sip(&self) -> Option<Error> {
+        self.start.as_ref().err().filter(|error| matches!(error, Error::NotSip(_))).cloned()
+    }
+
     /// The first fault found in the headers.
     pub(crate) fn fault(&self) -> Option<Error> {
         self.fault.clone()
@@ -97,7 +102,7 @@ impl Head {
 
     fn add(&mut self, name: &str, value: &str) -> Result<(), Error> {
         // White space before the colon is legal in SIP; a name inside which there is some is no name (RFC 3261 §7.3.1).
-        let name = HeaderName::parse(name.trim_matches(BLANK)).ok_or(Error::malformed("header name", 0))?;
+        let name = HeaderName::parse(name.trim_end_matches(BLANK)).ok_or(Error::malformed("header name", 0))?;
         if let Some(at) = value.bytes().position(|byte| matches!(byte, b'\r' | 0)) {
             return Err(Error::malformed("header value", at));
         }
@@ -200,7 +205,8 @@ fn parse_start(line: &str) -> Result<Start, Error> {
 
 fn parse_status_line(line: &str) -> Result<Start, Error> {
     let (version, rest) = line.split_once(BLANK).ok_or(Error::NotSip("no status"))?;
-    check_version(version)?;
+    // 505 is for requests; a response is not answered at all.
+    check_version(version).map_err(|_| Error::NotSip("a response of another version"))?;
     let rest = rest.trim_start_matches(BLANK);
     let (code, reason) = rest.split_once(BLANK).unwrap_or((rest, ""));
     let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
