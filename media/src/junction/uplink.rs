@@ -22,6 +22,8 @@ pub(crate) struct Uplink {
     lost: u64,
     given_up: u64,
     concealed: u64,
+    /// Where a packet is decoded, kept because it is long to be cleared each time.
+    pcm: Box<[i16; LONGEST]>,
 }
 
 impl Uplink {
@@ -32,6 +34,7 @@ impl Uplink {
             lost: 0,
             given_up: 0,
             concealed: 0,
+            pcm: Box::new([0; LONGEST]),
         })
     }
 
@@ -62,11 +65,11 @@ impl Uplink {
     }
 
     fn hear(&mut self, now: Instant, carrier: &mut Carrier) -> Option<()> {
-        let mut pcm = [0; LONGEST];
-        match carrier.poll_piece(now, &mut pcm)? {
+        match carrier.poll_piece(now, &mut self.pcm[..])? {
             Heard::Audio(samples) => {
-                self.concealer.good(&mut pcm[..samples]);
-                self.voice.push(&pcm[..samples]);
+                let pcm = &mut self.pcm[..samples];
+                self.concealer.good(pcm);
+                self.voice.push(pcm);
             }
             Heard::Lost(samples) => {
                 self.lost = samples.min(LIMIT as u64);

@@ -54,6 +54,8 @@ pub(crate) struct Talker {
     late_since: Option<Instant>,
     heard: Instant,
     counts: Counts,
+    /// Where a packet is decoded, kept because it is long to be cleared each time.
+    pcm: Box<[i16; opus::LONGEST]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +92,7 @@ impl Talker {
             late_since: None,
             heard: now,
             counts: Counts::default(),
+            pcm: Box::new([0; opus::LONGEST]),
         })
     }
 
@@ -239,7 +242,7 @@ impl Talker {
 
     /// The packet at the front: speech, silence, or too late to be either.
     fn play(&mut self, now: Instant) {
-        let Self { ring, decoder, decoded, .. } = self;
+        let Self { ring, decoder, decoded, pcm, .. } = self;
         let Some(slot) = ring.take() else { return };
         let (timestamp, payload) = (slot.timestamp, slot.bytes());
         let ahead = timestamp.wrapping_sub(self.next).cast_signed();
@@ -265,8 +268,7 @@ impl Talker {
         }
         self.redundant = opus::has_redundancy(payload);
         self.packet = samples;
-        let mut pcm = [0; opus::LONGEST];
-        match decoder.decode(payload, &mut pcm) {
+        match decoder.decode(payload, &mut pcm[..]) {
             Some(samples) => {
                 decoded.push(&pcm[..samples]);
                 self.state = State::Speaking;
