@@ -83,9 +83,8 @@ impl Head {
 
     /// Puts head and body together, or says what is wrong with them.
     pub(crate) fn finish(self, body: Bytes) -> Result<Message, Rejected> {
-        match self.check() {
-            Ok(()) => {}
-            Err(error) => return Err(self.reject(error)),
+        if let Err(error) = self.check() {
+            return Err(self.reject(error));
         }
         let headers = self.headers;
         Ok(match self.start? {
