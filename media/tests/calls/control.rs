@@ -64,7 +64,8 @@ fn hold_silences_both_ways_and_time_goes_on() {
 #[test]
 fn silence_of_the_carrier_is_told_once_and_not_on_hold() {
     let said = tone(440.0, 20, 8_000);
-    let cases = [("never heard", false, "", 30_000), ("heard", true, "", 16_000), ("on hold", true, "a=inactive\r\n", 0)];
+    let cases =
+        [("never heard", false, "", 30_000), ("heard", true, "", 16_000), ("on hold", true, "a=inactive\r\n", 0)];
     for (name, heard, direction, at) in cases {
         let mut call = Call::new(&terms("0", ""));
         if heard {

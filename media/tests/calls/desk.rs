@@ -81,7 +81,9 @@ fn run(phone: Desk, guest: Desk, keys: &str, wire: Duration, until: Duration) ->
                 Travelling::ToJunction(datagram) => line.junction.handle_rtp(at, peer(), &datagram),
                 Travelling::ToPhone(datagram) => line.phone.handle_rtp(at, peer(), &datagram),
                 Travelling::ToGuest(n, timestamp, payload) => line.guest.handle_room(at, 1, n, timestamp, &payload),
-                Travelling::FromGuest(n, timestamp, payload) => line.junction.handle_room(at, 2, n, timestamp, &payload),
+                Travelling::FromGuest(n, timestamp, payload) => {
+                    line.junction.handle_room(at, 2, n, timestamp, &payload)
+                }
             }
             continue;
         }

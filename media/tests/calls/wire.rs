@@ -17,38 +17,38 @@ use media::{
 
 /// What happens to packets on their way.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wire {
+pub(crate) struct Wire {
     /// Lost, in percent.
-    pub loss: u64,
+    pub(crate) loss: u64,
     /// Late by up to so much, each by itself; more than a packet reorders.
-    pub jitter: Duration,
+    pub(crate) jitter: Duration,
     /// Sent twice, in percent.
-    pub repeated: u64,
-    pub seed: u64,
+    pub(crate) repeated: u64,
+    pub(crate) seed: u64,
 }
 
 /// A clean wire.
-pub const CLEAN: Wire = Wire { loss: 0, jitter: Duration::ZERO, repeated: 0, seed: 1 };
+pub(crate) const CLEAN: Wire = Wire { loss: 0, jitter: Duration::ZERO, repeated: 0, seed: 1 };
 
-pub fn ms(ms: u64) -> Duration {
+pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-pub fn peer() -> SocketAddr {
+pub(crate) fn peer() -> SocketAddr {
     "192.0.2.1:4000".parse().expect("an address")
 }
 
 #[expect(clippy::disallowed_methods, reason = "any instant will do for a beginning")]
-pub fn beginning() -> Instant {
+pub(crate) fn beginning() -> Instant {
     Instant::now()
 }
 
 /// Terms as a carrier would offer them; `extra` are further lines of the media section.
-pub fn terms(format: &str, extra: &str) -> Negotiated {
+pub(crate) fn terms(format: &str, extra: &str) -> Negotiated {
     terms_with(format, extra, 4000)
 }
 
-pub fn terms_with(format: &str, extra: &str, port: u16) -> Negotiated {
+pub(crate) fn terms_with(format: &str, extra: &str, port: u16) -> Negotiated {
     let text = format!(
         "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP {format} 101\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n{extra}"
@@ -66,7 +66,7 @@ pub fn terms_with(format: &str, extra: &str, port: u16) -> Negotiated {
     negotiated
 }
 
-pub fn carrier_config(now: Instant) -> CarrierConfig {
+pub(crate) fn carrier_config(now: Instant) -> CarrierConfig {
     CarrierConfig {
         seed: 42,
         clock: Clock::new(now, Duration::from_secs(1_800_000_000)),
@@ -80,14 +80,14 @@ pub fn carrier_config(now: Instant) -> CarrierConfig {
 
 /// Something that reaches the junction.
 #[derive(Clone, Debug)]
-pub enum Input {
+pub(crate) enum Input {
     Rtp(Vec<u8>),
     Room { ssrc: u32, sequence: u16, timestamp: u32, payload: Vec<u8> },
 }
 
 /// Something that left it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Left {
+pub(crate) enum Left {
     Rtp { sequence: u16, timestamp: u32, payload: Vec<u8>, marker: bool, payload_type: u8 },
     Rtcp,
     Room { payload: Vec<u8>, timestamp: u32, marker: bool, level: u8 },
@@ -95,17 +95,17 @@ pub enum Left {
 }
 
 /// A junction, its inputs by time, and all that left it.
-pub struct Call {
-    pub start: Instant,
-    pub now: Instant,
-    pub junction: Junction,
-    pub inputs: BTreeMap<(Duration, u64), Input>,
-    pub left: Vec<(Duration, Left)>,
+pub(crate) struct Call {
+    pub(crate) start: Instant,
+    pub(crate) now: Instant,
+    pub(crate) junction: Junction,
+    pub(crate) inputs: BTreeMap<(Duration, u64), Input>,
+    pub(crate) left: Vec<(Duration, Left)>,
     count: u64,
 }
 
 impl Call {
-    pub fn new(negotiated: &Negotiated) -> Self {
+    pub(crate) fn new(negotiated: &Negotiated) -> Self {
         let mut call = Self::unstarted();
         call.junction.set_carrier(call.start, negotiated).expect("terms that can be met");
         call.junction.start(call.start);
@@ -113,27 +113,27 @@ impl Call {
     }
 
     /// A call whose carrier was heard, with one packet of silence: to a silent one only so much is sent.
-    pub fn heard(negotiated: &Negotiated) -> Self {
+    pub(crate) fn heard(negotiated: &Negotiated) -> Self {
         let mut call = Self::new(negotiated);
         let silence = rtp(0, 0, negotiated.payload_type, 0x1234, &[0xff; 160]);
         call.junction.handle_rtp(call.start, peer(), &silence);
         call
     }
 
-    pub fn unstarted() -> Self {
+    pub(crate) fn unstarted() -> Self {
         let start = beginning();
         let config = Config { carrier: carrier_config(start), profile: Profile::default() };
         let junction = Junction::new(start, &config).expect("a junction");
         Self { start, now: start, junction, inputs: BTreeMap::new(), left: Vec::new(), count: 0 }
     }
 
-    pub fn at(&mut self, time: Duration, input: Input) {
+    pub(crate) fn at(&mut self, time: Duration, input: Input) {
         self.count += 1;
         self.inputs.insert((time, self.count), input);
     }
 
     /// Packets through a wire: those with even numbers of microseconds come in the order they were sent.
-    pub fn send(&mut self, wire: Wire, packets: impl IntoIterator<Item = (Duration, Input)>) {
+    pub(crate) fn send(&mut self, wire: Wire, packets: impl IntoIterator<Item = (Duration, Input)>) {
         let mut random = wire.seed;
         let mut next = move || {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -154,7 +154,7 @@ impl Call {
     }
 
     /// Goes from input to timeout to input.
-    pub fn run(&mut self, until: Duration) {
+    pub(crate) fn run(&mut self, until: Duration) {
         self.drain();
         loop {
             let input = self.inputs.first_key_value().map(|((time, _), _)| self.start + *time);
@@ -179,7 +179,7 @@ impl Call {
         self.now = self.start + until;
     }
 
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         let time = self.now.duration_since(self.start);
         let mut outputs = 0;
         while let Some(output) = self.junction.poll_output() {
@@ -207,7 +207,7 @@ impl Call {
     }
 
     /// Opus frames that left: when, timestamp since the first, payload.
-    pub fn room(&self) -> Vec<(Duration, u32, &[u8])> {
+    pub(crate) fn room(&self) -> Vec<(Duration, u32, &[u8])> {
         let frames = self.left.iter().filter_map(|(time, left)| match left {
             Left::Room { payload, timestamp, .. } => Some((*time, *timestamp, payload.as_slice())),
             _ => None,
@@ -218,7 +218,7 @@ impl Call {
     }
 
     /// RTP packets that left: when, sequence number and timestamp since the first, payload.
-    pub fn rtp(&self) -> Vec<(Duration, u16, u32, &[u8])> {
+    pub(crate) fn rtp(&self) -> Vec<(Duration, u16, u32, &[u8])> {
         let packets = self.left.iter().filter_map(|(time, left)| match left {
             Left::Rtp { sequence, timestamp, payload, .. } => Some((*time, *sequence, *timestamp, payload.as_slice())),
             _ => None,
@@ -228,7 +228,7 @@ impl Call {
         packets.into_iter().map(|(time, n, t, p)| (time, n.wrapping_sub(number), t.wrapping_sub(first), p)).collect()
     }
 
-    pub fn events(&self) -> Vec<Event> {
+    pub(crate) fn events(&self) -> Vec<Event> {
         let events = self.left.iter().filter_map(|(_, left)| match left {
             Left::Event(event) => Some(*event),
             _ => None,
@@ -237,7 +237,7 @@ impl Call {
     }
 
     /// What the room hears, laid out by timestamp.
-    pub fn heard_by_room(&self) -> Vec<i16> {
+    pub(crate) fn heard_by_room(&self) -> Vec<i16> {
         let mut decoder = opus::Decoder::new(8_000, opus::Channels::Mono).expect("a decoder");
         let mut heard = Vec::new();
         for (_, timestamp, payload) in self.room() {
@@ -253,7 +253,7 @@ impl Call {
     }
 
     /// What the carrier hears, laid out by timestamp.
-    pub fn heard_by_carrier(&self, law: Law) -> Vec<i16> {
+    pub(crate) fn heard_by_carrier(&self, law: Law) -> Vec<i16> {
         let mut heard = Vec::new();
         for (_, _, timestamp, payload) in self.rtp() {
             assert!(timestamp as usize >= heard.len(), "packets never overlap");
@@ -267,7 +267,7 @@ impl Call {
 }
 
 /// A carrier's packets of G.711: each is sent when its last sample was spoken.
-pub fn carrier_packets(pcm: &[i16], law: Law, payload_type: u8, ptime: u64) -> Vec<(Duration, Input)> {
+pub(crate) fn carrier_packets(pcm: &[i16], law: Law, payload_type: u8, ptime: u64) -> Vec<(Duration, Input)> {
     let samples = ptime as usize * 8;
     let packets = pcm.chunks_exact(samples).enumerate().map(|(n, chunk)| {
         let datagram = rtp(n as u16, (n * samples) as u32, payload_type, 0x1234, &encode(law, chunk));
@@ -276,14 +276,14 @@ pub fn carrier_packets(pcm: &[i16], law: Law, payload_type: u8, ptime: u64) -> V
     packets.collect()
 }
 
-pub fn encode(law: Law, pcm: &[i16]) -> Vec<u8> {
+pub(crate) fn encode(law: Law, pcm: &[i16]) -> Vec<u8> {
     let mut bytes = vec![0; pcm.len()];
     law.encode(pcm, &mut bytes);
     bytes
 }
 
 /// One packet; sequence numbers and timestamps start a little before they wrap.
-pub fn rtp(n: u16, timestamp: u32, payload_type: u8, ssrc: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn rtp(n: u16, timestamp: u32, payload_type: u8, ssrc: u32, payload: &[u8]) -> Vec<u8> {
     let header = Header {
         marker: n == 0,
         payload_type,
@@ -298,9 +298,8 @@ pub fn rtp(n: u16, timestamp: u32, payload_type: u8, ssrc: u32, payload: &[u8]) 
 }
 
 /// A participant's packets of Opus, with redundancy if a loss is expected.
-pub fn room_packets(pcm: &[i16], ssrc: u32, loss: i32) -> Vec<(Duration, Input)> {
-    let mut encoder =
-        opus::Encoder::new(8_000, opus::Channels::Mono, opus::Application::Voip).expect("an encoder");
+pub(crate) fn room_packets(pcm: &[i16], ssrc: u32, loss: i32) -> Vec<(Duration, Input)> {
+    let mut encoder = opus::Encoder::new(8_000, opus::Channels::Mono, opus::Application::Voip).expect("an encoder");
     encoder.set_bitrate(opus::Bitrate::Bits(32_000)).expect("a bit rate");
     encoder.set_inband_fec(loss > 0).expect("redundancy");
     encoder.set_packet_loss_perc(loss).expect("a loss");
@@ -316,6 +315,6 @@ pub fn room_packets(pcm: &[i16], ssrc: u32, loss: i32) -> Vec<(Duration, Input)>
 }
 
 /// Moves packets in time.
-pub fn later(by: Duration, packets: Vec<(Duration, Input)>) -> Vec<(Duration, Input)> {
+pub(crate) fn later(by: Duration, packets: Vec<(Duration, Input)>) -> Vec<(Duration, Input)> {
     packets.into_iter().map(|(time, input)| (time + by, input)).collect()
 }
