@@ -4,9 +4,18 @@ use std::io;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use super::{Family, Line, Reservation};
+use super::circuit::Circuit;
+use super::engine::{Engine, EngineSpec};
+use super::gauges::{Gauges, Seat, ThreadStats};
+use super::outbox::Outbox;
+use super::ports::Ports;
+use super::socket::Traits;
+use super::worker::{self, Inbox, LineId, Message, Settings};
+use super::{Family, Line, LineHandle, Reservation};
 
 /// How the plane runs.
 #[derive(Clone, Debug)]
@@ -59,27 +68,85 @@ pub struct Interface {
 
 /// The media plane. Clones are the same plane; its threads end when the last clone and the last line are gone.
 #[derive(Clone, Debug)]
-pub struct Plane {}
+pub struct Plane {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    threads: Vec<Thread>,
+    v4: Option<Ports>,
+    v6: Option<Ports>,
+    next_line: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Thread {
+    inbox: Arc<Inbox>,
+    gauges: Arc<Gauges>,
+}
 
 impl Plane {
     /// Starts the media threads.
-    pub fn start(_config: Config) -> io::Result<Self> {
-        Ok(Self {})
+    pub fn start(config: &Config) -> io::Result<Self> {
+        let traits = Traits { dscp: config.dscp, buffer: config.socket_buffer };
+        let ports = |interface: Option<Interface>| {
+            interface.map(|interface| Ports::new(interface, &config.ports, config.quarantine, traits))
+        };
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
+        let count = config.threads.map_or(cores.len().max(1), NonZeroUsize::get);
+        let threads = (0..count)
+            .map(|place| {
+                let core = cores.get(place % cores.len().max(1)).copied().filter(|_| config.pin);
+                let settings = Settings { traits, room: config.room, core };
+                let gauges = Arc::new(Gauges::default());
+                let inbox = worker::start(format!("media-{place}"), settings, gauges.clone())?;
+                Ok(Thread { inbox: Arc::new(inbox), gauges })
+            })
+            .collect::<io::Result<_>>()?;
+        let (v4, v6) = (ports(config.v4), ports(config.v6));
+        Ok(Self { shared: Arc::new(Shared { threads, v4, v6, next_line: AtomicU64::new(0) }) })
     }
 
-    /// Takes a free pair of ports on the thread with the least to do.
-    pub fn reserve(&self, _family: Family) -> Result<Reservation, Error> {
-        Err(Error::PortsExhausted)
+    /// Takes a free pair of ports, and a place on the thread with the least to do.
+    pub fn reserve(&self, family: Family) -> Result<Reservation, Error> {
+        let ports = match family {
+            Family::V4 => &self.shared.v4,
+            Family::V6 => &self.shared.v6,
+        };
+        let pair = ports.as_ref().ok_or(Error::NoAddress(family))?.take(Instant::now())?;
+        Ok(Reservation { pair, seat: self.seat() })
     }
 
     /// Opens a line, on the thread of its reservation if it has one.
-    pub fn open(&self, _spec: Spec) -> Result<Line, Error> {
-        Err(Error::Stopped)
+    pub fn open(&self, spec: Spec) -> Result<Line, Error> {
+        let (carrier, seat) = match spec.carrier {
+            Some(Reservation { pair, seat }) => (Some(pair), seat),
+            None => (None, self.seat()),
+        };
+        let thread = &self.shared.threads[seat.thread];
+        let id = LineId(self.shared.next_line.fetch_add(1, Ordering::Relaxed));
+        let engine = Engine::new(Instant::now(), spec.engine)?;
+        let (handle, ear) = LineHandle::new(id, thread.inbox.clone());
+        let (outbox, peer_events, events) = Outbox::new();
+        let circuit = Circuit::new(id, engine, carrier, seat, ear, outbox);
+        if !thread.inbox.send(Message::Open(Box::new(circuit))) {
+            return Err(Error::Stopped);
+        }
+        Ok(Line { handle, peer_events, events })
     }
 
     /// What the plane holds at this moment.
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        let ports = [&self.shared.v4, &self.shared.v6].into_iter().flatten().map(Ports::in_use).sum();
+        let threads = self.shared.threads.iter().map(|thread| thread.gauges.read()).collect();
+        Stats { ports, threads }
+    }
+
+    fn seat(&self) -> Seat {
+        let load = |place: &usize| self.shared.threads[*place].gauges.seats();
+        let place = (0..self.shared.threads.len()).min_by_key(load).unwrap_or(0);
+        Seat::new(place, self.shared.threads[place].gauges.clone())
     }
 }
 
@@ -92,29 +159,25 @@ pub struct Spec {
     pub carrier: Option<Reservation>,
 }
 
-/// What stands between the two sides of a line.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum EngineSpec {
-    /// A carrier and a room: a call.
-    Junction,
-    /// A carrier and a desk: the test phone.
-    Phone,
-    /// A room and a desk: a test participant.
-    Guest,
-}
-
 /// What the plane holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {
-    /// Open lines.
-    pub lines: usize,
     /// Port pairs reserved or in use.
     pub ports: usize,
+    /// Each media thread.
+    pub threads: Vec<ThreadStats>,
+}
+
+impl Stats {
+    /// Open lines.
+    pub fn lines(&self) -> usize {
+        self.threads.iter().map(|thread| thread.lines).sum()
+    }
+
     /// Lines that ended by a panic, since the start.
-    pub panics: u64,
-    /// Events that found their channel full and were dropped, since the start.
-    pub events_dropped: u64,
+    pub fn panics(&self) -> u64 {
+        self.threads.iter().map(|thread| thread.panics).sum()
+    }
 }
 
 /// The plane could not do it.
