@@ -1,0 +1,4 @@
+//! The gateway among real peers, one module a behaviour.
+
+#[path = "interop/peers.rs"]
+mod peers;
