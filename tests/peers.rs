@@ -7,3 +7,4 @@ pub mod livekit;
 pub mod phone;
 pub mod relay;
 pub mod sipp;
+pub mod wire;

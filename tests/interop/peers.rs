@@ -9,6 +9,7 @@ use tests::peers::baresip::Baresip;
 use tests::peers::listener::Listener;
 use tests::peers::livekit::LiveKit;
 use tests::peers::phone::digest::{Algorithm, Reply};
+use tests::peers::sipp::Run;
 
 #[test]
 fn tones_are_measured_and_noise_is_not_a_tone() {
@@ -41,7 +42,7 @@ fn ulaw_keeps_a_tone() {
 
 #[test]
 fn digest_replies_are_those_of_the_rfc() {
-    // RFC 7616 §3.9.1, with its own client nonce replaced by ours, is recomputed by hand in neither hash; RFC 2069's form is.
+    // The example of RFC 2069 §2.4 with the response of its erratum 749.
     let challenge = r#"Digest realm="testrealm@host.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", opaque="5ccc""#;
     let reply = Reply { user: "Mufasa", password: "CircleOfLife", algorithm: Algorithm::Md5, count: 1, qop: false };
     let value = reply.to(challenge, "GET", "/dir/index.html");
@@ -65,7 +66,7 @@ fn two_listeners_hear_each_other() {
 fn two_phones_hear_each_other() {
     let Some((scratch, _turn)) = bed::prepare("phones", &[Need::Baresip, Need::Sipp]) else { return };
     let mut callee = Baresip::start("udp", 880.0, ";answermode=auto", &scratch);
-    let run = tests::peers::sipp::Run::one("talk.xml");
+    let run = Run { to: "+15550177", ..Run::one("talk.xml") };
     let mut caller = run.start(callee.sip(), &scratch);
     caller.succeeds(Duration::from_secs(20));
     let heard = callee.heard();

@@ -60,7 +60,7 @@ impl Baresip {
         );
         scratch.write("baresip/config", config);
         let account =
-            format!("<sip:+15550100@127.0.0.1;transport={transport}>;regint=0;audio_codecs=PCMU/8000/1{account}\n");
+            format!("<sip:+15550177@127.0.0.1;transport={transport}>;regint=0;audio_codecs=PCMU/8000/1{account}\n");
         scratch.write("baresip/accounts", account);
         let mut command = Command::new(Need::Baresip.expect());
         command.args(["-v", "-s", "-f"]).arg(&folder);

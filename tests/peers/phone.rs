@@ -1,16 +1,18 @@
-//! A small SIP phone over UDP that says exactly what a test wants said, right or wrong, and hears with G.711 µ-law.
+//! A small SIP phone that says exactly what a test wants said, right or wrong, and hears with G.711 µ-law.
 //!
-//! It knows no transactions: it sends once, and the loopback loses nothing.
+//! It knows no transactions: it sends once, and loopback loses nothing.
 
 pub mod digest;
 pub mod message;
 pub mod rtp;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use message::Message;
 pub use rtp::Rtp;
+
+use super::wire::Wire;
 
 /// How long an answer may take.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,8 +20,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// One phone with one call at a time.
 #[derive(Debug)]
 pub struct Phone {
-    socket: UdpSocket,
-    server: SocketAddr,
+    /// Its way to the gateway.
+    pub wire: Wire,
     /// Its ear and mouth.
     pub rtp: Rtp,
     /// The call that it is in.
@@ -33,7 +35,7 @@ pub struct Phone {
 pub struct Call {
     /// Call-ID.
     pub id: String,
-    /// The number that calls.
+    /// Who calls, as the From header has it.
     pub from: String,
     /// The number that is called.
     pub to: String,
@@ -48,20 +50,24 @@ pub struct Call {
 }
 
 impl Phone {
-    /// A phone that calls from +15550199 through that server.
+    /// A phone that calls from +15550199 over UDP.
     pub fn new(server: SocketAddr) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
+        Self::over(Wire::udp(server))
+    }
+
+    /// A phone on any transport.
+    pub fn over(wire: Wire) -> Self {
         let id = unique();
         let call = Call {
             id: format!("{id}@phone.test"),
-            from: "+15550199".into(),
+            from: "\"Alice\" <sip:+15550199@trunk.example.com>".into(),
             to: super::gateway::NUMBER.into(),
             tag: format!("t{id}"),
             remote_tag: None,
             cseq: 0,
             branch: String::new(),
         };
-        Self { socket, server, rtp: Rtp::new(), call, provisional: Vec::new() }
+        Self { wire, rtp: Rtp::new(), call, provisional: Vec::new() }
     }
 
     /// Calls that number, and returns the final answer. It is acknowledged if it refuses.
@@ -93,7 +99,8 @@ impl Phone {
         self.provisional.clear();
         let offer = self.rtp.offer();
         let headers = format!("Content-Type: application/sdp\r\n{headers}");
-        self.send(&self.request("INVITE", self.call.cseq, &self.call.branch, &headers, &offer));
+        let request = self.request("INVITE", self.call.cseq, &self.call.branch, &headers, &offer);
+        self.send(&request);
     }
 
     /// Waits for the final answer to the last INVITE.
@@ -114,7 +121,8 @@ impl Phone {
                     self.call.remote_tag = message.tag("To");
                     if status >= 300 {
                         // The acknowledgement of a refusal belongs to the INVITE's own transaction (RFC 3261 §17.1.1.3).
-                        self.send(&self.request("ACK", self.call.cseq, &self.call.branch, "", ""));
+                        let request = self.request("ACK", self.call.cseq, &self.call.branch, "", "");
+                        self.send(&request);
                     }
                     return Some(message);
                 }
@@ -126,12 +134,14 @@ impl Phone {
     /// Acknowledges a 200.
     pub fn ack(&mut self, answer: &Message) {
         self.call.remote_tag = answer.tag("To");
-        self.send(&self.request("ACK", self.call.cseq, &branch(), "", ""));
+        let request = self.request("ACK", self.call.cseq, &branch(), "", "");
+        self.send(&request);
     }
 
     /// Gives up before the answer.
     pub fn cancel(&mut self) {
-        self.send(&self.request("CANCEL", self.call.cseq, &self.call.branch, "", ""));
+        let request = self.request("CANCEL", self.call.cseq, &self.call.branch, "", "");
+        self.send(&request);
     }
 
     /// Hangs up and returns the answer.
@@ -143,7 +153,8 @@ impl Phone {
     pub fn in_dialog(&mut self, method: &str, headers: &str, body: &str) -> Message {
         self.call.cseq += 1;
         let cseq = self.call.cseq;
-        self.send(&self.request(method, cseq, &branch(), headers, body));
+        let request = self.request(method, cseq, &branch(), headers, body);
+        self.send(&request);
         let deadline = Instant::now() + PATIENCE;
         while let Some(message) = self.receive(deadline.saturating_duration_since(Instant::now())) {
             if !message.is_request() && message.status() >= 200 && message.cseq() == format!("{cseq} {method}") {
@@ -166,41 +177,30 @@ impl Phone {
         None
     }
 
-    /// Sends these bytes.
-    pub fn send(&self, text: &str) {
-        self.socket.send_to(text.as_bytes(), self.server).expect("loopback takes a datagram");
+    /// Sends this text.
+    pub fn send(&mut self, text: &str) {
+        self.wire.send(text);
     }
 
     /// The next message, of whatever kind.
-    pub fn receive(&self, limit: Duration) -> Option<Message> {
-        if limit.is_zero() {
-            return None;
-        }
-        self.socket.set_read_timeout(Some(limit)).expect("a socket takes a timeout");
-        let mut buffer = vec![0; 65_536];
-        let (length, _) = self.socket.recv_from(&mut buffer).ok()?;
-        Message::parse(&String::from_utf8_lossy(&buffer[..length]))
-    }
-
-    /// Where it takes SIP.
-    pub fn address(&self) -> SocketAddr {
-        self.socket.local_addr().expect("a bound socket has an address")
+    pub fn receive(&mut self, limit: Duration) -> Option<Message> {
+        self.wire.receive(limit)
     }
 
     /// A request of the present call, as text.
     pub fn request(&self, method: &str, cseq: u32, branch: &str, headers: &str, body: &str) -> String {
         let Call { id, from, to, tag, remote_tag, .. } = &self.call;
-        let (here, server) = (self.address(), self.server);
+        let (here, server, transport) = (self.wire.here(), self.wire.there(), self.wire.name());
         let remote_tag = remote_tag.as_ref().map(|tag| format!(";tag={tag}")).unwrap_or_default();
         format!(
             "{method} sip:{to}@{server} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP {here};branch={branch};rport\r\n\
+             Via: SIP/2.0/{transport} {here};branch={branch};rport\r\n\
              Max-Forwards: 70\r\n\
-             From: <sip:{from}@phone.test>;tag={tag}\r\n\
+             From: {from};tag={tag}\r\n\
              To: <sip:{to}@{server}>{remote_tag}\r\n\
              Call-ID: {id}\r\n\
              CSeq: {cseq} {method}\r\n\
-             Contact: <sip:{from}@{here}>\r\n\
+             Contact: <sip:phone@{here};transport={transport}>\r\n\
              {headers}Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
