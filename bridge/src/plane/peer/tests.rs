@@ -1,0 +1,1 @@
+//! Two peers of ours with each other.

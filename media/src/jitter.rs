@@ -1,0 +1,191 @@
+//! Reordering: packets are put into their place and taken out in order.
+//!
+//! [`Ring`] is the place: a fixed number of slots, found by sequence number. [`Hold`] says how long a gap in it stays open. A
+//! packet that is in order is taken out at once; nothing here delays a clean stream.
+
+mod hold;
+
+pub(crate) use hold::Hold;
+
+use std::time::Instant;
+
+/// A fixed ring of received packets.
+#[derive(Debug)]
+pub(crate) struct Ring<const SLOTS: usize, const BYTES: usize> {
+    slots: Box<[Slot<BYTES>]>,
+    /// The number to be taken next.
+    next: u64,
+    /// Of the 64 numbers before `next`, those that were there when they were passed.
+    passed: u64,
+    count: usize,
+}
+
+/// A packet in its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot<const BYTES: usize> {
+    /// Extended sequence number; zero marks an empty slot, which no packet has.
+    number: u64,
+    pub(crate) arrived: Instant,
+    pub(crate) timestamp: u32,
+    /// Whatever the owner wants to know of a packet besides its bytes.
+    pub(crate) tag: u8,
+    length: u16,
+    bytes: [u8; BYTES],
+}
+
+/// What became of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// It waits for its turn, which may be now.
+    Stored,
+    /// It is there already, or was taken.
+    Repeated,
+    /// Its turn has passed without it.
+    Late,
+    /// Its turn is further away than there are slots.
+    Beyond,
+    /// It is longer than a slot.
+    TooLong,
+}
+
+impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
+    /// An empty ring; `next` is the number of the first packet. `now` only fills the slots.
+    pub(crate) fn new(now: Instant, next: u64) -> Self {
+        let empty = Slot { number: 0, arrived: now, timestamp: 0, tag: 0, length: 0, bytes: [0; BYTES] };
+        Self { slots: vec![empty; SLOTS].into_boxed_slice(), next, passed: 0, count: 0 }
+    }
+
+    /// Empties the ring and starts at another number.
+    pub(crate) fn restart(&mut self, next: u64) {
+        for slot in &mut self.slots {
+            slot.number = 0;
+        }
+        (self.next, self.passed, self.count) = (next, 0, 0);
+    }
+
+    /// Puts a packet into its place.
+    pub(crate) fn insert(&mut self, now: Instant, number: u64, timestamp: u32, tag: u8, bytes: &[u8]) -> Placed {
+        if number < self.next {
+            let back = self.next - 1 - number;
+            let was_there = back >= 64 || self.passed >> back & 1 == 1;
+            return if was_there { Placed::Repeated } else { Placed::Late };
+        }
+        if number - self.next >= SLOTS as u64 {
+            return Placed::Beyond;
+        }
+        if bytes.len() > BYTES {
+            return Placed::TooLong;
+        }
+        let slot = &mut self.slots[(number % SLOTS as u64) as usize];
+        if slot.number == number {
+            return Placed::Repeated;
+        }
+        (slot.number, slot.arrived, slot.timestamp, slot.tag) = (number, now, timestamp, tag);
+        slot.length = bytes.len() as u16;
+        slot.bytes[..bytes.len()].copy_from_slice(bytes);
+        self.count += 1;
+        Placed::Stored
+    }
+
+    /// Passes the packet whose turn it is, whether it is there or not.
+    pub(crate) fn advance(&mut self) {
+        let slot = &mut self.slots[(self.next % SLOTS as u64) as usize];
+        let there = slot.number == self.next;
+        if there {
+            slot.number = 0;
+            self.count -= 1;
+        }
+        self.passed = self.passed << 1 | u64::from(there);
+        self.next += 1;
+    }
+
+    /// Passes the packet whose turn it is and lends it, as long as nothing is inserted.
+    pub(crate) fn take(&mut self) -> Option<&Slot<BYTES>> {
+        self.front()?;
+        let index = (self.next % SLOTS as u64) as usize;
+        self.advance();
+        self.slots.get(index)
+    }
+
+    /// The packet whose turn it is.
+    pub(crate) fn front(&self) -> Option<&Slot<BYTES>> {
+        self.get(self.next)
+    }
+
+    /// The first packet there is, and how many are missing before it.
+    pub(crate) fn first(&self) -> Option<(u64, &Slot<BYTES>)> {
+        if self.count == 0 {
+            return None;
+        }
+        (0..SLOTS as u64).find_map(|missing| Some((missing, self.get(self.next + missing)?)))
+    }
+
+    /// The number to be taken next.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Packets waiting.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    fn get(&self, number: u64) -> Option<&Slot<BYTES>> {
+        let slot = &self.slots[(number % SLOTS as u64) as usize];
+        (slot.number == number).then_some(slot)
+    }
+}
+
+impl<const BYTES: usize> Slot<BYTES> {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: u64 = 65_536;
+
+    #[test]
+    fn packets_come_out_in_order_whatever_order_they_came_in() {
+        let now = Instant::now();
+        let mut ring = Ring::<8, 4>::new(now, FIRST);
+        for n in [2, 0, 1, 3] {
+            assert_eq!(ring.insert(now, FIRST + n, 0, 0, &[n as u8]), Placed::Stored);
+        }
+        for n in 0..4 {
+            assert_eq!(ring.front().unwrap().bytes(), [n]);
+            ring.advance();
+        }
+        assert_eq!((ring.front().is_none(), ring.len()), (true, 0));
+    }
+
+    #[test]
+    fn every_packet_has_one_place() {
+        let now = Instant::now();
+        let mut ring = Ring::<8, 4>::new(now, FIRST);
+        ring.insert(now, FIRST, 0, 0, &[]);
+        ring.advance();
+        ring.advance(); // FIRST + 1 is lost
+        ring.insert(now, FIRST + 2, 0, 0, &[]);
+        let cases = [
+            ("played", FIRST, Placed::Repeated),
+            ("lost", FIRST + 1, Placed::Late),
+            ("waiting", FIRST + 2, Placed::Repeated),
+            ("last slot", FIRST + 9, Placed::Stored),
+            ("one further", FIRST + 10, Placed::Beyond),
+            ("long ago", FIRST - 1_000, Placed::Repeated),
+        ];
+        for (name, number, expected) in cases {
+            assert_eq!(ring.insert(now, number, 0, 0, &[]), expected, "{name}");
+        }
+        assert_eq!(ring.insert(now, FIRST + 3, 0, 0, &[0; 5]), Placed::TooLong);
+        assert_eq!(ring.first().map(|(missing, _)| missing), Some(0));
+        ring.advance();
+        assert_eq!(ring.first().map(|(missing, _)| missing), Some(6));
+        ring.restart(FIRST);
+        assert!(ring.first().is_none());
+    }
+}
