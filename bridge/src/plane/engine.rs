@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use media::desk::{GuestConfig, GuestReport, PhoneConfig, PhoneReport};
 use media::dtmf;
 use media::sdp::Negotiated;
-use media::desk::{GuestConfig, GuestReport, PhoneConfig, PhoneReport};
 use media::{Config, Desk, Guest, Junction, Output, Phone, Profile};
 
 use super::Error;
@@ -41,7 +41,10 @@ pub enum EngineReport {
 pub(crate) enum Engine {
     Junction(Box<Junction>, Profile),
     Phone(Box<Phone>),
-    Guest { guest: Box<Guest>, started: bool },
+    Guest {
+        guest: Box<Guest>,
+        started: bool,
+    },
     Over,
     #[cfg(test)]
     Probe(super::tests::Probe),

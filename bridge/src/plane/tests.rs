@@ -325,5 +325,8 @@ async fn cost_of_a_packet() {
     tokio::time::sleep(Duration::from_secs(8)).await;
     let (packets, cpu) = (total(|counts| counts.sent + counts.heard) - packets, plane.stats().threads[0].cpu - cpu);
     let each = cpu / u32::try_from(packets).unwrap();
-    println!("{packets} packets sent or received, {cpu:?} of CPU, {each:?} each; latest timer {:?}", plane.stats().threads[0].late);
+    println!(
+        "{packets} packets sent or received, {cpu:?} of CPU, {each:?} each; latest timer {:?}",
+        plane.stats().threads[0].late
+    );
 }
