@@ -1,1 +1,256 @@
-//! The configuration file and the environment.
+//! The configuration: one file and the environment, read once, checked as a whole, and typed from here on.
+//!
+//! The keys are those of livekit-sip with its meaning, and ours beside them. [`key`] is the one table of them: from it
+//! come the defaults, the checks, the suggestions for a key that is none, and `docs/configuration.md`.
+
+pub mod error;
+pub(crate) mod key;
+pub(crate) mod object;
+pub mod read;
+pub mod render;
+pub mod tree;
+pub(crate) mod value;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::dispatch::acl::Network;
+use crate::dispatch::{Answer, Codec, Reject};
+use crate::store::Snapshot;
+
+pub use error::{Error, Invalid};
+pub use read::{Environment, Source, load};
+pub use render::render;
+
+/// A configuration that can be run.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// Trunks and rules.
+    pub snapshot: Snapshot,
+    /// What the operator should know: keys without effect, doors that stand open. For the log, one line each.
+    pub notes: Vec<Note>,
+    /// Every key and its value, secrets hidden, for [`render`].
+    effective: Vec<(&'static str, String)>,
+}
+
+/// Something the operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// How much it matters.
+    pub level: NoteLevel,
+    /// In words.
+    pub text: String,
+}
+
+/// How much a note matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteLevel {
+    /// Good to know.
+    Info,
+    /// Probably not meant.
+    Warning,
+}
+
+/// The settings of the gateway.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The LiveKit server.
+    pub livekit: LiveKit,
+    /// SIP.
+    pub sip: Sip,
+    /// Addresses that we bind and those that we tell others.
+    pub addresses: Addresses,
+    /// RTP and codecs.
+    pub media: Media,
+    /// Calls.
+    pub calls: Calls,
+    /// Health and metrics.
+    pub http: Http,
+    /// Logs.
+    pub logging: Logging,
+}
+
+/// Where rooms are.
+#[derive(Clone, Debug)]
+pub struct LiveKit {
+    /// `ws_url`.
+    pub url: String,
+    /// `api_key`.
+    pub api_key: String,
+    /// `api_secret`.
+    pub api_secret: Secret,
+}
+
+/// Text that never shows in a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for whom it is meant.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// SIP listeners and manners.
+#[derive(Clone, Debug)]
+pub struct Sip {
+    /// The port that Via and Contact tell.
+    pub port: u16,
+    /// The port that is bound, UDP and TCP.
+    pub port_listen: u16,
+    /// The host name that Contact tells over TLS; empty for the address.
+    pub hostname: String,
+    /// TLS, if there are certificates.
+    pub tls: Option<Tls>,
+    /// How often a ringing call is told so.
+    pub ringing_interval: Duration,
+    /// The largest message sent over UDP, in bytes.
+    pub udp_max_payload: Option<usize>,
+    /// What strangers get whom no trunk takes.
+    pub reject: Reject,
+    /// No answer at all, not even 100, before a trunk took the call.
+    pub hide: bool,
+    /// The text of `User-Agent` and `Server`.
+    pub user_agent: String,
+}
+
+/// The TLS listener.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The port that Via and Contact tell.
+    pub port: u16,
+    /// The port that is bound.
+    pub port_listen: u16,
+    /// Certificates, the first for clients that name no host.
+    pub certs: Vec<Certificate>,
+    /// TLS 1.2 is refused too.
+    pub only_1_3: bool,
+    /// TLS 1.3 is not offered.
+    pub only_1_2: bool,
+    /// Protocols offered by ALPN; empty for none.
+    pub alpn: Vec<String>,
+}
+
+/// A certificate chain and its key, in PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// The chain.
+    pub cert_file: PathBuf,
+    /// The key.
+    pub key_file: PathBuf,
+}
+
+/// Addresses.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// Where SIP listens; empty for every address of either family that the machine has.
+    pub listen: Vec<IpAddr>,
+    /// Our own address is looked for in this network.
+    pub local_net: Option<Network>,
+    /// The address that SIP tells others.
+    pub signalling: External,
+    /// The address that SDP tells others.
+    pub media: External,
+}
+
+/// The address by which others reach us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum External {
+    /// The one we bind.
+    Local,
+    /// The one a STUN server sees.
+    Discover,
+    /// This one.
+    Fixed(IpAddr),
+}
+
+/// RTP and codecs.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// UDP ports.
+    pub ports: RangeInclusive<u16>,
+    /// How long a port rests after a call until late packets have stopped; `None` for not at all.
+    pub quarantine: Option<Quarantine>,
+    /// How long the first packet of an answered call may take.
+    pub timeout_initial: Duration,
+    /// How long later packets may stay away.
+    pub timeout: Duration,
+    /// Packets go where packets come from, whatever SDP says.
+    pub symmetric_rtp: bool,
+    /// A private address in SDP is replaced by the one that packets come from.
+    pub ignore_local_address: bool,
+    /// Calls may send media over loopback addresses.
+    pub allow_loopback: bool,
+    /// Codecs that are on, best first.
+    pub codecs: Vec<Codec>,
+    /// Media threads; `None` for one a core.
+    pub threads: Option<usize>,
+    /// Opus toward the room.
+    pub opus: Opus,
+}
+
+/// How long a port rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quarantine {
+    /// Until no packet has come for this long.
+    pub idle: Duration,
+    /// But no longer than this.
+    pub limit: Duration,
+}
+
+/// The Opus encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opus {
+    /// Bits a second.
+    pub bitrate: u32,
+    /// 0 to 10.
+    pub complexity: u8,
+}
+
+/// Calls.
+#[derive(Clone, Debug)]
+pub struct Calls {
+    /// When a call is answered whose rule does not say.
+    pub answer: Answer,
+    /// Calls at a time; `None` for no limit.
+    pub max_active: Option<usize>,
+    /// How long calls may last on after the order to stop.
+    pub drain_timeout: Duration,
+    /// How long a call waits for a room that was lost.
+    pub room_reconnect_limit: Duration,
+}
+
+/// HTTP listeners.
+#[derive(Clone, Copy, Debug)]
+pub struct Http {
+    /// Health.
+    pub health: Option<std::net::SocketAddr>,
+    /// Metrics.
+    pub prometheus: Option<std::net::SocketAddr>,
+}
+
+/// Logs.
+#[derive(Clone, Debug)]
+pub struct Logging {
+    /// `debug`, `info`, `warn` or `error`.
+    pub level: String,
+    /// A JSON object a line.
+    pub json: bool,
+}

@@ -1,1 +1,30 @@
-//! Which trunk and which rule take a call.
+//! Which trunk and which rule take a call, and as whom it joins which room.
+//!
+//! Two pure functions of a [`Snapshot`](crate::store::Snapshot) and what is known of the call. [`admit`] finds the trunk
+//! and says whether the caller has to prove who he is; [`decide`] finds the rule and makes up the participant. Between
+//! the two stands the digest, which belongs to the SIP side.
+//!
+//! ```text
+//! Query ─► admit ─┬─► Accept ──────────────────────┬─► decide ─┬─► Join(Seat)
+//!                 ├─► Challenge ─► digest proved ──┘           ├─► AskPin
+//!                 └─► Refuse                                   └─► Refuse
+//! ```
+//!
+//! A call that no inbound trunk takes never reaches a rule.
+
+pub mod acl;
+pub mod headers;
+pub mod number;
+pub mod participant;
+pub mod query;
+pub mod refusal;
+pub mod rule;
+pub mod seat;
+pub mod template;
+pub mod trunk;
+
+pub use query::{Query, Transport};
+pub use refusal::{Refusal, Reject};
+pub use rule::{Decision, Pin, decide};
+pub use seat::{Answer, Codec, Encryption, IncludeHeaders, Media, RoomName, Seat};
+pub use trunk::{Admission, Challenge, admit, is_trusted_source};

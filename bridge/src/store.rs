@@ -1,1 +1,79 @@
-//! Trunks and dispatch rules as one snapshot.
+//! Trunks and dispatch rules as one snapshot: what is decided upon is what was loaded, whole or not at all.
+//!
+//! Objects are LiveKit's own messages, with what a call needs of them worked out once: networks, number patterns,
+//! templates. A [`Snapshot`] never changes; whoever reloads puts another in its place.
+
+pub mod error;
+pub mod id;
+pub mod outbound;
+pub mod rule;
+pub mod trunk;
+pub mod validate;
+
+use std::sync::Arc;
+
+pub use error::Error;
+pub use outbound::OutboundTrunk;
+pub use rule::{DispatchRule, RoomPlan, RuleItem};
+pub use trunk::InboundTrunk;
+
+use livekit_protocol as proto;
+
+/// All trunks and rules at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Trunks that calls come in by, in the order of the file.
+    pub inbound_trunks: Vec<Arc<InboundTrunk>>,
+    /// Trunks that calls go out by.
+    pub outbound_trunks: Vec<Arc<OutboundTrunk>>,
+    /// Rules that find the room of a call.
+    pub dispatch_rules: Vec<Arc<DispatchRule>>,
+}
+
+/// Trunks and rules as they were read, before anything is checked.
+#[derive(Clone, Default)]
+pub struct Items {
+    /// Inbound trunks.
+    pub inbound_trunks: Vec<proto::SipInboundTrunkInfo>,
+    /// Outbound trunks.
+    pub outbound_trunks: Vec<proto::SipOutboundTrunkInfo>,
+    /// Dispatch rules with what we add to them.
+    pub dispatch_rules: Vec<RuleItem>,
+}
+
+impl Snapshot {
+    /// Checks all items, alone and against each other, and gives them the ids they lack. What is lawful and yet unlikely
+    /// to be meant comes back as warnings.
+    pub fn build(mut items: Items) -> Result<(Self, Vec<String>), Vec<Error>> {
+        id::assign(&mut items);
+        let mut errors = Vec::new();
+        let mut keep = |error| errors.push(error);
+        let inbound_trunks = collect(items.inbound_trunks, InboundTrunk::new, &mut keep);
+        let outbound_trunks = collect(items.outbound_trunks, OutboundTrunk::new, &mut keep);
+        let rules = |item| DispatchRule::new(item, &inbound_trunks);
+        let dispatch_rules = collect(items.dispatch_rules, rules, &mut keep);
+        let snapshot = Self { inbound_trunks, outbound_trunks, dispatch_rules };
+        errors.extend(validate::conflicts(&snapshot));
+        if errors.is_empty() {
+            let warnings = validate::warnings(&snapshot);
+            Ok((snapshot, warnings))
+        } else {
+            Err(errors)
+        }
+    }
+}
+
+fn collect<Item, T>(
+    items: Vec<Item>,
+    check: impl Fn(Item) -> Result<T, Vec<Error>>,
+    keep: &mut impl FnMut(Error),
+) -> Vec<Arc<T>> {
+    let mut kept = Vec::with_capacity(items.len());
+    for item in items {
+        match check(item) {
+            Ok(object) => kept.push(Arc::new(object)),
+            Err(errors) => errors.into_iter().for_each(&mut *keep),
+        }
+    }
+    kept
+}

@@ -1,0 +1,254 @@
+//! Headers of the INVITE as attributes of the participant.
+//!
+//! Three sources, later ones winning: what the trunk includes (`sip.h.<name>`), headers of carriers that LiveKit knows by
+//! name, and the trunk's own map. Everything here was written by a stranger: values are cut, control characters dropped,
+//! and the whole stays under what LiveKit takes for the attributes of one participant.
+
+use std::collections::BTreeMap;
+
+use super::{IncludeHeaders, Query};
+
+/// The longest value, in bytes; a longer one is cut.
+const MAX_VALUE: usize = 1024;
+
+/// All attributes from headers together, in bytes; LiveKit takes 64 KiB for all attributes of a participant.
+const MAX_TOTAL: usize = 32 * 1024;
+
+/// Headers that LiveKit makes attributes of without being asked.
+const KNOWN: &[(&str, &str)] = &[
+    ("x-twilio-accountsid", "sip.twilio.accountSid"),
+    ("x-twilio-callsid", "sip.twilio.callSid"),
+    ("x-call_leg_id", "sip.telnyx.callLegID"),
+    ("x-call_session_id", "sip.telnyx.callSessionID"),
+    ("x-amzn-connectcontactid", "sip.amazon.contactId"),
+    ("x-amzn-connectinitialcontactid", "sip.amazon.initialContactId"),
+    ("x-amzn-sourceaccount", "sip.amazon.sourceAccount"),
+    ("x-amzn-sourcearn", "sip.amazon.sourceArn"),
+    ("x-amzn-targetarn", "sip.amazon.targetArn"),
+    ("x-lk-test-id", "lktest.id"),
+];
+
+/// Never shown to a room: they carry answers to a challenge.
+const SECRET: &[&str] = &["authorization", "proxy-authorization"];
+
+/// One-letter names ([RFC 3261 §7.3.3] and the registry that followed it).
+///
+/// [RFC 3261 §7.3.3]: https://www.rfc-editor.org/rfc/rfc3261#section-7.3.3
+const COMPACT: &[(&str, &str)] = &[
+    ("a", "accept-contact"),
+    ("b", "referred-by"),
+    ("c", "content-type"),
+    ("d", "request-disposition"),
+    ("e", "content-encoding"),
+    ("f", "from"),
+    ("i", "call-id"),
+    ("j", "reject-contact"),
+    ("k", "supported"),
+    ("l", "content-length"),
+    ("m", "contact"),
+    ("n", "identity-info"),
+    ("o", "event"),
+    ("r", "refer-to"),
+    ("s", "subject"),
+    ("t", "to"),
+    ("u", "allow-events"),
+    ("v", "via"),
+    ("x", "session-expires"),
+    ("y", "identity"),
+];
+
+/// The name of a header in its long form and in lower case.
+pub(crate) fn canonical(name: &str) -> String {
+    let lower = name.trim().to_ascii_lowercase();
+    COMPACT.iter().find(|(short, _)| *short == lower).map_or(lower, |(_, long)| (*long).to_owned())
+}
+
+/// The attributes that the headers give, and what had to be left out, in words.
+pub(crate) fn attributes(
+    query: &Query,
+    include: IncludeHeaders,
+    map: &BTreeMap<String, String>,
+) -> (BTreeMap<String, String>, Vec<String>) {
+    let headers = combined(query);
+    let mut attributes = Attributes::default();
+    // The order is that of importance: where the room runs out, the headers nobody asked for by name are left out.
+    for (name, attribute) in map {
+        if let Some(value) = headers.get(&canonical(name)) {
+            attributes.add(attribute, value);
+        }
+    }
+    for (name, attribute) in KNOWN {
+        if let Some(value) = headers.get(*name) {
+            attributes.add(attribute, value);
+        }
+    }
+    for (name, value) in &headers {
+        let included = match include {
+            IncludeHeaders::No => false,
+            IncludeHeaders::X => name.starts_with("x-"),
+            IncludeHeaders::All => true,
+        };
+        if included {
+            attributes.add(&format!("sip.h.{name}"), value);
+        }
+    }
+    (attributes.map, attributes.notes)
+}
+
+/// The headers by canonical name. Several of one name are joined with commas as RFC 3261 §7.3.1 has it, and To carries our
+/// tag, as in every message of the dialog that is to come.
+fn combined(query: &Query) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::<String, String>::new();
+    for (name, value) in &query.headers {
+        let name = canonical(name);
+        if SECRET.contains(&name.as_str()) {
+            continue;
+        }
+        match headers.entry(name) {
+            std::collections::btree_map::Entry::Vacant(vacant) => {
+                vacant.insert(clean(value));
+            }
+            std::collections::btree_map::Entry::Occupied(mut occupied) => {
+                let joined = occupied.get_mut();
+                if joined.len() <= MAX_VALUE {
+                    joined.push_str(", ");
+                    joined.push_str(&clean(value));
+                }
+            }
+        }
+    }
+    if let Some(to) = headers.get_mut("to")
+        && !to.to_ascii_lowercase().contains(";tag=")
+    {
+        to.push_str(";tag=");
+        to.push_str(&query.call_id);
+    }
+    headers
+}
+
+/// A value without control characters and blanks around it.
+pub(crate) fn clean(value: &str) -> String {
+    value.trim().chars().filter(|c| !c.is_control()).collect()
+}
+
+#[derive(Default)]
+struct Attributes {
+    map: BTreeMap<String, String>,
+    notes: Vec<String>,
+    total: usize,
+    full: bool,
+}
+
+impl Attributes {
+    /// Adds an attribute unless it is there: the first to come is the one that wins.
+    fn add(&mut self, attribute: &str, value: &str) {
+        if self.map.contains_key(attribute) {
+            return;
+        }
+        let cut = &value[..value.floor_char_boundary(MAX_VALUE)];
+        if cut.len() < value.len() {
+            self.notes.push(format!("{attribute} is cut to {} bytes", cut.len()));
+        }
+        if self.total + attribute.len() + cut.len() > MAX_TOTAL {
+            if !self.full {
+                self.notes
+                    .push(format!("headers beyond {MAX_TOTAL} bytes are left out, {attribute} the first of them"));
+            }
+            self.full = true;
+            return;
+        }
+        self.total += attribute.len() + cut.len();
+        self.map.insert(attribute.to_owned(), cut.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::query::tests::query;
+    use super::*;
+
+    fn of(headers: &[(&str, &str)], include: IncludeHeaders, map: &[(&str, &str)]) -> Vec<(String, String)> {
+        let query = query(|q| q.headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect());
+        let map = map.iter().map(|(n, a)| ((*n).to_owned(), (*a).to_owned())).collect();
+        attributes(&query, include, &map).0.into_iter().collect()
+    }
+
+    #[test]
+    fn headers_become_attributes() {
+        type Pairs = &'static [(&'static str, &'static str)];
+        let cases: &[(&str, Pairs, IncludeHeaders, Pairs, Pairs)] = &[
+            ("nothing asked for", &[("X-Foo", "1")], IncludeHeaders::No, &[], &[]),
+            ("X headers", &[("X-Foo", "1"), ("Foo", "2")], IncludeHeaders::X, &[], &[("sip.h.x-foo", "1")]),
+            ("lower case x", &[("x-FOO", "1")], IncludeHeaders::X, &[], &[("sip.h.x-foo", "1")]),
+            (
+                "all",
+                &[("X-Foo", "1"), ("Foo", "2")],
+                IncludeHeaders::All,
+                &[],
+                &[("sip.h.foo", "2"), ("sip.h.x-foo", "1")],
+            ),
+            ("compact", &[("m", "<sip:a@b>")], IncludeHeaders::All, &[], &[("sip.h.contact", "<sip:a@b>")]),
+            ("twice", &[("v", "a"), ("Via", "b")], IncludeHeaders::All, &[], &[("sip.h.via", "a, b")]),
+            (
+                "our tag",
+                &[("t", "<sip:a@b>")],
+                IncludeHeaders::All,
+                &[],
+                &[("sip.h.to", "<sip:a@b>;tag=SCL_E4acrZAivj3K")],
+            ),
+            (
+                "a tag that is there",
+                &[("To", "<sip:a@b>;Tag=1")],
+                IncludeHeaders::All,
+                &[],
+                &[("sip.h.to", "<sip:a@b>;Tag=1")],
+            ),
+            (
+                "secrets",
+                &[("Proxy-Authorization", "Digest"), ("Authorization", "Digest")],
+                IncludeHeaders::All,
+                &[("Authorization", "a")],
+                &[],
+            ),
+            ("known", &[("X-Twilio-CallSid", "CA1")], IncludeHeaders::No, &[], &[("sip.twilio.callSid", "CA1")]),
+            (
+                "mapped",
+                &[("x-clinic-tenant", "north")],
+                IncludeHeaders::No,
+                &[("X-Clinic-Tenant", "clinic.tenant")],
+                &[("clinic.tenant", "north")],
+            ),
+            (
+                "the map wins over both",
+                &[("X-Twilio-CallSid", "CA1"), ("X-Mine", "m"), ("X-Foo", "1")],
+                IncludeHeaders::X,
+                &[("X-Mine", "sip.twilio.callSid"), ("X-Twilio-CallSid", "sip.h.x-foo")],
+                &[
+                    ("sip.h.x-foo", "CA1"),
+                    ("sip.h.x-mine", "m"),
+                    ("sip.h.x-twilio-callsid", "CA1"),
+                    ("sip.twilio.callSid", "m"),
+                ],
+            ),
+            ("control characters", &[("X-Foo", " a\r\nb\0\u{7f} ")], IncludeHeaders::X, &[], &[("sip.h.x-foo", "ab")]),
+        ];
+        for (name, headers, include, map, expected) in cases {
+            let expected: Vec<_> = expected.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            assert_eq!(of(headers, *include, map), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_headers_is_bounded_and_said() {
+        let flood = query(|q| {
+            q.headers = (0..200).map(|n| (format!("X-H{n}"), "é".repeat(700))).collect();
+            q.headers.push(("X-Wanted".into(), "w".into()));
+        });
+        let map = BTreeMap::from([("X-Wanted".to_owned(), "wanted".to_owned())]);
+        let (attributes, notes) = attributes(&flood, IncludeHeaders::All, &map);
+        assert_eq!(attributes["wanted"], "w", "what is asked for by name comes first");
+        assert!(attributes.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>() <= MAX_TOTAL);
+        assert!(attributes.values().all(|value| value.len() <= MAX_VALUE));
+        assert!(notes.iter().any(|note| note.contains("left out")), "{notes:?}");
+    }
+}

@@ -1,0 +1,134 @@
+//! Which inbound trunk takes a call, and whether its caller has to prove who he is.
+//!
+//! Source address, called number, calling number, digest: in this order, and only the address that the packet came from
+//! counts. Where several trunks would take the call, the one that names it most narrowly does: by called number, then by
+//! address, then by caller; among equals the first of the list.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::number::{self, Fit, normalise};
+use super::refusal::Tried;
+use super::{Query, Refusal};
+use crate::store::{InboundTrunk, Snapshot};
+
+/// The realm of a challenge where a trunk names none: that of LiveKit, which phones may have in their settings.
+pub const DEFAULT_REALM: &str = "LiveKit";
+
+/// What becomes of a call at the door.
+#[derive(Clone, Debug)]
+pub enum Admission {
+    /// The trunk takes it.
+    Accept(Arc<InboundTrunk>),
+    /// It is taken once the caller proves to know one of these passwords.
+    Challenge(Challenge),
+    /// No trunk takes it.
+    Refuse(Refusal),
+}
+
+/// What a caller has to answer.
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    /// The realm to ask in, and to verify in for every trunk.
+    pub realm: String,
+    /// The trunks that would take the call, in order of precedence; each has a user and a password.
+    pub trunks: Vec<Arc<InboundTrunk>>,
+}
+
+impl Challenge {
+    /// The trunk of a user and the password to verify with.
+    pub fn credentials(&self, username: &str) -> Option<(&Arc<InboundTrunk>, &str)> {
+        let trunk = self.trunks.iter().find(|trunk| trunk.info.auth_username == username)?;
+        Some((trunk, &trunk.info.auth_password))
+    }
+}
+
+/// Finds the trunk of a call.
+pub fn admit(snapshot: &Snapshot, query: &Query) -> Admission {
+    let source = query.source.ip().to_canonical();
+    let (called, calling) = (normalise(query.called()), normalise(query.calling()));
+    let mut sifted = Sifted::default();
+    let mut candidates = Vec::new();
+    for trunk in &snapshot.inbound_trunks {
+        match suit(trunk, source, &called, &calling) {
+            Ok(suits) => candidates.push((suits, trunk)),
+            Err(miss) => sifted.note(trunk, miss),
+        }
+    }
+    let Some(best) = candidates.iter().map(|(suits, _)| *suits).max() else {
+        return Admission::Refuse(sifted.refusal(source, called.into_owned(), calling.into_owned()));
+    };
+    candidates.retain(|(suits, _)| *suits == best);
+    let (_, first) = candidates[0];
+    if !first.asks_password() {
+        return Admission::Accept(Arc::clone(first));
+    }
+    let realm = match first.info.auth_realm.as_str() {
+        "" => DEFAULT_REALM.to_owned(),
+        realm => realm.to_owned(),
+    };
+    let trunks = candidates.iter().filter(|(_, trunk)| trunk.asks_password()).map(|(_, trunk)| Arc::clone(trunk));
+    Admission::Challenge(Challenge { realm, trunks: trunks.collect() })
+}
+
+/// Whether the access list of any trunk names this address. Trunks that take every address make nobody trusted.
+pub fn is_trusted_source(snapshot: &Snapshot, address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    snapshot.inbound_trunks.iter().flat_map(|trunk| &trunk.networks).any(|network| network.contains(address))
+}
+
+/// How narrowly a trunk takes a call. Greater is narrower; the order of the fields is the order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Suits {
+    called: Fit,
+    /// Length of the prefix, within IPv4 or IPv6; `None` for a trunk without an access list.
+    source: Option<u8>,
+    calling: Fit,
+}
+
+/// The check that a trunk failed, in the order of the checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Miss {
+    Source,
+    Called,
+    Calling,
+}
+
+fn suit(trunk: &InboundTrunk, source: IpAddr, called: &str, calling: &str) -> Result<Suits, Miss> {
+    let prefix =
+        trunk.networks.iter().filter(|network| network.contains(source)).map(super::acl::Network::prefix).max();
+    if prefix.is_none() && !trunk.networks.is_empty() {
+        return Err(Miss::Source);
+    }
+    let called = number::fit(&trunk.numbers, called).ok_or(Miss::Called)?;
+    let calling = number::fit(&trunk.callers, calling).ok_or(Miss::Calling)?;
+    Ok(Suits { called, source: prefix, calling })
+}
+
+/// Trunks that did not fit: the refusal speaks of the check that came closest to taking the call.
+#[derive(Default)]
+struct Sifted {
+    furthest: Option<Miss>,
+    tried: Tried,
+}
+
+impl Sifted {
+    fn note(&mut self, trunk: &InboundTrunk, miss: Miss) {
+        self.furthest = self.furthest.max(Some(miss));
+        let why = match miss {
+            Miss::Source => "the address is not in allowed_addresses",
+            Miss::Called => "the called number is not in numbers",
+            Miss::Calling => "the caller is not in allowed_numbers",
+        };
+        self.tried.push(trunk.label(), why);
+    }
+
+    fn refusal(self, source_ip: IpAddr, called: String, calling: String) -> Refusal {
+        let tried = self.tried;
+        match self.furthest {
+            None | Some(Miss::Source) => Refusal::UnknownSource { source_ip, tried },
+            Some(Miss::Called) => Refusal::NoTrunk { called, tried },
+            Some(Miss::Calling) => Refusal::CallerNotAllowed { calling, tried },
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What can be wrong with a trunk or a rule.
+
+use std::fmt;
+
+use crate::dispatch::acl::NetworkError;
+use crate::dispatch::template::UnknownVariable;
+
+/// A trunk or a rule that cannot be taken as it is.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[error("{object}: {problem}")]
+pub struct Error {
+    /// Which one, by name and id.
+    pub object: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Everybody could call everything by this trunk.
+    #[error(
+        "one of numbers, allowed_addresses, or auth_username and auth_password must be set, or anybody could call any number by it"
+    )]
+    Unguarded,
+    /// A user without a password, or the other way round.
+    #[error("{present} is set and {missing} is not")]
+    HalfCredentials {
+        /// The one that is there.
+        present: &'static str,
+        /// The one that is not.
+        missing: &'static str,
+    },
+    /// An access list entry.
+    #[error("allowed_addresses: {0}")]
+    Address(#[from] NetworkError),
+    /// An entry of a list of numbers.
+    #[error("{field} has an entry that is empty or has blanks around it: {value:?}")]
+    Number {
+        /// The list.
+        field: &'static str,
+        /// The entry.
+        value: String,
+    },
+    /// A header that cannot be sent or is not ours to set.
+    #[error("{field}: header {name:?} {why}")]
+    Header {
+        /// The map.
+        field: &'static str,
+        /// The header.
+        name: String,
+        /// Why it is refused.
+        why: &'static str,
+    },
+    /// A time that makes no sense.
+    #[error("{field} is {value}, it must be between 0 and {max}")]
+    Duration {
+        /// The field.
+        field: &'static str,
+        /// As written.
+        value: String,
+        /// The largest.
+        max: &'static str,
+    },
+    /// An outbound trunk that leads nowhere.
+    #[error("address must be a host or host:port without `sip:`, not {0:?}")]
+    OutboundAddress(String),
+    /// An outbound trunk that has nothing to call from.
+    #[error("numbers must have at least one entry")]
+    NoNumbers,
+    /// A rule without a kind.
+    #[error("rule must be one of dispatch_rule_direct, dispatch_rule_individual, dispatch_rule_callee")]
+    NoRule,
+    /// A direct rule without a room.
+    #[error("dispatch_rule_direct needs a room_name")]
+    NoRoom,
+    /// A name that is longer than LiveKit takes.
+    #[error("{field} is {len} bytes long, at most 255 are possible")]
+    TooLong {
+        /// The field.
+        field: &'static str,
+        /// Its length.
+        len: usize,
+    },
+    /// A PIN that nobody could type.
+    #[error("pin must be 1 to 16 digits")]
+    Pin,
+    /// A template.
+    #[error("{field}: {error}")]
+    Template {
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        error: UnknownVariable,
+    },
+    /// A rule for a trunk that there is not.
+    #[error("trunk_ids: {id:?} is the id or name of no inbound trunk{}", nearest_trunk(.nearest))]
+    UnknownTrunk {
+        /// As written.
+        id: String,
+        /// The most similar that there is.
+        nearest: Option<String>,
+    },
+    /// A name in `trunk_ids` that several trunks have.
+    #[error("trunk_ids: {0:?} is the name of several inbound trunks; give its id")]
+    AmbiguousTrunk(String),
+    /// Two objects have one id.
+    #[error("the id {0} is taken")]
+    DuplicateId(String),
+    /// Two trunks could take the same call, and nothing tells them apart.
+    #[error(
+        "it takes {number} from {caller} as {other} does; different allowed_addresses, allowed_numbers or credentials would tell them apart"
+    )]
+    TrunkConflict {
+        /// The other trunk.
+        other: String,
+        /// The number that both have.
+        number: String,
+        /// The caller whom both take.
+        caller: String,
+    },
+    /// Two rules could take the same call, and nothing tells them apart.
+    #[error(
+        "it takes the same calls as {other}: {what}; different numbers, trunk_ids, a pin or a priority would tell them apart"
+    )]
+    RuleConflict {
+        /// The other rule.
+        other: String,
+        /// The calls.
+        what: String,
+    },
+}
+
+fn nearest_trunk(nearest: &Option<String>) -> impl fmt::Display {
+    nearest.as_ref().map(|nearest| format!(", did you mean {nearest:?}?")).unwrap_or_default()
+}
+
+impl Error {
+    pub(crate) fn new(object: impl fmt::Display, problem: impl Into<Problem>) -> Self {
+        Self { object: object.to_string(), problem: problem.into() }
+    }
+}

@@ -1,0 +1,83 @@
+//! Ids for objects that have none: the same object has the same id after every restart and on every node.
+
+use std::collections::HashMap;
+
+use super::Items;
+
+/// Gives an id to every object without one: made from its name where that is its own, else from all it says.
+pub(crate) fn assign(items: &mut Items) {
+    let inbound: Vec<_> = items.inbound_trunks.iter().map(|t| (t.name.clone(), canonical(t))).collect();
+    for (trunk, id) in items.inbound_trunks.iter_mut().zip(ids("ST_", "inbound", &inbound)) {
+        set(&mut trunk.sip_trunk_id, id);
+    }
+    let outbound: Vec<_> = items.outbound_trunks.iter().map(|t| (t.name.clone(), canonical(t))).collect();
+    for (trunk, id) in items.outbound_trunks.iter_mut().zip(ids("ST_", "outbound", &outbound)) {
+        set(&mut trunk.sip_trunk_id, id);
+    }
+    let rules: Vec<_> = items.dispatch_rules.iter().map(|r| (r.info.name.clone(), canonical(&r.info))).collect();
+    for (rule, id) in items.dispatch_rules.iter_mut().zip(ids("SDR_", "rule", &rules)) {
+        set(&mut rule.info.sip_dispatch_rule_id, id);
+    }
+}
+
+fn set(field: &mut String, id: String) {
+    if field.is_empty() {
+        *field = id;
+    }
+}
+
+fn ids(prefix: &str, kind: &str, objects: &[(String, String)]) -> Vec<String> {
+    let mut uses = HashMap::<&str, usize>::new();
+    for (name, _) in objects {
+        *uses.entry(name).or_default() += 1;
+    }
+    let own_name = |name: &str| !name.is_empty() && uses[name] == 1;
+    objects
+        .iter()
+        .map(|(name, content)| {
+            let seed = if own_name(name) { format!("{kind} name {name}") } else { format!("{kind} content {content}") };
+            format!("{prefix}{}", twelve(&seed))
+        })
+        .collect()
+}
+
+/// Twelve letters and digits of the SHA-256 of a text.
+fn twelve(seed: &str) -> String {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let digest = ring::digest::digest(&ring::digest::SHA256, seed.as_bytes());
+    let mut number = digest.as_ref().iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte));
+    let mut text = String::with_capacity(12);
+    for _ in 0..12 {
+        text.push(char::from(ALPHABET[(number % 62) as usize]));
+        number /= 62;
+    }
+    text
+}
+
+/// An object as JSON with its keys in order: maps of the message have none of their own.
+fn canonical(object: &impl serde::Serialize) -> String {
+    fn write(value: &serde_json::Value, text: &mut String) {
+        match value {
+            serde_json::Value::Object(map) => {
+                let mut entries: Vec<_> = map.iter().collect();
+                entries.sort_by_key(|(key, _)| *key);
+                for (key, value) in entries {
+                    text.push_str(&format!("{key:?}:"));
+                    write(value, text);
+                }
+                text.push('}');
+            }
+            serde_json::Value::Array(list) => {
+                list.iter().for_each(|value| write(value, text));
+                text.push(']');
+            }
+            scalar => {
+                text.push_str(&scalar.to_string());
+                text.push(',');
+            }
+        }
+    }
+    let mut text = String::new();
+    write(&serde_json::to_value(object).unwrap_or_default(), &mut text);
+    text
+}

@@ -1,0 +1,98 @@
+//! An outbound trunk: where calls go out, and as whom.
+
+use std::fmt;
+
+use livekit_protocol as proto;
+
+use super::Error;
+use super::error::Problem;
+use super::trunk::{check_header_names, check_headers, half_credentials, label, media, named};
+use crate::dispatch::Media;
+
+/// A trunk that calls go out by, checked.
+#[derive(Clone)]
+pub struct OutboundTrunk {
+    /// The object as LiveKit has it; the id is always set.
+    pub info: proto::SipOutboundTrunkInfo,
+    /// `media`.
+    pub media: Media,
+}
+
+impl OutboundTrunk {
+    pub(crate) fn new(info: proto::SipOutboundTrunkInfo) -> Result<Self, Vec<Error>> {
+        let mut problems = Vec::new();
+        #[expect(deprecated, reason = "older files set the encryption here")]
+        let encryption = info.media_encryption;
+        let media = media(info.media.as_ref(), encryption, &mut problems);
+        problems.extend(half_credentials(&info.auth_username, &info.auth_password));
+        if !is_host(&info.address) {
+            problems.push(Problem::OutboundAddress(info.address.clone()));
+        }
+        if info.numbers.is_empty() {
+            problems.push(Problem::NoNumbers);
+        }
+        check_headers(&info.headers, &mut problems);
+        check_header_names("headers_to_attributes", info.headers_to_attributes.keys(), &mut problems);
+        check_header_names("attributes_to_headers", info.attributes_to_headers.values(), &mut problems);
+        let trunk = Self { info, media };
+        let object = trunk.label();
+        if problems.is_empty() { Ok(trunk) } else { Err(named(&object, problems)) }
+    }
+
+    /// Its id, `ST_…`.
+    pub fn id(&self) -> &str {
+        &self.info.sip_trunk_id
+    }
+
+    /// Name and id for people.
+    pub fn label(&self) -> String {
+        label("outbound trunk", &self.info.name, self.id())
+    }
+}
+
+// Written out because the message would print its password.
+impl fmt::Debug for OutboundTrunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboundTrunk").field("id", &self.id()).field("name", &self.info.name).finish_non_exhaustive()
+    }
+}
+
+/// A host, or a host and a port; IPv6 in brackets.
+fn is_host(address: &str) -> bool {
+    let (host, port) = match address.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (address, None),
+    };
+    let bracketed = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    let host_fits = match bracketed {
+        Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
+    };
+    host_fits && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_host;
+
+    #[test]
+    fn addresses_are_hosts() {
+        let cases = [
+            ("sip.telnyx.com", true),
+            ("sip.telnyx.com:5061", true),
+            ("192.0.2.1:5060", true),
+            ("[2001:db8::1]:5060", true),
+            ("[2001:db8::1]", true),
+            ("", false),
+            ("sip:sip.telnyx.com", false),
+            ("sip.telnyx.com;transport=tcp", false),
+            ("user@sip.telnyx.com", false),
+            ("host:0", false),
+            ("host:99999", false),
+            ("2001:db8::1", false),
+        ];
+        for (address, fits) in cases {
+            assert_eq!(is_host(address), fits, "{address:?}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A dispatch rule: which calls it takes, and the room and the participant it makes of them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use livekit_protocol as proto;
+use proto::sip_dispatch_rule::Rule;
+
+use super::error::Problem;
+use super::trunk::{label, media, named, patterns};
+use super::{Error, InboundTrunk};
+use crate::dispatch::number::Pattern;
+use crate::dispatch::template::Template;
+use crate::dispatch::{Answer, Media, RoomName};
+
+/// A rule as it was read, with what we add to LiveKit's object.
+#[derive(Clone, Default)]
+pub struct RuleItem {
+    /// LiveKit's object.
+    pub info: proto::SipDispatchRuleInfo,
+    /// When to answer.
+    pub answer: Option<Answer>,
+    /// A number in place of the computed one; the smallest takes the call.
+    pub priority: Option<i64>,
+}
+
+/// A rule, checked.
+#[derive(Clone)]
+pub struct DispatchRule {
+    /// The object as LiveKit has it; the id is always set.
+    pub info: proto::SipDispatchRuleInfo,
+    /// Ids of the trunks it is for; empty for all.
+    pub trunk_ids: Vec<String>,
+    /// `numbers`: the called ones.
+    pub numbers: Vec<Pattern>,
+    /// `inbound_numbers`: the calling ones.
+    pub callers: Vec<Pattern>,
+    /// The room.
+    pub room: RoomPlan,
+    /// `metadata`.
+    pub metadata: Template,
+    /// `attributes`, by name.
+    pub attributes: Vec<(String, Template)>,
+    /// `media`.
+    pub media: Media,
+    /// When to answer.
+    pub answer: Option<Answer>,
+    /// A number in place of the computed one.
+    pub priority: Option<i64>,
+}
+
+/// How the room of a call is named.
+#[derive(Clone)]
+pub enum RoomPlan {
+    /// One room for all.
+    Direct {
+        /// Its name and PIN.
+        room: Place,
+    },
+    /// A room for each caller.
+    Individual {
+        /// What its name begins with, and its PIN.
+        room: Place,
+        /// A new one each time he calls.
+        random: bool,
+    },
+    /// A room for each called number.
+    Callee {
+        /// What its name begins with, and its PIN.
+        room: Place,
+        /// A new one for each call.
+        random: bool,
+    },
+}
+
+/// A name of a room, or its beginning, and the PIN that guards it.
+#[derive(Clone)]
+pub struct Place {
+    text: String,
+    template: Template,
+    pin: Option<String>,
+}
+
+impl RoomPlan {
+    fn place(&self) -> &Place {
+        match self {
+            Self::Direct { room } | Self::Individual { room, .. } | Self::Callee { room, .. } => room,
+        }
+    }
+
+    /// The name or prefix as written.
+    pub fn text(&self) -> &str {
+        &self.place().text
+    }
+
+    pub(crate) fn template(&self) -> &Template {
+        &self.place().template
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.place().text.is_empty()
+    }
+
+    pub(crate) fn pin(&self) -> Option<&str> {
+        self.place().pin.as_deref()
+    }
+
+    /// Whether a PIN guards the room.
+    pub fn has_pin(&self) -> bool {
+        self.place().pin.is_some()
+    }
+}
+
+impl DispatchRule {
+    pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>]) -> Result<Self, Vec<Error>> {
+        let RuleItem { info, answer, priority } = item;
+        let object = label("dispatch rule", &info.name, &info.sip_dispatch_rule_id);
+        let mut problems = Vec::new();
+        let trunk_ids = trunk_ids(&info.trunk_ids, trunks, &mut problems);
+        let numbers = patterns("numbers", &info.numbers, &mut problems);
+        let callers = patterns("inbound_numbers", &info.inbound_numbers, &mut problems);
+        let metadata = template("metadata", &info.metadata, &mut problems);
+        let mut attributes: Vec<_> = info
+            .attributes
+            .iter()
+            .filter_map(|(name, text)| {
+                Some((name.clone(), template(&format!("attributes.{name}"), text, &mut problems)?))
+            })
+            .collect();
+        attributes.sort_by(|a, b| a.0.cmp(&b.0));
+        #[expect(deprecated, reason = "older files set the encryption here")]
+        let encryption = info.media_encryption;
+        let media = media(info.media.as_ref(), encryption, &mut problems);
+        let room = plan(info.rule.as_ref(), &mut problems);
+        match (room, metadata) {
+            (Some(room), Some(metadata)) if problems.is_empty() => {
+                Ok(Self { info, trunk_ids, numbers, callers, room, metadata, attributes, media, answer, priority })
+            }
+            _ => Err(named(&object, problems)),
+        }
+    }
+
+    /// Its id, `SDR_…`.
+    pub fn id(&self) -> &str {
+        &self.info.sip_dispatch_rule_id
+    }
+
+    /// Name and id for people.
+    pub fn label(&self) -> String {
+        label("dispatch rule", &self.info.name, self.id())
+    }
+}
+
+// Written out because the message would print its PIN.
+impl fmt::Debug for DispatchRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DispatchRule").field("id", &self.id()).field("name", &self.info.name).finish_non_exhaustive()
+    }
+}
+
+/// The room of the rule; a problem is told for each `None`.
+fn plan(rule: Option<&proto::SipDispatchRule>, problems: &mut Vec<Problem>) -> Option<RoomPlan> {
+    let Some(rule) = rule.and_then(|rule| rule.rule.as_ref()) else {
+        problems.push(Problem::NoRule);
+        return None;
+    };
+    match rule {
+        Rule::DispatchRuleDirect(direct) => {
+            if direct.room_name.is_empty() {
+                problems.push(Problem::NoRoom);
+            }
+            Some(RoomPlan::Direct { room: place("room_name", &direct.room_name, &direct.pin, problems)? })
+        }
+        Rule::DispatchRuleIndividual(individual) => Some(RoomPlan::Individual {
+            room: place("room_prefix", &individual.room_prefix, &individual.pin, problems)?,
+            random: !individual.no_randomness,
+        }),
+        Rule::DispatchRuleCallee(callee) => Some(RoomPlan::Callee {
+            room: place("room_prefix", &callee.room_prefix, &callee.pin, problems)?,
+            random: callee.randomize,
+        }),
+    }
+}
+
+fn place(field: &'static str, text: &str, pin: &str, problems: &mut Vec<Problem>) -> Option<Place> {
+    let template = template(field, text, problems)?;
+    if template.is_plain() && text.len() > RoomName::MAX {
+        problems.push(Problem::TooLong { field, len: text.len() });
+    }
+    if pin.len() > 16 || !pin.bytes().all(|b| b.is_ascii_digit()) {
+        problems.push(Problem::Pin);
+    }
+    let pin = (!pin.is_empty()).then(|| pin.to_owned());
+    Some(Place { text: text.to_owned(), template, pin })
+}
+
+fn template(field: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Template> {
+    Template::parse(text).map_err(|error| problems.push(Problem::Template { field: field.to_owned(), error })).ok()
+}
+
+/// Ids of the trunks that a rule names, by id or by name.
+fn trunk_ids(named: &[String], trunks: &[Arc<InboundTrunk>], problems: &mut Vec<Problem>) -> Vec<String> {
+    let mut ids = Vec::new();
+    for id in named {
+        let by_name: Vec<_> = trunks.iter().filter(|trunk| trunk.info.name == *id).collect();
+        if trunks.iter().any(|trunk| trunk.id() == id) {
+            ids.push(id.clone());
+        } else if let [trunk] = by_name[..] {
+            ids.push(trunk.id().to_owned());
+        } else if by_name.is_empty() {
+            let nearest = nearest(id, trunks.iter().flat_map(|trunk| [trunk.id(), trunk.info.name.as_str()]));
+            problems.push(Problem::UnknownTrunk { id: id.clone(), nearest });
+        } else {
+            problems.push(Problem::AmbiguousTrunk(id.clone()));
+        }
+    }
+    ids
+}
+
+fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    known
+        .map(|known| (known, strsim::jaro_winkler(known, text)))
+        .filter(|(_, likeness)| *likeness > 0.85)
+        .max_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(known, _)| known.to_owned())
+}

@@ -1,0 +1,231 @@
+//! An inbound trunk: who may call which numbers, and what becomes of his headers and media.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use livekit_protocol as proto;
+
+use super::Error;
+use super::error::Problem;
+use crate::dispatch::acl::Network;
+use crate::dispatch::number::Pattern;
+use crate::dispatch::seat::MAX_CALL_DURATION;
+use crate::dispatch::{Codec, Encryption, IncludeHeaders, Media};
+
+/// A trunk that calls come in by, checked.
+#[derive(Clone)]
+pub struct InboundTrunk {
+    /// The object as LiveKit has it; the id is always set.
+    pub info: proto::SipInboundTrunkInfo,
+    /// `allowed_addresses`.
+    pub networks: Vec<Network>,
+    /// `numbers`.
+    pub numbers: Vec<Pattern>,
+    /// `allowed_numbers`.
+    pub callers: Vec<Pattern>,
+    /// `ringing_timeout`, if set.
+    pub ringing_timeout: Option<Duration>,
+    /// `max_call_duration`, if set.
+    pub max_call_duration: Option<Duration>,
+    /// `media`.
+    pub media: Media,
+}
+
+impl InboundTrunk {
+    pub(crate) fn new(info: proto::SipInboundTrunkInfo) -> Result<Self, Vec<Error>> {
+        let mut problems = Vec::new();
+        let networks = networks(&info.allowed_addresses, &mut problems);
+        let numbers = patterns("numbers", &info.numbers, &mut problems);
+        let callers = patterns("allowed_numbers", &info.allowed_numbers, &mut problems);
+        let ringing_timeout =
+            duration("ringing_timeout", info.ringing_timeout.as_ref(), MAX_CALL_DURATION, &mut problems);
+        let max_call_duration =
+            duration("max_call_duration", info.max_call_duration.as_ref(), MAX_CALL_DURATION, &mut problems);
+        #[expect(deprecated, reason = "older files set the encryption here")]
+        let encryption = info.media_encryption;
+        let media = media(info.media.as_ref(), encryption, &mut problems);
+        problems.extend(half_credentials(&info.auth_username, &info.auth_password));
+        if info.numbers.is_empty() && info.allowed_addresses.is_empty() && info.auth_username.is_empty() {
+            problems.push(Problem::Unguarded);
+        }
+        check_headers(&info.headers, &mut problems);
+        check_header_names("headers_to_attributes", info.headers_to_attributes.keys(), &mut problems);
+        check_header_names("attributes_to_headers", info.attributes_to_headers.values(), &mut problems);
+        let trunk = Self { info, networks, numbers, callers, ringing_timeout, max_call_duration, media };
+        let object = trunk.label();
+        if problems.is_empty() { Ok(trunk) } else { Err(named(&object, problems)) }
+    }
+
+    /// Its id, `ST_…`.
+    pub fn id(&self) -> &str {
+        &self.info.sip_trunk_id
+    }
+
+    /// Name and id for people.
+    pub fn label(&self) -> String {
+        label("inbound trunk", &self.info.name, self.id())
+    }
+
+    /// Whether callers have to answer a challenge.
+    pub fn asks_password(&self) -> bool {
+        !self.info.auth_username.is_empty()
+    }
+
+    pub(crate) fn include_headers(&self) -> IncludeHeaders {
+        match self.info.include_headers() {
+            proto::SipHeaderOptions::SipNoHeaders => IncludeHeaders::No,
+            proto::SipHeaderOptions::SipXHeaders => IncludeHeaders::X,
+            proto::SipHeaderOptions::SipAllHeaders => IncludeHeaders::All,
+        }
+    }
+}
+
+// Written out because the message would print its password.
+impl fmt::Debug for InboundTrunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InboundTrunk").field("id", &self.id()).field("name", &self.info.name).finish_non_exhaustive()
+    }
+}
+
+/// The longest patience with a caller who sends nothing.
+const MAX_MEDIA_TIMEOUT: Duration = Duration::from_secs(600);
+
+pub(crate) fn label(kind: &str, name: &str, id: &str) -> String {
+    if name.is_empty() { format!("{kind} {id}") } else { format!("{kind} {name:?} ({id})") }
+}
+
+pub(crate) fn named(object: &str, problems: Vec<Problem>) -> Vec<Error> {
+    problems.into_iter().map(|problem| Error::new(object, problem)).collect()
+}
+
+fn networks(entries: &[String], problems: &mut Vec<Problem>) -> Vec<Network> {
+    let mut keep = |entry: &String| entry.parse().map_err(|error| problems.push(Problem::Address(error))).ok();
+    entries.iter().filter_map(&mut keep).collect()
+}
+
+pub(crate) fn patterns(field: &'static str, entries: &[String], problems: &mut Vec<Problem>) -> Vec<Pattern> {
+    for value in entries.iter().filter(|entry| entry.is_empty() || entry.trim() != entry.as_str()) {
+        problems.push(Problem::Number { field, value: value.clone() });
+    }
+    entries.iter().map(|entry| Pattern::new(entry)).collect()
+}
+
+/// A user needs a password and a password a user.
+pub(crate) fn half_credentials(username: &str, password: &str) -> Option<Problem> {
+    match (username.is_empty(), password.is_empty()) {
+        (false, true) => Some(Problem::HalfCredentials { present: "auth_username", missing: "auth_password" }),
+        (true, false) => Some(Problem::HalfCredentials { present: "auth_password", missing: "auth_username" }),
+        _ => None,
+    }
+}
+
+/// A duration of the message; zero is as good as none.
+fn duration(
+    field: &'static str,
+    value: Option<&pbjson_types::Duration>,
+    max: Duration,
+    problems: &mut Vec<Problem>,
+) -> Option<Duration> {
+    let value = value?;
+    match Duration::try_from(value.clone()) {
+        Ok(Duration::ZERO) => None,
+        Ok(duration) if duration <= max => Some(duration),
+        _ => {
+            let max = if max == MAX_CALL_DURATION { "24 hours" } else { "10 minutes" };
+            problems.push(Problem::Duration { field, value: format!("{}s", value.seconds), max });
+            None
+        }
+    }
+}
+
+/// Media of a trunk or a rule; `encryption` is the field that `media` replaced.
+pub(crate) fn media(config: Option<&proto::SipMediaConfig>, encryption: i32, problems: &mut Vec<Problem>) -> Media {
+    let asked = config.and_then(|config| config.encryption).unwrap_or(encryption);
+    let encryption = match proto::SipMediaEncryption::try_from(asked) {
+        Ok(proto::SipMediaEncryption::SipMediaEncryptAllow) => Encryption::Allow,
+        Ok(proto::SipMediaEncryption::SipMediaEncryptRequire) => Encryption::Require,
+        Ok(proto::SipMediaEncryption::SipMediaEncryptDisable) | Err(_) => Encryption::Disable,
+    };
+    let Some(config) = config else { return Media { encryption, ..Media::default() } };
+    Media {
+        timeout: duration("media_timeout", config.media_timeout.as_ref(), MAX_MEDIA_TIMEOUT, problems),
+        listed: config.codecs.iter().map(codec).collect(),
+        only_listed: config.only_listed_codecs,
+        encryption,
+    }
+}
+
+fn codec(codec: &proto::SipCodec) -> Codec {
+    let rate = if codec.rate == 0 { 8_000 } else { codec.rate };
+    Codec { name: codec.name.clone(), rate }
+}
+
+/// Headers that belong to the SIP stack (RFC 3261 §20), long and short.
+const RESERVED: &[&str] = &[
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "allow",
+    "allow-events",
+    "authorization",
+    "call-id",
+    "contact",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cseq",
+    "event",
+    "expires",
+    "from",
+    "max-forwards",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "record-route",
+    "refer-to",
+    "reply-to",
+    "route",
+    "to",
+    "via",
+    "www-authenticate",
+    "k",
+    "l",
+    "m",
+    "o",
+    "r",
+    "t",
+    "u",
+    "v",
+    "c",
+    "e",
+    "f",
+    "i",
+];
+
+pub(crate) fn check_headers(headers: &HashMap<String, String>, problems: &mut Vec<Problem>) {
+    check_header_names("headers", headers.keys(), problems);
+    for (name, value) in headers {
+        let why = if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
+            "belongs to the SIP stack"
+        } else if value.len() > 1024 {
+            "has a value of more than 1024 bytes"
+        } else if value.chars().any(char::is_control) {
+            "has a value with line breaks or control characters"
+        } else {
+            continue;
+        };
+        problems.push(Problem::Header { field: "headers", name: name.clone(), why });
+    }
+}
+
+/// Names are tokens ([RFC 3261 §25.1](https://www.rfc-editor.org/rfc/rfc3261#section-25.1)).
+pub(crate) fn check_header_names<'a>(
+    field: &'static str,
+    names: impl Iterator<Item = &'a String>,
+    problems: &mut Vec<Problem>,
+) {
+    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
+    for name in names.filter(|name| name.is_empty() || name.len() > 255 || !name.bytes().all(is_token)) {
+        problems.push(Problem::Header { field, name: name.clone(), why: "is no header name" });
+    }
+}
