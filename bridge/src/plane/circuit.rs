@@ -201,7 +201,7 @@ impl Circuit {
         let Some(peer) = socket.checked_sub(2).and_then(|peer| self.peers.get(peer)?.as_ref()) else {
             return false;
         };
-        peer.state() != Some(PeerState::Connected)
+        !peer.is_connected()
     }
 
     pub(crate) fn take_dropped(&mut self) -> u64 {
@@ -335,10 +335,9 @@ impl Circuit {
         }
     }
 
-    /// The engine sends into the room while somebody is there to send it. A connection that only stumbled is still one.
+    /// The engine sends into the room while somebody is there to send it.
     fn open_room(&mut self, now: Instant) {
-        let state = self.peers[index(Role::Publisher)].as_ref().and_then(Peer::state);
-        let up = matches!(state, Some(PeerState::Connected | PeerState::Disconnected));
+        let up = self.peers[index(Role::Publisher)].as_ref().is_some_and(Peer::is_up);
         self.engine.set_room_open(now, self.publish && up);
     }
 

@@ -203,8 +203,12 @@ impl Peer {
         }
     }
 
-    /// Sends one Opus frame, and says whether it could be sent. `level` is in -dBov, 127 is silence.
+    /// Sends one Opus frame, and says whether there was a way. `level` is in -dBov, 127 is silence.
     pub(crate) fn send_audio(&mut self, now: Instant, timestamp: u32, marker: bool, level: u8, payload: &[u8]) -> bool {
+        // The engine takes packets that it has no way for, and loses them.
+        if !self.is_up() {
+            return false;
+        }
         let Some(mut sender) = self.sender.and_then(|id| self.connection.rtp_sender(id)) else {
             return false;
         };
@@ -238,12 +242,18 @@ impl Peer {
     /// Says goodbye to the other side.
     pub(crate) fn close(&mut self) {
         let _ = self.connection.close();
+        self.state = Some(PeerState::Closed);
         self.transmit();
     }
 
-    /// The last state that was reported.
-    pub(crate) fn state(&self) -> Option<PeerState> {
-        self.state
+    /// Whether audio has a way to the other side. A connection that only stumbled still has.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.state, Some(PeerState::Connected | PeerState::Disconnected))
+    }
+
+    /// Whether it is past its handshakes, and not in trouble.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.state == Some(PeerState::Connected)
     }
 
     pub(crate) fn socket(&mut self) -> &mut mio::net::UdpSocket {
