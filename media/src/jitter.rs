@@ -14,7 +14,7 @@ const NONE: u64 = u64::MAX;
 
 /// A fixed ring of received packets.
 #[derive(Debug)]
-pub(crate) struct Ring<const SLOTS: usize, const BYTES: usize> {
+pub struct Ring<const SLOTS: usize, const BYTES: usize> {
     slots: Box<[Slot<BYTES>]>,
     /// The number to be taken next.
     next: u64,
@@ -25,20 +25,22 @@ pub(crate) struct Ring<const SLOTS: usize, const BYTES: usize> {
 
 /// A packet in its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Slot<const BYTES: usize> {
+pub struct Slot<const BYTES: usize> {
     /// Extended sequence number, or [`NONE`].
     number: u64,
-    pub(crate) arrived: Instant,
-    pub(crate) timestamp: u32,
+    /// When it came.
+    pub arrived: Instant,
+    /// Of its first sample.
+    pub timestamp: u32,
     /// Whatever the owner wants to know of a packet besides its bytes.
-    pub(crate) tag: u8,
+    pub tag: u8,
     length: u16,
     bytes: [u8; BYTES],
 }
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Placed {
+pub enum Placed {
     /// It waits for its turn, which may be now.
     Stored,
     /// It is there already, or was taken.
@@ -53,13 +55,13 @@ pub(crate) enum Placed {
 
 impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
     /// An empty ring; `next` is the number of the first packet. `now` only fills the slots.
-    pub(crate) fn new(now: Instant, next: u64) -> Self {
+    pub fn new(now: Instant, next: u64) -> Self {
         let empty = Slot { number: NONE, arrived: now, timestamp: 0, tag: 0, length: 0, bytes: [0; BYTES] };
         Self { slots: vec![empty; SLOTS].into_boxed_slice(), next, passed: 0, count: 0 }
     }
 
     /// Empties the ring and starts at another number.
-    pub(crate) fn restart(&mut self, next: u64) {
+    pub fn restart(&mut self, next: u64) {
         for slot in &mut self.slots {
             slot.number = NONE;
         }
@@ -67,7 +69,7 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
     }
 
     /// Puts a packet into its place.
-    pub(crate) fn insert(&mut self, now: Instant, number: u64, timestamp: u32, tag: u8, bytes: &[u8]) -> Placed {
+    pub fn insert(&mut self, now: Instant, number: u64, timestamp: u32, tag: u8, bytes: &[u8]) -> Placed {
         if number < self.next {
             let back = self.next - 1 - number;
             let was_there = back >= 64 || self.passed >> back & 1 == 1;
@@ -91,7 +93,7 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
     }
 
     /// Passes the packet whose turn it is, whether it is there or not.
-    pub(crate) fn advance(&mut self) {
+    pub fn advance(&mut self) {
         let slot = &mut self.slots[(self.next % SLOTS as u64) as usize];
         let there = slot.number == self.next;
         if there {
@@ -103,7 +105,7 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
     }
 
     /// Passes the packet whose turn it is and lends it, as long as nothing is inserted.
-    pub(crate) fn take(&mut self) -> Option<&Slot<BYTES>> {
+    pub fn take(&mut self) -> Option<&Slot<BYTES>> {
         self.front()?;
         let index = (self.next % SLOTS as u64) as usize;
         self.advance();
@@ -111,12 +113,12 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
     }
 
     /// The packet whose turn it is.
-    pub(crate) fn front(&self) -> Option<&Slot<BYTES>> {
+    pub fn front(&self) -> Option<&Slot<BYTES>> {
         self.get(self.next)
     }
 
     /// The first packet there is, and how many are missing before it.
-    pub(crate) fn first(&self) -> Option<(u64, &Slot<BYTES>)> {
+    pub fn first(&self) -> Option<(u64, &Slot<BYTES>)> {
         if self.count == 0 {
             return None;
         }
@@ -124,12 +126,12 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
     }
 
     /// The number to be taken next.
-    pub(crate) fn next(&self) -> u64 {
+    pub fn next(&self) -> u64 {
         self.next
     }
 
     /// Packets waiting.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.count
     }
 
@@ -140,7 +142,8 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
 }
 
 impl<const BYTES: usize> Slot<BYTES> {
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// What it carries.
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
 }
