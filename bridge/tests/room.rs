@@ -159,6 +159,7 @@ async fn a_cut_signal_connection_loses_no_audio() {
     phone.until("heard", audible).await;
     guest.until("heard", audible).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
+    let begun = Instant::now();
     let (sent, received) = (phone.report().await.room_sent, guest.report().await.room_received);
     wire.cut(true);
     phone.until("lost", |event| *event == Event::Interrupted).await;
@@ -167,8 +168,10 @@ async fn a_cut_signal_connection_loses_no_audio() {
     phone.until("back", |event| *event == Event::Restored(Restored::Resumed)).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (sent, received) = (phone.report().await.room_sent - sent, guest.report().await.room_received - received);
-    println!("{sent} packets sent, {received} received over the cut");
-    assert!(sent > 200 && received + 3 >= sent, "{sent} sent, {received} received");
+    let due = u64::try_from(begun.elapsed().as_millis()).unwrap() / 20;
+    println!("{due} packets due, {sent} sent, {received} received over the cut");
+    // Those under way when counting starts and ends may differ.
+    assert!(sent + 2 >= due && received + 2 >= sent, "{due} due, {sent} sent, {received} received");
     phone.hears(HIGH).await;
     guest.hears(LOW).await;
 }

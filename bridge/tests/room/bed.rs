@@ -26,7 +26,8 @@ const RECORDING: Duration = Duration::from_secs(30);
 
 pub(crate) fn plane() -> Plane {
     let localhost = Interface { bind: Ipv4Addr::LOCALHOST.into(), advertised: Ipv4Addr::LOCALHOST.into() };
-    let config = Config { v4: Some(localhost), room: Some(Ipv4Addr::LOCALHOST.into()), pin: false, ..Config::default() };
+    let config =
+        Config { v4: Some(localhost), room: Some(Ipv4Addr::LOCALHOST.into()), pin: false, ..Config::default() };
     Plane::start(&config).unwrap()
 }
 
