@@ -33,7 +33,8 @@ impl Attributes {
 
     /// What to tell the server: changed keys alone, an empty value for those that are gone. The caller sends it.
     pub(super) fn changes(&mut self) -> HashMap<String, String> {
-        let gone = self.told.keys().filter(|key| !self.current.contains_key(*key)).map(|key| (key.clone(), String::new()));
+        let gone =
+            self.told.keys().filter(|key| !self.current.contains_key(*key)).map(|key| (key.clone(), String::new()));
         let set = self.current.iter().filter(|(key, value)| self.told.get(*key) != Some(value));
         let changes = gone.chain(set.map(|(key, value)| (key.clone(), value.clone()))).collect();
         self.told.clone_from(&self.current);

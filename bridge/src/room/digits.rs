@@ -61,7 +61,8 @@ mod tests {
         let more = [('A', Some((12, "A"))), ('d', Some((15, "D"))), ('E', None), ('\u{661}', None), (' ', None)];
         for (digit, expected) in cases.into_iter().chain(more) {
             let found = packet(digit).map(|bytes| {
-                let Some(proto::data_packet::Value::SipDtmf(dtmf)) = proto::DataPacket::decode(bytes).unwrap().value else {
+                let Some(proto::data_packet::Value::SipDtmf(dtmf)) = proto::DataPacket::decode(bytes).unwrap().value
+                else {
                     panic!("no DTMF for {digit}");
                 };
                 (dtmf.code, dtmf.digit)

@@ -54,10 +54,7 @@ impl Heartbeat {
             return Beat::Quiet;
         }
         self.next = now + self.interval;
-        Beat::Ping(proto::Ping {
-            timestamp: millis(now - self.epoch),
-            rtt: self.round_trip.map_or(0, millis),
-        })
+        Beat::Ping(proto::Ping { timestamp: millis(now - self.epoch), rtt: self.round_trip.map_or(0, millis) })
     }
 
     pub(super) fn next_timeout(&self) -> Instant {
@@ -111,9 +108,12 @@ mod tests {
     #[test]
     fn odd_numbers_of_a_server_do_no_harm() {
         let start = Instant::now();
-        for (name, interval, timeout, first) in
-            [("none", 0, 0, 5), ("negative", -1, i32::MIN, 5), ("huge", i32::MAX, i32::MAX, 60), ("timeout first", 10, 1, 10)]
-        {
+        for (name, interval, timeout, first) in [
+            ("none", 0, 0, 5),
+            ("negative", -1, i32::MIN, 5),
+            ("huge", i32::MAX, i32::MAX, 60),
+            ("timeout first", 10, 1, 10),
+        ] {
             let heartbeat = Heartbeat::new(start, interval, timeout);
             assert_eq!(heartbeat.next_timeout(), start + Duration::from_secs(first), "{name}");
         }

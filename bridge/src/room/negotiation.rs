@@ -121,7 +121,9 @@ impl Negotiation {
 
     pub(super) fn tick(&mut self, now: Instant) -> Result<Option<PeerCommand>, Stuck> {
         match self.phase {
-            Phase::Creating { since } | Phase::Awaiting { since } | Phase::Applying { since } if now >= since + PATIENCE => {
+            Phase::Creating { since } | Phase::Awaiting { since } | Phase::Applying { since }
+                if now >= since + PATIENCE =>
+            {
                 Err(Stuck)
             }
             _ => Ok(self.next(now)),

@@ -248,7 +248,9 @@ impl Session {
                 heartbeat.heard(now);
                 self.told(now, State::Syncing { heartbeat, sync, give_up }, *message)
             }
-            (State::Joined { .. } | State::Syncing { .. }, Input::Signal(SignalEvent::Lost(why))) => self.resume(now, why),
+            (State::Joined { .. } | State::Syncing { .. }, Input::Signal(SignalEvent::Lost(why))) => {
+                self.resume(now, why)
+            }
             // Late word of a connection that was given up or replaced.
             (state, Input::Signal(_)) => state,
             (state, Input::Peer(role, event)) => self.peer(now, state, role, event),

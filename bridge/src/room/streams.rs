@@ -34,7 +34,13 @@ impl Streams {
     }
 
     /// A stream is there. Returns the sources it takes the place of, and its identity unless it was known.
-    pub(super) fn appeared(&mut self, mid: String, stream: &str, ssrc: u32, roster: &Roster) -> (Vec<u32>, Option<String>) {
+    pub(super) fn appeared(
+        &mut self,
+        mid: String,
+        stream: &str,
+        ssrc: u32,
+        roster: &Roster,
+    ) -> (Vec<u32>, Option<String>) {
         let (participant, named) = stream.split_once('|').unwrap_or((stream, ""));
         let track = match self.mids.get(&mid) {
             Some(track) => track.clone(),

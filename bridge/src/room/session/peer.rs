@@ -25,7 +25,11 @@ impl Session {
                 }
             }
             (State::Offering { give_up }, Role::Publisher, PeerEvent::Failed(why)) => {
-                if self.negotiation.failed() { self.wait(now, Next::Open, why) } else { State::Offering { give_up } }
+                if self.negotiation.failed() {
+                    self.wait(now, Next::Open, why)
+                } else {
+                    State::Offering { give_up }
+                }
             }
             // Until the new connection has made its offer, everything is the last word of the one it replaced.
             (state @ State::Offering { .. }, ..) => state,

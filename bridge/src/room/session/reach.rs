@@ -164,7 +164,8 @@ impl Session {
             // With two connections the server means the one that it offers on.
             Some(subscriber) => (describe("offer", subscriber.remote, 0), describe("answer", subscriber.local, 0)),
         };
-        let publish = |track: &proto::TrackInfo| proto::TrackPublishedResponse { cid: CID.into(), track: Some(track.clone()) };
+        let publish =
+            |track: &proto::TrackInfo| proto::TrackPublishedResponse { cid: CID.into(), track: Some(track.clone()) };
         let channel = |(label, id)| {
             let target = proto::SignalTarget::Publisher as i32;
             proto::DataChannelInfo { label, id, target }

@@ -21,7 +21,12 @@ const MAX_TOKEN: usize = 64 * 1024;
 const MAX_ACCEPTING: usize = 16;
 
 impl Session {
-    pub(super) fn joined(&mut self, now: Instant, offer: &proto::SessionDescription, join: proto::JoinResponse) -> State {
+    pub(super) fn joined(
+        &mut self,
+        now: Instant,
+        offer: &proto::SessionDescription,
+        join: proto::JoinResponse,
+    ) -> State {
         self.proven = true;
         self.ours.published = None;
         self.ours.pings = (join.ping_interval, join.ping_timeout);
