@@ -1,7 +1,15 @@
 //! The configuration: one file and the environment, read once, checked as a whole, and typed from here on.
 //!
-//! The keys are those of livekit-sip with its meaning, and ours beside them. One table of them is in the code: from it
+//! The keys are those of livekit-sip with its meaning, and ours beside them. [`key`] is the one table of them: from it
 //! come the defaults, the checks, the suggestions for a key that is none, and `docs/configuration.md`.
+
+pub mod error;
+pub(crate) mod key;
+pub(crate) mod object;
+pub mod read;
+pub mod render;
+pub mod tree;
+pub(crate) mod value;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,6 +21,10 @@ use crate::dispatch::acl::Network;
 use crate::dispatch::{Answer, Codec, Reject};
 use crate::store::Snapshot;
 
+pub use error::{Error, Invalid};
+pub use read::{Environment, Source, load};
+pub use render::render;
+
 /// A configuration that can be run.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -22,6 +34,8 @@ pub struct Loaded {
     pub snapshot: Snapshot,
     /// What the operator should know: keys without effect, doors that stand open. For the log, one line each.
     pub notes: Vec<Note>,
+    /// Every key and its value, secrets hidden, for [`render`].
+    effective: Vec<(&'static str, String)>,
 }
 
 /// Something the operator should know.

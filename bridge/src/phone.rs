@@ -132,9 +132,9 @@ impl Phone {
         wire: Wire,
         trusted: bool,
         id: &str,
-    ) -> Result<Box<Seat>, Option<(Status, sip::ExtraHeaders)>> {
-        let query =
-            invite::query(request, source, wire, id.to_owned()).map_err(|error| Some((error.status(), Vec::new())))?;
+    ) -> Result<Box<Seat>, Option<(Status, sip::endpoint::ExtraHeaders)>> {
+        let query = invite::query(request, source, wire, id.to_owned())
+            .map_err(|error| Some((error.status(), Vec::new())))?;
         let span = tracing::Span::current();
         span.record("sip.call_id", &query.sip_call_id).record("from", &query.from.user).record("to", query.called());
         let objects = self.objects.load_full();
@@ -163,7 +163,7 @@ impl Phone {
         }
     }
 
-    fn refused(&self, refusal: &dispatch::Refusal, trusted: bool) -> Option<(Status, sip::ExtraHeaders)> {
+    fn refused(&self, refusal: &dispatch::Refusal, trusted: bool) -> Option<(Status, sip::endpoint::ExtraHeaders)> {
         let answer = refusal.answer(trusted, self.reject).and_then(Status::new);
         let status = answer.map_or(0, Status::code);
         warn!(reason = refusal.label(), status, "refused: {refusal}");
@@ -195,7 +195,7 @@ impl Phone {
 }
 
 /// A carrier goes to its next route on 503.
-fn busy() -> Option<(Status, sip::ExtraHeaders)> {
+fn busy() -> Option<(Status, sip::endpoint::ExtraHeaders)> {
     warn!(reason = "max_active_calls", "refused: as many calls as allowed");
     Some((Status::SERVICE_UNAVAILABLE, vec![(HeaderName::RetryAfter, RETRY_AFTER.to_owned())]))
 }

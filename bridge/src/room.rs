@@ -31,6 +31,7 @@ mod roster;
 mod session;
 pub mod signal;
 mod streams;
+mod token;
 
 pub use action::{Action, Connect, Path, Token};
 pub use event::{Audience, Command, End, Event, Input, Joined, Restored, SignalEvent};

@@ -31,7 +31,7 @@ pub(crate) fn samples_in(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos() / nanos_a_sample).unwrap_or(u64::MAX)
 }
 
-/// The later of two optional instants' earlier: the first thing to wake for.
+/// The earlier of two times to be woken at.
 pub(crate) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -45,7 +45,6 @@ pub fn level(samples: &[i16]) -> u8 {
     if energy == 0 || samples.is_empty() {
         return SILENCE;
     }
-    #[expect(clippy::cast_precision_loss, reason = "a level is read to the nearest decibel")]
     let mean = energy as f32 / samples.len() as f32;
     let below = -10.0 * (mean / (32_768.0 * 32_768.0)).log10();
     below.round().clamp(0.0, f32::from(SILENCE)) as u8
@@ -112,6 +111,13 @@ impl<const N: usize> Fifo<N> {
         }
         &mut self.buffer[self.end..]
     }
+}
+
+/// A beginning for tests, whose time is counted from it.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "any instant will do for a beginning")]
+pub(crate) fn beginning() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ pub(crate) use hold::Hold;
 
 use std::time::Instant;
 
+/// The number of an empty slot, which no packet reaches.
+const NONE: u64 = u64::MAX;
+
 /// A fixed ring of received packets.
 #[derive(Debug)]
 pub(crate) struct Ring<const SLOTS: usize, const BYTES: usize> {
@@ -23,7 +26,7 @@ pub(crate) struct Ring<const SLOTS: usize, const BYTES: usize> {
 /// A packet in its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot<const BYTES: usize> {
-    /// Extended sequence number; zero marks an empty slot, which no packet has.
+    /// Extended sequence number, or [`NONE`].
     number: u64,
     pub(crate) arrived: Instant,
     pub(crate) timestamp: u32,
@@ -51,14 +54,14 @@ pub(crate) enum Placed {
 impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
     /// An empty ring; `next` is the number of the first packet. `now` only fills the slots.
     pub(crate) fn new(now: Instant, next: u64) -> Self {
-        let empty = Slot { number: 0, arrived: now, timestamp: 0, tag: 0, length: 0, bytes: [0; BYTES] };
+        let empty = Slot { number: NONE, arrived: now, timestamp: 0, tag: 0, length: 0, bytes: [0; BYTES] };
         Self { slots: vec![empty; SLOTS].into_boxed_slice(), next, passed: 0, count: 0 }
     }
 
     /// Empties the ring and starts at another number.
     pub(crate) fn restart(&mut self, next: u64) {
         for slot in &mut self.slots {
-            slot.number = 0;
+            slot.number = NONE;
         }
         (self.next, self.passed, self.count) = (next, 0, 0);
     }
@@ -92,7 +95,7 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
         let slot = &mut self.slots[(self.next % SLOTS as u64) as usize];
         let there = slot.number == self.next;
         if there {
-            slot.number = 0;
+            slot.number = NONE;
             self.count -= 1;
         }
         self.passed = self.passed << 1 | u64::from(there);
@@ -145,12 +148,13 @@ impl<const BYTES: usize> Slot<BYTES> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::beginning;
 
     const FIRST: u64 = 65_536;
 
     #[test]
     fn packets_come_out_in_order_whatever_order_they_came_in() {
-        let now = Instant::now();
+        let now = beginning();
         let mut ring = Ring::<8, 4>::new(now, FIRST);
         for n in [2, 0, 1, 3] {
             assert_eq!(ring.insert(now, FIRST + n, 0, 0, &[n as u8]), Placed::Stored);
@@ -164,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_packet_has_one_place() {
-        let now = Instant::now();
+        let now = beginning();
         let mut ring = Ring::<8, 4>::new(now, FIRST);
         ring.insert(now, FIRST, 0, 0, &[]);
         ring.advance();

@@ -11,9 +11,10 @@
 //! - [`frame`]: samples and media time; [`codec`]: G.711 and Opus at the carrier's rate.
 //! - `jitter`, `plc`, [`mixer`]: order, concealment, sums.
 //! - `leg`: the carrier's side and the room's side, each by itself.
-//! - [`Junction`]: the two legs joined, one a call.
+//! - [`Junction`]: the two legs joined, one a call; [`desk`]: either leg by itself, to try calls out.
 
 pub mod codec;
+pub mod desk;
 pub mod dtmf;
 mod error;
 pub mod frame;
@@ -29,6 +30,7 @@ pub mod sdp;
 pub mod source;
 
 pub use codec::opus::Profile;
+pub use desk::{Desk, Guest, Phone};
 pub use error::Error;
 pub use junction::{Config, Event, Junction, Output, Report};
 pub use leg::{CarrierConfig, CarrierReport};

@@ -110,7 +110,6 @@ impl Concealer {
                 product += i64::from(i32::from(*a) * i32::from(*b));
                 energy += i64::from(i32::from(*b) * i32::from(*b));
             }
-            #[expect(clippy::cast_precision_loss, reason = "only compared with one another")]
             let likeness = product as f32 / (energy as f32).sqrt();
             if likeness > best.0 {
                 best = (likeness, lag);

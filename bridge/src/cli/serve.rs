@@ -19,7 +19,8 @@ pub(super) fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
 
 impl ConfigArgs {
     pub(super) fn load(&self) -> Result<config::Loaded, Failure> {
-        Ok(config::load(config::Source { file: self.config.clone(), body: self.config_body.clone() }, &std::env::vars().collect())?)
+        let source = config::Source { file: self.config.clone(), body: self.config_body.clone() };
+        Ok(source.read(&std::env::vars().collect())?)
     }
 }
 

@@ -23,7 +23,7 @@ use super::peers::Peers;
 use super::roster::Roster;
 use super::streams::Streams;
 use super::{Action, Audience, Command, End, Event, Input, Path, Profile, Restored, SignalEvent, request};
-use crate::plane::{Channel, PeerCommand, PeerEvent, Role};
+use crate::plane::{Channel, PeerCommand, Role};
 
 /// One participant in one room, from the first join to its end.
 #[derive(Debug)]

@@ -70,7 +70,7 @@ const MU_CLIP: i32 = 32_635;
 const fn mu_to_linear(byte: u8) -> i16 {
     let bits = !byte;
     let segment = (bits >> 4) & 7;
-    let magnitude = ((((bits & 15) as i32) << 3) + MU_BIAS << segment) - MU_BIAS;
+    let magnitude = (((((bits & 15) as i32) << 3) + MU_BIAS) << segment) - MU_BIAS;
     (if bits & 0x80 == 0 { magnitude } else { -magnitude }) as i16
 }
 
@@ -114,7 +114,6 @@ fn a_from(sample: i16) -> u8 {
 /// Segment and mantissa: the exponent of the magnitude as a float, less that of the first segment, and four bits more.
 #[inline(always)]
 fn float_code(magnitude: i32, first_exponent: u32) -> u8 {
-    #[expect(clippy::cast_precision_loss, reason = "at most 16 bits, which a float holds exactly")]
     let bits = (magnitude as f32).to_bits();
     ((bits >> 19).wrapping_sub((127 + first_exponent) << 4)) as u8
 }

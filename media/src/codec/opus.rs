@@ -166,7 +166,11 @@ mod tests {
         ];
         for (name, payload, expected) in cases {
             assert_eq!(samples(payload), *expected, "{name}");
-            assert_eq!(samples(payload), opus::packet::get_nb_samples(payload, RATE).ok(), "{name}, asked of libopus");
+            assert_eq!(
+                samples(payload),
+                opus::packet::get_nb_samples(payload, RATE).ok().filter(|samples| *samples > 0),
+                "{name}, asked of libopus"
+            );
         }
     }
 

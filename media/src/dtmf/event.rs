@@ -56,3 +56,47 @@ impl Payload {
         [self.event.0, if self.end { END } else { 0 } | (self.volume & VOLUME), high, low]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_their_codes() {
+        let cases: &[(char, Option<u8>)] = &[
+            ('0', Some(0)),
+            ('9', Some(9)),
+            ('*', Some(10)),
+            ('#', Some(11)),
+            ('A', Some(12)),
+            ('d', Some(15)),
+            ('E', None),
+            ('w', None),
+            ('٣', None),
+            ('\0', None),
+        ];
+        for (digit, code) in cases {
+            assert_eq!(Event::from_digit(*digit).map(|event| event.0), *code, "{digit}");
+            if let Some(code) = code {
+                assert_eq!(Event(*code).digit(), Some(digit.to_ascii_uppercase()));
+            }
+        }
+        assert_eq!(Event(16).digit(), None);
+    }
+
+    #[test]
+    fn payload_is_four_bytes() {
+        let payload = Payload { event: Event(11), end: true, volume: 10, duration: 0x0640 };
+        assert_eq!(payload.to_bytes(), [11, 0x8a, 0x06, 0x40]);
+        let cases: &[(&str, &[u8], Option<Payload>)] = &[
+            ("whole", &[11, 0x8a, 0x06, 0x40], Some(payload)),
+            ("the reserved bit is ignored", &[11, 0xca, 0x06, 0x40], Some(payload)),
+            ("more than one", &[11, 0x8a, 0x06, 0x40, 1, 1, 1, 1], Some(payload)),
+            ("short", &[11, 0x8a, 0x06], None),
+            ("empty", &[], None),
+        ];
+        for (name, bytes, expected) in cases {
+            assert_eq!(Payload::parse(bytes), *expected, "{name}");
+        }
+    }
+}

@@ -178,3 +178,6 @@ impl Receiver {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,3 +123,72 @@ fn outgoing(key: Key, timestamp: u32, duration: u32, marker: bool, end: bool) ->
     let payload = Payload { event: key.event, end, volume: VOLUME, duration: duration as u16 };
     Outgoing { marker, timestamp, payload: payload.to_bytes() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twenty milliseconds at 8 kHz.
+    const FRAME: u32 = 160;
+
+    fn run(sender: &mut Sender, start: u32, ticks: u32) -> Vec<Option<Outgoing>> {
+        (0..ticks).map(|tick| sender.tick(start.wrapping_add(tick * FRAME), FRAME)).collect()
+    }
+
+    fn packet(outgoing: &Option<Outgoing>) -> (bool, u32, Payload) {
+        let outgoing = outgoing.expect("a key is down");
+        (outgoing.marker, outgoing.timestamp, Payload::parse(&outgoing.payload).unwrap())
+    }
+
+    #[test]
+    fn a_key_begins_grows_and_ends_three_times() {
+        for start in [0, 1_000, u32::MAX - 100] {
+            let mut sender = Sender::new(8_000);
+            sender.press(Event(5), Duration::from_millis(70), Duration::from_millis(100)).unwrap();
+            let sent = run(&mut sender, start, 12);
+            let packets: Vec<_> = sent.iter().take_while(|outgoing| outgoing.is_some()).map(packet).collect();
+            let told: Vec<_> =
+                packets.iter().map(|(marker, _, payload)| (*marker, payload.duration, payload.end)).collect();
+            let ends = [(false, 560, true); 3];
+            let expected = [&[(true, 160, false), (false, 320, false), (false, 480, false)][..], &ends].concat();
+            assert_eq!(told, expected, "from {start}");
+            assert!(packets.iter().all(|(_, at, payload)| *at == start && payload.event == Event(5)));
+            assert!(sent[6..].iter().all(Option::is_none));
+            assert!(sender.is_idle());
+        }
+    }
+
+    #[test]
+    fn keys_follow_one_another_after_the_gap() {
+        let mut sender = Sender::new(8_000);
+        for event in [1, 1] {
+            sender.press(Event(event), Duration::from_millis(40), Duration::from_millis(200)).unwrap();
+        }
+        let sent = run(&mut sender, 0, 24);
+        let begins: Vec<_> = sent
+            .iter()
+            .enumerate()
+            .filter(|(_, out)| out.is_some_and(|out| out.marker))
+            .map(|(tick, _)| tick)
+            .collect();
+        assert_eq!(begins, [0, 12], "40 ms and 200 ms are twelve frames");
+        assert!(sender.is_idle());
+    }
+
+    #[test]
+    fn more_than_can_wait_is_refused() {
+        let mut sender = Sender::new(8_000);
+        let mut press = || sender.press(Event(0), Duration::from_millis(40), Duration::ZERO);
+        assert!((0..QUEUE).all(|_| press().is_ok()));
+        assert_eq!(press(), Err(Full));
+    }
+
+    #[test]
+    fn no_key_is_longer_than_its_field() {
+        let mut sender = Sender::new(48_000);
+        sender.press(Event(0), Duration::MAX, Duration::MAX).unwrap();
+        let sent: Vec<_> = (0..200).filter_map(|tick| sender.tick(tick * 960, 960)).collect();
+        let last = Payload::parse(&sent[sent.len() - 1].payload).unwrap();
+        assert_eq!((last.duration, last.end), (u16::MAX, true));
+    }
+}

@@ -56,6 +56,7 @@ impl Hold {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::beginning;
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -63,8 +64,9 @@ mod tests {
 
     #[test]
     fn a_clean_line_is_not_delayed_and_a_reordering_one_is_remembered() {
-        let start = Instant::now();
-        let cases: &[(&str, &[(u64, u64)], u64, u64)] = &[
+        let start = beginning();
+        type Late = (u64, u64);
+        let cases: &[(&str, &[Late], u64, u64)] = &[
             ("clean", &[], 0, 0),
             ("once, slightly", &[(0, 1)], 1, 20),
             ("once, a packet", &[(0, 24)], 1, 30),
@@ -84,7 +86,7 @@ mod tests {
 
     #[test]
     fn filled_gaps_keep_it_going() {
-        let start = Instant::now();
+        let start = beginning();
         let mut hold = Hold::Open;
         hold.handle_filled(start);
         assert_eq!(hold, Hold::Open, "nothing to keep going");

@@ -63,6 +63,7 @@ impl Arrival {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::beginning;
 
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -73,7 +74,7 @@ mod tests {
         // Every packet is late by up to so much, in turns.
         let cases = [("clean", 0, 10, 11), ("some", 20, 24, 26), ("much", 55, 58, 60), ("wild", 200, 60, 60)];
         for (name, jitter, at_least, at_most) in cases {
-            let start = Instant::now();
+            let start = beginning();
             let mut arrival = Arrival::new(start, 0);
             for n in 1..2_000u32 {
                 let late = ms(u64::from(n % 5) * jitter / 4);
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn the_schedule_follows_a_clock_that_is_a_little_wrong() {
         for parts_per_million in [-200i64, 200] {
-            let start = Instant::now();
+            let start = beginning();
             let mut arrival = Arrival::new(start, 0);
             let mut late = Duration::ZERO;
             for n in 1..30_000u32 {
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_new_timeline_is_taken_as_it_is() {
-        let start = Instant::now();
+        let start = beginning();
         let mut arrival = Arrival::new(start, 0);
         assert_eq!(arrival.handle_packet(start + ms(20), 500_000_000), Duration::ZERO);
         assert_eq!(arrival.due(500_000_960), start + ms(40));

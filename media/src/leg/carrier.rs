@@ -337,7 +337,7 @@ impl Carrier {
     }
 
     /// Lets go of time that has passed without us: the driver was held up, or the talker's clock is slow.
-    fn catch_up(&mut self, now: Instant) {
+    pub(crate) fn catch_up(&mut self, now: Instant) {
         let Some(pace) = self.pace else { return };
         let behind = pace.lag(now, self.sender.position());
         if behind > TOO_FAR_BEHIND {

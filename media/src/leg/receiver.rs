@@ -49,7 +49,6 @@ pub(crate) struct Receiver {
 pub(crate) struct Counts {
     pub(crate) late: u64,
     pub(crate) repeated: u64,
-    pub(crate) concealed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]

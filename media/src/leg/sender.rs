@@ -123,11 +123,6 @@ impl Sender {
         self.position + self.queue.len() as u64
     }
 
-    /// Whether a packet is ready.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.queue.len() >= self.packet
-    }
-
     /// Samples in a packet.
     pub(crate) fn packet(&self) -> usize {
         self.packet

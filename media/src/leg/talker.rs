@@ -247,7 +247,7 @@ impl Talker {
             return;
         }
         if (ANOTHER_TIMELINE..0).contains(&ahead)
-            && !self.late_since.is_some_and(|since| now.saturating_duration_since(since) >= SLOWER)
+            && self.late_since.is_none_or(|since| now.saturating_duration_since(since) < SLOWER)
         {
             self.counts.late += 1;
             self.late_since.get_or_insert(now);

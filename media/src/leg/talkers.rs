@@ -20,7 +20,7 @@ const TALKERS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Talkers {
     /// In use: the first `used`. The others are kept for those to come.
-    talkers: Vec<Box<Talker>>,
+    talkers: Vec<Talker>,
     used: usize,
 }
 
@@ -115,7 +115,7 @@ impl Talkers {
     /// Finds a place: one that was left, a new one, or that of the talker heard least recently.
     fn admit(&mut self, now: Instant, ssrc: u32) -> Result<usize, Error> {
         if self.used == self.talkers.len() && self.used < TALKERS {
-            self.talkers.push(Box::new(Talker::new(now, ssrc)?));
+            self.talkers.push(Talker::new(now, ssrc)?);
             self.used += 1;
             return Ok(self.used - 1);
         }

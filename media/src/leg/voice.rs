@@ -67,11 +67,6 @@ impl Voice {
         self.queue.push(samples);
     }
 
-    /// Queues silence.
-    pub(crate) fn push_silence(&mut self, samples: usize) {
-        self.queue.push_silence(samples);
-    }
-
     /// Lets time pass in which nothing is said: the frame begun is completed with silence, the rest is not sent. Frames that
     /// are ready have to be polled first.
     pub(crate) fn pause(&mut self, samples: u64) {
@@ -83,11 +78,6 @@ impl Voice {
         self.queue.push_silence(silence as usize);
         self.pause += samples - silence;
         self.pass_over();
-    }
-
-    /// Whether a frame is ready.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.queue.len() >= FRAME
     }
 
     /// Encodes the next frame.
@@ -122,11 +112,6 @@ impl Voice {
     /// Timestamp of the next frame.
     pub(crate) fn timestamp(&self) -> u32 {
         self.origin.wrapping_add((self.position as u32).wrapping_mul(OPUS_TICKS))
-    }
-
-    /// Samples encoded or passed over.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
     }
 
     /// Level of the last frame.

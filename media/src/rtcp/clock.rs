@@ -48,3 +48,25 @@ pub(super) fn to_middle(duration: Duration) -> u32 {
 fn fraction(duration: Duration) -> u32 {
     ((u64::from(duration.subsec_nanos()) << 32) / 1_000_000_000) as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "any instant will do for a beginning")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn time_of_day_follows_the_monotonic_clock() {
+        let start = start();
+        let clock = Clock::new(start, Duration::new(1_000, 500_000_000));
+        assert_eq!(clock.ntp(start), (NTP_EPOCH + 1_000) << 32 | 0x8000_0000);
+        let later = start + Duration::from_millis(750);
+        assert_eq!(clock.ntp(later), (NTP_EPOCH + 1_001) << 32 | 0x4000_0000);
+        assert_eq!(from_middle(clock.middle(later).wrapping_sub(clock.middle(start))), Duration::from_millis(750));
+        assert_eq!(to_middle(Duration::from_millis(250)), 1 << 14);
+        assert_eq!(to_middle(Duration::from_secs(1 << 20)), u32::MAX);
+    }
+}

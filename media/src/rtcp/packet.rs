@@ -183,3 +183,84 @@ fn read_blocks(bytes: &[u8], count: usize) -> ReportBlocks<'_> {
     let (blocks, _extension) = bytes.as_chunks::<{ ReportBlock::LEN }>();
     ReportBlocks { blocks: &blocks[..count.min(blocks.len())] }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Report, is_rtcp};
+    use super::*;
+
+    const SENDER: SenderInfo = SenderInfo { ntp: 0x0102_0304_0506_0708, timestamp: 9, packets: 10, octets: 11 };
+    const BLOCK: ReportBlock = ReportBlock {
+        ssrc: Ssrc(2),
+        fraction_lost: 64,
+        cumulative_lost: -3,
+        highest_sequence: 0x0001_0005,
+        jitter: 40,
+        last_sender_report: 0x0304_0506,
+        delay_since: 65_536,
+    };
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        type Case<'a> = (&'a str, Option<SenderInfo>, Option<ReportBlock>, bool, &'a str);
+        let cases: &[Case<'_>] = &[
+            ("sender and reception", Some(SENDER), Some(BLOCK), false, "a@b"),
+            ("sender alone", Some(SENDER), None, false, "abcd"),
+            ("reception alone", None, Some(BLOCK), false, "abcde"),
+            ("nothing yet", None, None, false, ""),
+            ("goodbye", Some(SENDER), Some(BLOCK), true, "abcdef"),
+            ("a long name", None, None, true, &"x".repeat(300)),
+        ];
+        for (name, sender, reception, goodbye, cname) in cases {
+            let report = Report { ssrc: Ssrc(1), sender: *sender, reception: *reception, cname, goodbye: *goodbye };
+            let mut buffer = [0xff; Report::MAX_LEN];
+            let length = report.write(&mut buffer).unwrap();
+            assert_eq!(length % 4, 0, "{name}");
+            assert!(is_rtcp(&buffer[..length]), "{name}");
+            let read: Vec<_> = packets(&buffer[..length]).collect();
+            let (heard_sender, blocks) = match &read[0] {
+                Packet::SenderReport { ssrc: Ssrc(1), sender, reports } => (Some(*sender), reports),
+                Packet::ReceiverReport { ssrc: Ssrc(1), reports } => (None, reports),
+                other => panic!("{name}: {other:?}"),
+            };
+            assert_eq!((heard_sender, blocks.about(Ssrc(2))), (*sender, *reception), "{name}");
+            assert!(matches!(read[1], Packet::Other { kind: super::super::SOURCE_DESCRIPTION }), "{name}");
+            let left = read.iter().any(|packet| matches!(packet, Packet::Goodbye { ssrc: Ssrc(1) }));
+            assert_eq!((left, read.len()), (*goodbye, 2 + usize::from(*goodbye)), "{name}");
+            for short in 0..length {
+                assert_eq!(report.write(&mut buffer[..short]), None, "{name} into {short} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn odd_datagrams_are_passed_over() {
+        let cases: &[(&str, &[u8], usize)] = &[
+            ("empty", b"", 0),
+            ("three bytes", b"\x80\xc8\0", 0),
+            ("version 1", b"\x40\xc9\0\x01\0\0\0\x01", 0),
+            ("longer than sent", b"\x80\xc9\0\x02\0\0\0\x01", 0),
+            ("receiver report without an SSRC", b"\x80\xc9\0\0", 0),
+            ("sender report cut inside", b"\x80\xc8\0\x01\0\0\0\x01", 0),
+            ("more blocks promised than sent", b"\x9f\xc9\0\x01\0\0\0\x01", 1),
+            ("feedback", b"\x81\xce\0\x02\0\0\0\x01\0\0\0\x02", 1),
+            ("goodbye of nobody", b"\x80\xcb\0\0", 1),
+            ("goodbye without an SSRC", b"\x81\xcb\0\0", 0),
+            ("padding of everything", b"\xa0\xc9\0\x01\0\0\0\x04", 0),
+            ("padding longer than the packet", b"\xa0\xc9\0\x01\0\0\0\x09", 0),
+            ("a whole one, then rubbish", b"\x80\xc9\0\x01\0\0\0\x01\xff\xff\xff\xff\xff", 1),
+            ("an odd one, then a whole one", b"\x80\xc9\0\0\x80\xc9\0\x01\0\0\0\x01", 1),
+        ];
+        for (name, datagram, expected) in cases {
+            assert_eq!(packets(datagram).count(), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_shared_port_tells_rtp_and_rtcp_apart() {
+        for kind in 0..=u8::MAX {
+            assert_eq!(is_rtcp(&[0x80, kind, 0, 0]), (192..=223).contains(&kind), "{kind}");
+        }
+        assert!(!is_rtcp(&[0x40, 200]) && !is_rtcp(&[0x80]) && !is_rtcp(&[]));
+    }
+}

@@ -50,6 +50,7 @@ impl Reception {
 
     /// Counts a packet and says where it stands in the stream.
     pub fn handle_packet(&mut self, now: Instant, packet: &Packet<'_>) -> Extended {
+        let before = (self.lost(), self.received());
         let place = self.sequence.extend(packet.sequence());
         match place {
             Extended::At(number) => {
@@ -59,7 +60,7 @@ impl Reception {
                 self.measure_jitter(now, packet.timestamp());
             }
             Extended::Restarted(number) => {
-                self.before = (self.lost(), self.received());
+                self.before = before;
                 (self.first, self.received, self.reported, self.transit) = (number, 1, (0, 0), None);
             }
             Extended::Wild => {}

@@ -143,3 +143,69 @@ fn strip_padding(bytes: &[u8]) -> Option<&[u8]> {
     }
     bytes.get(..bytes.len().checked_sub(count)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn datagram(first: u8, rest: &[u8]) -> Vec<u8> {
+        let mut datagram = vec![first, 0x80 | 101, 0x12, 0x34, 0, 0, 0, 7, 0xde, 0xad, 0xbe, 0xef];
+        datagram.extend_from_slice(rest);
+        datagram
+    }
+
+    #[test]
+    fn payload_is_what_is_left_of_a_whole_packet() {
+        type Case<'a> = (&'a str, u8, &'a [u8], Option<&'a [u8]>);
+        let cases: &[Case<'_>] = &[
+            ("plain", 0x80, b"ab", Some(b"ab")),
+            ("empty", 0x80, b"", Some(b"")),
+            ("version 1", 0x40, b"ab", None),
+            ("version 0, as STUN", 0x00, b"ab", None),
+            ("one CSRC", 0x81, b"\0\0\0\x01ab", Some(b"ab")),
+            ("one CSRC cut short", 0x81, b"\0\0\0", None),
+            ("fifteen CSRCs and nothing else", 0x8f, &[0; 60], Some(b"")),
+            ("fifteen CSRCs cut short", 0x8f, &[0; 59], None),
+            ("padding", 0xa0, b"ab\0\x02", Some(b"ab")),
+            ("nothing but padding", 0xa0, b"\0\0\0\x04", Some(b"")),
+            ("padding of zero", 0xa0, b"ab\0\0", None),
+            ("padding too long", 0xa0, b"ab\0\x09", None),
+            ("padding without a count", 0xa0, b"", None),
+            ("extension", 0x90, b"\xbe\xde\0\x01wxyzab", Some(b"ab")),
+            ("empty extension", 0x90, b"\xbe\xde\0\0ab", Some(b"ab")),
+            ("extension cut short", 0x90, b"\xbe\xde\0\x02wxyzab", None),
+            ("extension header cut short", 0x90, b"\xbe\xde\0", None),
+            ("all of it", 0xb1, b"\0\0\0\x01\xbe\xde\0\x01wxyzab\x01", Some(b"ab")),
+            ("padding longer than what follows the extension", 0xb0, b"\xbe\xde\0\x01wxyz\x02", None),
+        ];
+        for (name, first, rest, expected) in cases {
+            let datagram = datagram(*first, rest);
+            assert_eq!(Packet::parse(&datagram).map(|packet| packet.payload()), *expected, "{name}");
+        }
+        for length in 0..Header::LEN {
+            assert!(Packet::parse(&datagram(0x80, b"")[..length]).is_none(), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn fields_are_where_they_belong() {
+        let datagram = datagram(0x92, b"\0\0\0\x01\0\0\0\x02\xbe\xde\0\x01wxyzab");
+        let packet = Packet::parse(&datagram).unwrap();
+        assert!(packet.marker());
+        assert_eq!((packet.payload_type(), packet.sequence(), packet.timestamp()), (101, 0x1234, 7));
+        assert_eq!(packet.ssrc(), Ssrc(0xdead_beef));
+        assert!(packet.contributors().eq([Ssrc(1), Ssrc(2)]));
+        assert_eq!(packet.extension(), Some(Extension { profile: 0xbede, data: b"wxyz" }));
+    }
+
+    #[test]
+    fn header_is_written_before_the_payload() {
+        let header =
+            Header { marker: true, payload_type: 101, sequence: 0x1234, timestamp: 7, ssrc: Ssrc(0xdead_beef) };
+        let mut buffer = [0; 14];
+        header.write(&mut buffer).unwrap().copy_from_slice(b"ab");
+        assert_eq!(buffer[..], datagram(0x80, b"ab"));
+        assert_eq!(header.write(&mut buffer[..11]), None);
+        assert_eq!(header.write(&mut buffer[..12]).unwrap().len(), 0);
+    }
+}

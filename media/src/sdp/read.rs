@@ -20,7 +20,7 @@ pub(super) fn session(body: &[u8]) -> Result<Session, Error> {
     if body.len() > MAX_BYTES {
         return Err(Error::TooMany("bytes"));
     }
-    let text = String::from_utf8_lossy(body);
+    let text = String::from_utf8_lossy(body).replace("\r\n", "\n");
     let mut lines = (1..).zip(text.split(['\r', '\n', '\0'])).map(|(number, line)| Line { number, text: line });
     let mut lines = lines.by_ref().filter(|line| !line.text.trim().is_empty());
     let version = lines.next().ok_or(Error::Malformed { what: "version", line: 1 })?;
@@ -170,3 +170,6 @@ fn read_direction(name: &str) -> Option<Direction> {
         .into_iter()
         .find(|direction| direction.name() == name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,3 +197,6 @@ fn judge_ssrc(ssrc: &mut Ssrc, next: &mut Option<(Ssrc, u16)>, packet: &Packet<'
     *next = Some((seen.0, seen.1.wrapping_add(1)));
     Verdict::Refuse
 }
+
+#[cfg(test)]
+mod tests;

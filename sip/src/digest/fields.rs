@@ -57,7 +57,7 @@ impl<'a> Fields<'a> {
             Some(b'"') => unquote(scanner.quoted()?),
             _ => scanner.take_while(|byte| !b" \t,\"".contains(&byte)).to_owned(),
         };
-        if self.get(name).is_some() || self.0.len() == MAX_FIELDS {
+        if self.get(name).is_some() || self.0.len() == MAX_FIELDS || value.contains(['\r', '\n', '\0']) {
             return Err(error);
         }
         self.0.push((name, value));

@@ -108,6 +108,14 @@ impl Client {
         }
     }
 
+    /// The request, until its final answer.
+    pub(crate) fn unanswered(&self) -> Option<Bytes> {
+        match &self.state {
+            State::Trying { request, .. } | State::Proceeding { request, .. } => Some(request.clone()),
+            State::Completed { .. } | State::Terminated => None,
+        }
+    }
+
     pub(crate) fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
     }

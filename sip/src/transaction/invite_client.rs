@@ -134,6 +134,14 @@ impl InviteClient {
         matches!(self.state, State::Proceeding)
     }
 
+    /// The INVITE, while nothing was heard of it.
+    pub(crate) fn unanswered(&self) -> Option<Bytes> {
+        match &self.state {
+            State::Calling { request, .. } => Some(request.clone()),
+            State::Proceeding | State::Completed { .. } | State::Accepted { .. } | State::Terminated => None,
+        }
+    }
+
     pub(crate) fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
     }

@@ -160,6 +160,11 @@ impl InviteServer {
         matches!(self.state, State::Proceeding { .. } | State::Accepted { .. } | State::Ignored { .. })
     }
 
+    /// Answered with a 2xx, or refused and acknowledged, or over.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.state, State::Accepted { .. } | State::Confirmed { .. } | State::Terminated)
+    }
+
     pub(crate) fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
     }

@@ -80,6 +80,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::beginning;
 
     fn s(s: u64) -> Duration {
         Duration::from_secs(s)
@@ -87,7 +88,7 @@ mod tests {
 
     #[test]
     fn tells_once_that_nothing_comes() {
-        let start = Instant::now();
+        let start = beginning();
         let mut watch = Watch::new(s(30), s(15));
         assert_eq!(watch.next_timeout(), None);
         watch.set(start, true);
@@ -105,7 +106,7 @@ mod tests {
 
     #[test]
     fn rests_on_hold() {
-        let start = Instant::now();
+        let start = beginning();
         let mut watch = Watch::new(s(30), s(15));
         watch.handle_packet(start);
         watch.set(start, true);
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn zero_is_never() {
-        let start = Instant::now();
+        let start = beginning();
         let mut watch = Watch::new(s(0), s(0));
         watch.set(start, true);
         assert_eq!(watch.next_timeout(), None);

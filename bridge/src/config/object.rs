@@ -1,0 +1,165 @@
+//! Trunks and rules out of the file: LiveKit's JSON objects, with every field checked by name before it is read, because
+//! a field that is passed over in silence is a call that goes to the wrong place.
+
+use livekit_protocol as proto;
+use serde_json::{Map, Number, Value as Json};
+
+use super::Error;
+use super::key::{self, Field};
+use super::tree::{Node, Value};
+use super::value::Kind;
+use crate::dispatch::Answer;
+use crate::store::RuleItem;
+
+/// Reads one inbound trunk, with or without `trunk:` around it.
+pub(crate) fn inbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<proto::SipInboundTrunkInfo> {
+    let json = object(unwrapped(node, &["trunk"]), key::INBOUND_TRUNK, path, errors)?;
+    message(Json::Object(json), node, path, errors)
+}
+
+/// Reads one outbound trunk, with or without `trunk:` around it.
+pub(crate) fn outbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<proto::SipOutboundTrunkInfo> {
+    let json = object(unwrapped(node, &["trunk"]), key::OUTBOUND_TRUNK, path, errors)?;
+    message(Json::Object(json), node, path, errors)
+}
+
+/// Reads one rule, with or without `dispatch_rule:` around it.
+pub(crate) fn dispatch_rule(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<RuleItem> {
+    let inner = unwrapped(node, &["dispatch_rule", "dispatchRule"]);
+    let mut json = object(inner, key::DISPATCH_RULE, path, errors)?;
+    let answer = json.remove("answer").and_then(|word| Answer::from_word(word.as_str()?));
+    let priority = json.remove("priority").and_then(|number| number.as_i64());
+    let info = message(Json::Object(json), node, path, errors)?;
+    Some(RuleItem { info, answer, priority })
+}
+
+/// What is inside the one key of a request.
+fn unwrapped<'a>(node: &'a Node, names: &[&str]) -> &'a Node {
+    match &node.value {
+        Value::Map(entries) => match &entries[..] {
+            [(_, name, inner)] if names.contains(&name.as_str()) => inner,
+            _ => node,
+        },
+        _ => node,
+    }
+}
+
+/// The fields of an object as LiveKit's JSON, named in snake_case; `None` if something was wrong.
+fn object(node: &Node, fields: &'static [Field], path: &str, errors: &mut Vec<Error>) -> Option<Map<String, Json>> {
+    let Some(entries) = node.entries() else {
+        errors.push(misfit(node, path, Kind::Object(fields)));
+        return None;
+    };
+    let before = errors.len();
+    let mut json = Map::new();
+    for (place, written, value) in entries {
+        let name = snake(written);
+        let path = format!("{path}.{written}");
+        let Some(field) = fields.iter().find(|field| field.name == name) else {
+            let nearest = key::nearest(&name, fields.iter().map(|field| field.name)).map(str::to_owned);
+            errors.push(Error::UnknownKey { place: *place, key: path, nearest });
+            continue;
+        };
+        if json.contains_key(field.name) {
+            let expected = "only once, in one spelling".to_owned();
+            errors.push(Error::Value { place: *place, key: path, value: "there again".into(), expected });
+            continue;
+        }
+        // As in protojson, nothing is the same as not set. The times are the store's, and there is none.
+        if !matches!(value.value, Value::Null) && !matches!(field.name, "created_at" | "updated_at") {
+            json.extend(read(value, field.kind, &path, errors).map(|value| (field.name.to_owned(), value)));
+        }
+    }
+    (errors.len() == before).then_some(json)
+}
+
+fn read(node: &Node, kind: Kind, path: &str, errors: &mut Vec<Error>) -> Option<Json> {
+    match kind {
+        Kind::Object(fields) => return object(node, fields, path, errors).map(Json::Object),
+        Kind::Objects(fields) => {
+            if let Value::List(items) = &node.value {
+                let item = |(at, item)| object(item, fields, &format!("{path}[{at}]"), errors).map(Json::Object);
+                return items.iter().enumerate().map(item).collect();
+            }
+        }
+        _ => {}
+    }
+    if !kind.fits(node) {
+        errors.push(misfit(node, path, kind));
+        return None;
+    }
+    json(node, kind)
+}
+
+fn json(node: &Node, kind: Kind) -> Option<Json> {
+    Some(match kind {
+        Kind::Bool => Json::Bool(node.bool()?),
+        Kind::Integer(..) => Json::Number(node.integer()?.into()),
+        Kind::Duration(..) | Kind::SignedDuration => {
+            let (negative, duration) = node.duration()?;
+            let sign = if negative { "-" } else { "" };
+            Json::String(match duration.subsec_nanos() {
+                0 => format!("{sign}{}s", duration.as_secs()),
+                nanos => format!("{sign}{}.{nanos:09}s", duration.as_secs()),
+            })
+        }
+        Kind::Texts => node.texts()?.into_iter().map(Json::String).collect(),
+        Kind::TextMap => {
+            let entry =
+                |(_, key, value): &(_, String, Node)| Some((key.clone(), Json::String(value.text()?.to_owned())));
+            Json::Object(node.entries()?.iter().map(entry).collect::<Option<_>>()?)
+        }
+        Kind::Any => any(node),
+        _ => Json::String(node.text()?.to_owned()),
+    })
+}
+
+/// A value as YAML resolves it.
+fn any(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Scalar { text, quoted } => {
+            let number = || text.parse::<i64>().ok().map(Number::from);
+            let float = || text.parse::<f64>().ok().and_then(Number::from_f64);
+            match node.bool().filter(|_| matches!(text.as_str(), "true" | "false")) {
+                _ if *quoted => Json::String(text.clone()),
+                Some(truth) => Json::Bool(truth),
+                None => number().or_else(float).map_or_else(|| Json::String(text.clone()), Json::Number),
+            }
+        }
+        Value::List(items) => items.iter().map(any).collect(),
+        Value::Map(entries) => entries.iter().map(|(_, key, value)| (key.clone(), any(value))).collect(),
+    }
+}
+
+/// LiveKit's message. Names and kinds were checked before: what is left to refuse is inside of what we do not look into.
+fn message<T: serde::de::DeserializeOwned>(json: Json, node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<T> {
+    let refused = |error: serde_json::Error| Error::Value {
+        place: node.place,
+        key: path.to_owned(),
+        value: error.to_string(),
+        expected: "an object as LiveKit has it".to_owned(),
+    };
+    serde_json::from_value(json).map_err(|error| errors.push(refused(error))).ok()
+}
+
+pub(crate) fn misfit(node: &Node, path: &str, kind: Kind) -> Error {
+    let value = match kind {
+        // What was meant as a password is not for the log, whatever it turned out to be.
+        Kind::Secret => node.kind().to_owned(),
+        _ => node.shown(),
+    };
+    Error::Value { place: node.place, key: path.to_owned(), value, expected: kind.expected() }
+}
+
+/// `authUsername` as `auth_username`.
+fn snake(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
