@@ -102,11 +102,7 @@ impl Phone {
             %source, room = field::Empty, end = field::Empty
         );
         let is_full = self.max_active.is_some_and(|limit| self.calls.len() >= limit);
-        let seat = if is_full {
-            Err(span.in_scope(|| busy()))
-        } else {
-            span.in_scope(|| self.seat(request, source, wire, trusted, &id))
-        };
+        let seat = if is_full { Err(span.in_scope(|| busy())) } else { span.in_scope(|| self.seat(request, source, wire, trusted, &id)) };
         match seat {
             Ok(seat) => {
                 let peer = source.ip().to_canonical();

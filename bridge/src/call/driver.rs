@@ -226,9 +226,7 @@ impl Driver {
                 let headers = self.headers();
                 self.send(sip::Command::Reject { call: self.inbound.call, status, reason: None, headers }).await;
             }
-            Action::Hangup => {
-                self.send(sip::Command::Hangup { call: self.inbound.call, headers: self.headers() }).await
-            }
+            Action::Hangup => self.send(sip::Command::Hangup { call: self.inbound.call, headers: self.headers() }).await,
             Action::Release => self.media.close().await,
             Action::Dial | Action::Finished(_) => {} // An outbound call has a driver of its own; the end is the loop's.
         }
@@ -300,7 +298,10 @@ impl Driver {
             self.attributes.get(attribute).map(|value| (header.as_str(), value.as_str()))
         });
         let fixed = seat.headers.iter().map(|(header, value)| (header.as_str(), value.as_str()));
-        fixed.chain(mapped).filter_map(|(header, value)| Some((HeaderName::parse(header)?, value.to_owned()))).collect()
+        fixed
+            .chain(mapped)
+            .filter_map(|(header, value)| Some((HeaderName::parse(header)?, value.to_owned())))
+            .collect()
     }
 
     async fn send(&self, command: sip::Command) {

@@ -116,9 +116,7 @@ mod tests {
     #[test]
     fn temporary_conditions_let_the_carrier_fail_over() {
         // Telnyx tries its next route on 408, 480, 503 and 504 only.
-        for reason in
-            [EndReason::PortsExhausted, EndReason::RoomUnreachable, EndReason::RoomRefused, EndReason::Shutdown]
-        {
+        for reason in [EndReason::PortsExhausted, EndReason::RoomUnreachable, EndReason::RoomRefused, EndReason::Shutdown] {
             assert_eq!(reason.outcome().status, Status::SERVICE_UNAVAILABLE, "{reason:?}");
         }
         assert_eq!(EndReason::RingingTimeout.outcome().status, Status::TEMPORARILY_UNAVAILABLE);

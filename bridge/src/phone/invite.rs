@@ -58,3 +58,4 @@ fn headers(request: &Request, to: &NameAddr, tag: &str) -> Vec<(String, String)>
     };
     request.headers.iter().map(|(name, text)| (name.as_str().to_owned(), value(name, text))).collect()
 }
+

@@ -55,14 +55,7 @@ pub(crate) struct Circuit {
 }
 
 impl Circuit {
-    pub(crate) fn new(
-        id: LineId,
-        engine: Engine,
-        carrier: Option<Pair>,
-        mut seat: Seat,
-        ear: Ear,
-        outbox: Outbox,
-    ) -> Self {
+    pub(crate) fn new(id: LineId, engine: Engine, carrier: Option<Pair>, mut seat: Seat, ear: Ear, outbox: Outbox) -> Self {
         seat.take();
         Self {
             id,
@@ -273,13 +266,7 @@ impl Circuit {
         self.open_room();
     }
 
-    fn open_peer(
-        &mut self,
-        now: Instant,
-        role: Role,
-        config: PeerConfig,
-        workshop: &Workshop,
-    ) -> Result<(), peer::Error> {
+    fn open_peer(&mut self, now: Instant, role: Role, config: PeerConfig, workshop: &Workshop) -> Result<(), peer::Error> {
         self.close_peer(role);
         let endpoint = Endpoint::open(workshop.room, workshop.traits)?;
         let mut peer = Peer::new(now, config, endpoint)?;

@@ -23,7 +23,9 @@ use rtc::peer_connection::event::{RTCDataChannelEvent, RTCPeerConnectionEvent, R
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::state::RTCPeerConnectionState;
-use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate, RTCIceCandidateInit};
+use rtc::peer_connection::transport::{
+    CandidateConfig, CandidateHostConfig, RTCIceCandidate, RTCIceCandidateInit,
+};
 use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpReceiverId, RTCRtpSenderId, RTCRtpTransceiverDirection};
@@ -107,7 +109,8 @@ impl Peer {
             state: None,
         };
         if config.data_channels {
-            let lossy = RTCDataChannelInit { ordered: false, max_retransmits: Some(0), ..Default::default() };
+            let lossy =
+                RTCDataChannelInit { ordered: false, max_retransmits: Some(0), ..Default::default() };
             peer.open_channel(Channel::Reliable, None)?;
             peer.open_channel(Channel::Lossy, Some(lossy))?;
         }
@@ -204,7 +207,14 @@ impl Peer {
     }
 
     /// Sends one Opus frame, and says whether it could be sent. `level` is in -dBov, 127 is silence.
-    pub(crate) fn send_audio(&mut self, now: Instant, timestamp: u32, marker: bool, level: u8, payload: &[u8]) -> bool {
+    pub(crate) fn send_audio(
+        &mut self,
+        now: Instant,
+        timestamp: u32,
+        marker: bool,
+        level: u8,
+        payload: &[u8],
+    ) -> bool {
         let Some(mut sender) = self.sender.and_then(|id| self.connection.rtp_sender(id)) else {
             return false;
         };
@@ -327,7 +337,9 @@ impl Peer {
     fn send_data(&mut self, now: Instant, channel: Channel, bytes: &[u8]) -> Result<(), Error> {
         let label = channel.label();
         let known = self.channels.iter().find(|(_, known)| known == label).map(|(id, _)| *id);
-        let mut channel = known.and_then(|id| self.connection.data_channel(id)).ok_or(Error::NoChannel(label))?;
+        let mut channel = known
+            .and_then(|id| self.connection.data_channel(id))
+            .ok_or(Error::NoChannel(label))?;
         channel.send(now, BytesMut::from(bytes))?;
         Ok(())
     }
