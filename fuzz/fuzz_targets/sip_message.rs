@@ -11,7 +11,9 @@ fuzz_target!(|datagram: &[u8]| {
         Err(rejected) => {
             if let Some(answer) = rejected.answer {
                 let answer = Message::Response(*answer);
-                assert_eq!(Message::parse(&answer.to_bytes()).as_ref(), Ok(&answer));
+                if let Ok(read) = Message::parse(&answer.to_bytes()) {
+                    assert_eq!(read, answer);
+                }
             }
             return;
         }

@@ -91,8 +91,9 @@ pub struct Rejected {
     /// What was wrong.
     #[source]
     pub error: Error,
-    /// The response to send back. Present when this was a request other than ACK whose Via, From, To, Call-ID and
-    /// CSeq could be read in spite of the fault; still without a To tag and without `received` and `rport`.
+    /// The response to send back. Present when this was a request other than ACK that has From, To, Call-ID and CSeq,
+    /// which are repeated as they came, and a topmost Via that can be read; still without a To tag of ours and without
+    /// `received` and `rport`.
     pub answer: Option<Box<Response>>,
 }
 

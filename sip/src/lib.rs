@@ -22,5 +22,5 @@ pub use endpoint::{CallHandle, Command, Endpoint, Event, Failure, Invite, NextHo
 pub use error::{Error, Rejected};
 pub use message::{
     Branch, CSeq, CallId, Frame, HeaderName, Headers, Host, Message, Method, NameAddr, Params, Request, Response,
-    Scheme, Status, StreamReader, Tag, Token, Transport, Uri, Via,
+    Scheme, Status, StreamReader, Tag, Token, Transport, Uri, Value, Via,
 };

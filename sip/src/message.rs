@@ -20,6 +20,7 @@ mod status;
 mod stream;
 mod token;
 mod uri;
+mod value;
 mod via;
 
 use bytes::Bytes;
@@ -41,6 +42,7 @@ pub use self::{
     stream::{Frame, StreamReader},
     token::Token,
     uri::{Scheme, Uri},
+    value::Value,
     via::{Transport, Via},
 };
 use crate::error::{Error, Rejected};
@@ -70,7 +72,8 @@ impl Message {
         };
         let (head, rest) = message.split_at(body_at);
         let head = Head::parse(head);
-        let announced = head.content_length().unwrap_or(rest.len());
+        // A length that cannot be read is a fault of the head, which says so when it is finished.
+        let announced = head.length().and_then(Result::ok).unwrap_or(rest.len());
         if announced > MAX_BODY {
             return Err(head.reject(Error::BodyTooLarge { announced, limit: MAX_BODY }));
         }

@@ -35,3 +35,31 @@ impl fmt::Display for CSeq {
         write!(f, "{} {}", self.number, self.method)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_methods() {
+        type Row = (&'static str, &'static str, Option<(u32, &'static str)>);
+        let cases: &[Row] = &[
+            ("plain", "1 INVITE", Some((1, "INVITE"))),
+            ("zeros and white space", " 0009 \t INVITE ", Some((9, "INVITE"))),
+            ("largest", "4294967295 BYE", Some((u32::MAX, "BYE"))),
+            ("too large", "4294967296 BYE", None),
+            ("negative", "-1 BYE", None),
+            ("sign", "+1 BYE", None),
+            ("unknown method", "1 FROB", Some((1, "FROB"))),
+            ("no method", "1", None),
+            ("no number", "INVITE", None),
+            ("no token", "1 INV@TE", None),
+            ("more", "1 INVITE x", None),
+            ("empty", "", None),
+        ];
+        for (name, text, expected) in cases {
+            let read = CSeq::parse(text).ok();
+            assert_eq!(read.as_ref().map(|cseq| (cseq.number, cseq.method.as_str())), *expected, "{name}");
+        }
+    }
+}

@@ -193,3 +193,31 @@ names! {
     InReplyTo "In-Reply-To"
     ReplyTo "Reply-To"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_case_and_compact_forms_are_one_name() {
+        let cases: &[(&str, Option<HeaderName>)] = &[
+            ("Via", Some(HeaderName::Via)),
+            ("vIA", Some(HeaderName::Via)),
+            ("v", Some(HeaderName::Via)),
+            ("V", Some(HeaderName::Via)),
+            ("l", Some(HeaderName::ContentLength)),
+            ("call-id", Some(HeaderName::CallId)),
+            ("I", Some(HeaderName::CallId)),
+            ("Via ", None),
+            ("Vi a", None),
+            ("Vi\u{e4}", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(HeaderName::parse(text), *expected, "{text:?}");
+        }
+        assert_eq!(HeaderName::parse("X-Room"), HeaderName::parse("x-rOOM"));
+        assert_ne!(HeaderName::parse("X-Room"), HeaderName::parse("X-Rooms"));
+        assert_eq!(HeaderName::parse("x-rOOM").unwrap().as_str(), "x-rOOM");
+    }
+}

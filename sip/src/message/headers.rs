@@ -11,13 +11,14 @@ use super::{
     method::Method,
     name_addr::NameAddr,
     scan::{Scanner, split_at_commas},
+    value::Value,
     via::Via,
 };
 use crate::error::Error;
 
 /// Headers in the order they came. Addresses and Vias that shared a line have one entry each; everything else is kept
 /// as it was written. Content-Length is not among them: the body knows its length, and writing says it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(HeaderName, String)>);
 
 impl Headers {
@@ -72,7 +73,7 @@ impl Headers {
     }
 
     /// All values of the name in order.
-    pub fn get_all<'a, 'n>(&'a self, name: &'n HeaderName) -> impl Iterator<Item = &'a str> {
+    pub fn get_all<'a>(&'a self, name: &HeaderName) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
@@ -165,6 +166,11 @@ impl Headers {
         self.get_all(name).map(NameAddr::parse).collect()
     }
 
+    /// All values of a header of words with parameters: Reason, Session-Expires, Event and so on.
+    pub fn values(&self, name: &HeaderName) -> Result<Vec<Value>, Error> {
+        self.tokens(name).into_iter().map(Value::parse).collect()
+    }
+
     /// How many more hops are allowed.
     pub fn max_forwards(&self) -> Result<Option<u32>, Error> {
         self.number(&HeaderName::MaxForwards, "Max-Forwards")
@@ -231,6 +237,15 @@ impl fmt::Display for Headers {
     }
 }
 
+/// Proofs stay out of logs: with one, passwords can be tried at leisure.
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_secret = |name: &HeaderName| matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization);
+        let shown = self.iter().map(|(name, value)| (name.as_str(), if is_secret(name) { "(masked)" } else { value }));
+        f.debug_map().entries(shown).finish()
+    }
+}
+
 /// A value that stays within its line, without white space around it.
 fn one_line(value: String) -> String {
     let is_plain = !value.contains(['\r', '\n', '\0']) && !value.starts_with(BLANK) && !value.ends_with(BLANK);
@@ -241,3 +256,68 @@ fn one_line(value: String) -> String {
 }
 
 const BLANK: [char; 2] = [' ', '\t'];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[(HeaderName, &str)]) -> Headers {
+        let mut headers = Headers::new();
+        values.iter().for_each(|(name, value)| headers.push(name.clone(), *value));
+        headers
+    }
+
+    #[test]
+    fn a_value_is_never_two_headers() {
+        let written = headers(&[(HeaderName::Subject, " a\r\nVia: b\0c\n")]).to_string();
+        assert_eq!(written, "Subject: a  Via: b c\r\n");
+    }
+
+    #[test]
+    fn content_length_is_the_bodys_to_say() {
+        assert_eq!(headers(&[(HeaderName::ContentLength, "5")]).to_string(), "");
+    }
+
+    #[test]
+    fn lists_are_changed_in_place() {
+        use HeaderName::{From, To, Via};
+        let mut list = headers(&[(Via, "1"), (From, "f"), (Via, "2"), (Via, "3")]);
+        list.set_first(Via, "one");
+        assert_eq!(list.get_all(&Via).collect::<Vec<_>>(), ["one", "2", "3"]);
+        assert_eq!(list.remove_first(&Via).as_deref(), Some("one"));
+        list.push_front(Via, "new");
+        list.set(To, "t");
+        assert_eq!(list.to_string(), "Via: new\r\nFrom: f\r\nVia: 2\r\nVia: 3\r\nTo: t\r\n");
+        list.set(Via, "only");
+        list.remove(&From);
+        assert_eq!(list.to_string(), "Via: only\r\nTo: t\r\n");
+        assert_eq!(list.remove_first(&From), None);
+    }
+
+    #[test]
+    fn typed_readings() {
+        let list = headers(&[
+            (HeaderName::Allow, "INVITE,ACK , ,FROB"),
+            (HeaderName::Supported, "timer, path"),
+            (HeaderName::Supported, "100rel"),
+            (HeaderName::ContentType, "Application / SDP;charset=x"),
+            (HeaderName::RetryAfter, "18 (in a meeting);duration=3600"),
+            (HeaderName::Expires, "60s"),
+            (HeaderName::MaxForwards, "70"),
+        ]);
+        assert_eq!(list.allow().len(), 3);
+        assert_eq!(list.supported(), ["timer", "path", "100rel"]);
+        assert_eq!(list.content_type().as_deref(), Some("application/sdp"));
+        assert_eq!(list.retry_after(), Ok(Some(18)));
+        assert!(list.expires().is_err());
+        assert_eq!(list.max_forwards(), Ok(Some(70)));
+        assert_eq!(list.from(), Err(Error::MissingHeader(HeaderName::From)));
+        assert_eq!(list.contact(), Ok(None));
+    }
+
+    #[test]
+    fn proofs_do_not_show_in_logs() {
+        let list = headers(&[(HeaderName::Authorization, "Digest secret"), (HeaderName::To, "t")]);
+        assert_eq!(format!("{list:?}"), r#"{"Authorization": "(masked)", "To": "t"}"#);
+    }
+}

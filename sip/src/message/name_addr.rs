@@ -92,3 +92,59 @@ fn read_bracketed(scanner: &mut Scanner<'_>) -> Result<Uri, Error> {
     }
     Uri::parse(inside.trim_matches([' ', '\t']))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_and_written() {
+        let cases: &[(&str, &str, Option<&str>)] = &[
+            ("short", "sip:a@b", Some("<sip:a@b>")),
+            ("short with a tag", "sip:a@b;tag=1", Some("<sip:a@b>;tag=1")),
+            ("short with headers", "sip:a@b?c=d", None),
+            ("brackets", "<sip:a@b;x=y>;tag=1", Some("<sip:a@b;x=y>;tag=1")),
+            ("no white space", "\"A B\"<sip:a@b>", Some("\"A B\" <sip:a@b>")),
+            ("tokens", "A  B <sip:a@b>", Some("\"A  B\" <sip:a@b>")),
+            ("comma", "B, A <sip:a@b>", Some("\"B, A\" <sip:a@b>")),
+            ("UTF-8", "Zoë <sip:a@b>", Some("\"Zoë\" <sip:a@b>")),
+            ("escapes", r#""a\"\\b" <sip:a@b>"#, Some(r#""a\"\\b" <sip:a@b>"#)),
+            ("brackets in the name", "\"<sip:x@y>\" <sip:a@b>", Some("\"<sip:x@y>\" <sip:a@b>")),
+            ("empty name", "\"\" <sip:a@b>", Some("\"\" <sip:a@b>")),
+            ("open quote", "\"A <sip:a@b>", None),
+            ("quote without an address", "\"A\" sip:a@b", None),
+            ("open bracket", "<sip:a@b", None),
+            ("only a bracket", "<", None),
+            ("nothing", "", None),
+            ("junk behind", "<sip:a@b> c", None),
+            ("two", "<sip:a@b>, <sip:c@d>", None),
+            ("quoted parameter", "<sip:a@b>;p=\"x;y\"", Some("<sip:a@b>;p=\"x;y\"")),
+            ("IPv6 parameter", "<sip:a@b>;p=[::1]", Some("<sip:a@b>;p=[::1]")),
+            ("no parameter name", "<sip:a@b>;=x", None),
+            ("spaced parameter", "<sip:a@b> ; p = x ;; q", Some("<sip:a@b>;p=x;q")),
+        ];
+        for (name, text, expected) in cases {
+            let read = NameAddr::parse(text);
+            assert_eq!(read.as_ref().ok().map(NameAddr::to_string).as_deref(), *expected, "{name}: {read:?}");
+            if let Ok(address) = read {
+                assert_eq!(NameAddr::parse(&address.to_string()), Ok(address), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn tags_are_the_headers_not_the_uris() {
+        let tag = |text| NameAddr::parse(text).unwrap().tag().map(|tag| tag.to_string());
+        assert_eq!(tag("<sip:a@b;tag=no>;TAG=yes").as_deref(), Some("yes"));
+        assert_eq!(tag("<sip:a@b;tag=no>"), None);
+        assert_eq!(tag("<sip:a@b>;tag="), None);
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_an_address_of_ours() {
+        let mut address = NameAddr::new(Uri::sip(None, "b", None));
+        address.display = Some("a\" <sip:x>\r\nVia: \\".to_owned());
+        address.params.set("p", "x;y");
+        assert_eq!(address.to_string(), r#""a\" <sip:x>  Via: \\" <sip:b>;p="x;y""#);
+    }
+}

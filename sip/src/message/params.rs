@@ -111,7 +111,7 @@ fn read_value<'a>(scanner: &mut Scanner<'a>) -> Result<&'a str, Error> {
 }
 
 fn is_value_byte(byte: u8) -> bool {
-    !matches!(byte, b' ' | b'\t' | b';' | b',' | b'"' | b'<' | b'>' | b'\r' | b'\n' | 0)
+    byte > b' ' && !matches!(byte, b';' | b',' | b'"' | b'<' | b'>' | 0x7f)
 }
 
 /// Whether the value reads back the same when written as it is.

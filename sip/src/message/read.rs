@@ -34,7 +34,8 @@ pub(crate) struct Head {
     headers: Headers,
     /// The first fault found in the headers.
     fault: Option<Error>,
-    content_length: Option<usize>,
+    /// What Content-Length says. Said twice, or not to be read, the end of the body is not known.
+    length: Option<Result<usize, Error>>,
 }
 
 #[derive(Debug)]
@@ -48,12 +49,8 @@ impl Head {
     pub(crate) fn parse(head: &[u8]) -> Self {
         let text = String::from_utf8_lossy(head);
         let (start, rest) = text.split_once('\n').unwrap_or((&text, ""));
-        let mut this = Self {
-            start: parse_start(trim_line_end(start)),
-            headers: Headers::new(),
-            fault: None,
-            content_length: None,
-        };
+        let mut this =
+            Self { start: parse_start(trim_line_end(start)), headers: Headers::new(), fault: None, length: None };
         for (name, value) in fields(rest) {
             if let Err(error) = this.add(name, &value) {
                 this.fault.get_or_insert(error);
@@ -62,12 +59,21 @@ impl Head {
                 }
             }
         }
+        if let Err(error) = check_line_ends(&text) {
+            this.fault = Some(error.clone());
+            this.length = Some(Err(error));
+        }
         this
     }
 
-    /// What Content-Length says, when it is there and can be read.
-    pub(crate) fn content_length(&self) -> Option<usize> {
-        self.content_length
+    /// What Content-Length says; `None` when there is none.
+    pub(crate) fn length(&self) -> Option<Result<usize, Error>> {
+        self.length.clone()
+    }
+
+    /// Why this is not SIP at all; its length then means nothing.
+    pub(crate) fn not_sip(&self) -> Option<Error> {
+        self.start.as_ref().err().filter(|error| matches!(error, Error::NotSip(_))).cloned()
     }
 
     /// The first fault found in the headers.
@@ -77,9 +83,8 @@ impl Head {
 
     /// Puts head and body together, or says what is wrong with them.
     pub(crate) fn finish(self, body: Bytes) -> Result<Message, Rejected> {
-        match self.check() {
-            Ok(()) => {}
-            Err(error) => return Err(self.reject(error)),
+        if let Err(error) = self.check() {
+            return Err(self.reject(error));
         }
         let headers = self.headers;
         Ok(match self.start? {
@@ -96,16 +101,14 @@ impl Head {
 
     fn add(&mut self, name: &str, value: &str) -> Result<(), Error> {
         // White space before the colon is legal in SIP; a name inside which there is some is no name (RFC 3261 §7.3.1).
-        let name = HeaderName::parse(name.trim_matches(BLANK)).ok_or(Error::malformed("header name", 0))?;
+        let name = HeaderName::parse(name.trim_end_matches(BLANK)).ok_or(Error::malformed("header name", 0))?;
         if let Some(at) = value.bytes().position(|byte| matches!(byte, b'\r' | 0)) {
             return Err(Error::malformed("header value", at));
         }
         if name == HeaderName::ContentLength {
-            if self.content_length.is_some() {
-                return Err(Error::RepeatedHeader(name));
-            }
-            self.content_length = Some(parse_length(value)?);
-            return Ok(());
+            let length = if self.length.is_some() { Err(Error::RepeatedHeader(name)) } else { parse_length(value) };
+            self.length = Some(length.clone());
+            return length.map(drop);
         }
         if name.is_singleton() && self.headers.contains(&name) {
             return Err(Error::RepeatedHeader(name));
@@ -132,18 +135,29 @@ impl Head {
             return Err(fault.clone());
         }
         self.check_essentials()?;
-        self.headers.max_forwards()?;
-        self.headers.routes()?;
-        self.headers.record_routes()?;
-        let mut contacts = self.headers.get_all(&HeaderName::Contact).filter(|contact| *contact != "*");
-        contacts.try_for_each(|contact| NameAddr::parse(contact).map(drop))?;
         match &self.start {
-            Ok(Start::Request(method, _)) if *method != self.headers.cseq()?.method => Err(Error::MethodMismatch),
+            Ok(Start::Request(method, _)) => self.check_request(method),
+            // What a response lacks is for whoever needs it to miss: an outcome is worth more than its Contact.
             _ => Ok(()),
         }
     }
 
-    /// Whether what every message must have and every answer repeats can be read (RFC 3261 §8.1.1, §8.2.6.2).
+    fn check_request(&self, method: &Method) -> Result<(), Error> {
+        if *method != self.headers.cseq()?.method {
+            return Err(Error::MethodMismatch);
+        }
+        // What ends a call or a transaction is not refused over a header it has no need of.
+        if matches!(method, Method::Ack | Method::Bye | Method::Cancel) {
+            return Ok(());
+        }
+        self.headers.max_forwards()?;
+        self.headers.routes()?;
+        self.headers.record_routes()?;
+        let mut contacts = self.headers.get_all(&HeaderName::Contact).filter(|contact| *contact != "*");
+        contacts.try_for_each(|contact| NameAddr::parse(contact).map(drop))
+    }
+
+    /// What every message must have (RFC 3261 §8.1.1, §8.2.6.2).
     fn check_essentials(&self) -> Result<(), Error> {
         let headers = &self.headers;
         headers.vias()?;
@@ -154,20 +168,22 @@ impl Head {
         headers.cseq().map(drop)
     }
 
-    /// The start line may be broken where it is only the URI or the version that we cannot read.
+    /// Whether this is a request that can be answered: it says where from and repeats what it is about, be that
+    /// readable or not. The start line may be broken where it is only the URI or the version that we cannot read.
     fn is_answerable(&self) -> bool {
         let is_request = match &self.start {
-            Ok(Start::Request(..)) | Err(Error::Version | Error::Malformed { .. }) => true,
+            Ok(Start::Request(method, _)) => *method != Method::Ack,
+            Err(Error::Version | Error::Malformed { .. }) => true,
             Ok(Start::Response(..)) | Err(_) => false,
         };
-        let is_ack = self.headers.cseq().is_ok_and(|cseq| cseq.method == Method::Ack)
-            || matches!(&self.start, Ok(Start::Request(Method::Ack, _)));
-        is_request && !is_ack && self.check_essentials().is_ok()
+        let echoed = [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq];
+        let is_ack = self.headers.get(&HeaderName::CSeq).is_some_and(|cseq| cseq.ends_with("ACK"));
+        is_request && !is_ack && self.headers.via().is_ok() && echoed.iter().all(|name| self.headers.contains(name))
     }
 }
 
 /// Where the head ends and the body begins: behind the first empty line at or after `from`.
-/// Both CRLF and a lone LF end a line.
+/// Both CRLF and a lone LF end a line, though a head that mixes them is refused once it is read.
 pub(crate) fn find_body(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
     while let Some(next) = bytes.get(at..)?.iter().position(|&byte| byte == b'\n') {
@@ -184,6 +200,9 @@ pub(crate) fn find_body(bytes: &[u8], from: usize) -> Option<usize> {
 /// A request line or a status line.
 fn parse_start(line: &str) -> Result<Start, Error> {
     let line = line.trim_end_matches(BLANK);
+    if line.contains(['\r', '\0']) {
+        return Err(Error::NotSip("control characters in the first line"));
+    }
     if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("SIP/")) {
         return parse_status_line(line);
     }
@@ -196,7 +215,8 @@ fn parse_start(line: &str) -> Result<Start, Error> {
 
 fn parse_status_line(line: &str) -> Result<Start, Error> {
     let (version, rest) = line.split_once(BLANK).ok_or(Error::NotSip("no status"))?;
-    check_version(version)?;
+    // 505 is for requests; a response is not answered at all.
+    check_version(version).map_err(|_| Error::NotSip("a response of another version"))?;
     let rest = rest.trim_start_matches(BLANK);
     let (code, reason) = rest.split_once(BLANK).unwrap_or((rest, ""));
     let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
@@ -215,6 +235,20 @@ fn check_version(version: &str) -> Result<(), Error> {
         }
         _ => Err(Error::NotSip("no version")),
     }
+}
+
+/// All lines end alike. Where some end in CRLF and some in LF, one reader's line end is another's text, and they may
+/// disagree on where the message ends, too.
+fn check_line_ends(head: &str) -> Result<(), Error> {
+    let mut at = 0;
+    let mut first = None;
+    for line in head.split_inclusive('\n') {
+        if *first.get_or_insert(line.ends_with("\r\n")) != line.ends_with("\r\n") {
+            return Err(Error::malformed("line end", at));
+        }
+        at += line.len();
+    }
+    Ok(())
 }
 
 /// The header lines as names and values, folded lines joined by one space (RFC 3261 §7.3.1).

@@ -152,3 +152,42 @@ pub(crate) fn split_at_commas(text: &str) -> impl Iterator<Item = &str> {
     .map(|part| part.trim_matches([' ', '\t']))
     .filter(|part| !part.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_split_at_the_top_level_alone() {
+        let cases: &[(&str, &[&str])] = &[
+            ("a, b,c", &["a", "b", "c"]),
+            (" ,, a ,\t, ", &["a"]),
+            ("\"a,b\" <sip:c,d>;e=\"f,\\\"g\", h", &["\"a,b\" <sip:c,d>;e=\"f,\\\"g\"", "h"]),
+            ("<sip:a\">, <sip:b>", &["<sip:a\">", "<sip:b>"]),
+            ("\"a, b", &["\"a, b"]),
+            ("", &[]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(split_at_commas(text).collect::<Vec<_>>(), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_hide_everything_but_their_end() {
+        let cases: &[(&str, Option<&str>)] = &[
+            (r#""a" b"#, Some("a")),
+            (r#""a\"b" c"#, Some("a\"b")),
+            (r#""a\\" b"#, Some("a\\")),
+            (r#""""#, Some("")),
+            (r#""é\é""#, Some("éé")),
+            (r#""a\""#, None),
+            (r#"""#, None),
+            ("a", None),
+        ];
+        for (text, expected) in cases {
+            let read = Scanner::new("text", text).quoted().ok().map(unquote);
+            assert_eq!(read.as_deref(), *expected, "{text}");
+        }
+        assert_eq!(unquote(&quote("a\"b\\c\r\n")), "a\"b\\c  ");
+    }
+}

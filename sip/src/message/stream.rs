@@ -71,9 +71,13 @@ impl StreamReader {
                     self.state = State::default();
                     return Ok(self.take_line_ends());
                 }
-                State::Head { searched } => match self.take_head(searched)? {
-                    Some((head, length)) => self.state = State::Body { head: Box::new(head), length },
-                    None => return Ok(None),
+                State::Head { searched } => match self.take_head(searched) {
+                    Ok(Some((head, length))) => self.state = State::Body { head: Box::new(head), length },
+                    Ok(None) => return Ok(None),
+                    Err(rejected) => {
+                        self.buffer = BytesMut::new();
+                        return Err(rejected);
+                    }
                 },
                 State::Body { head, length } if self.buffer.len() < length => {
                     self.state = State::Body { head, length };
@@ -113,8 +117,12 @@ impl StreamReader {
             return Ok(None);
         };
         let head = Head::parse(&self.buffer.split_to(end));
-        match head.content_length() {
-            Some(length) => Ok(Some((head, length))),
+        if let Some(error) = head.not_sip() {
+            return Err(error.into());
+        }
+        match head.length() {
+            Some(Ok(length)) => Ok(Some((head, length))),
+            Some(Err(error)) => Err(head.reject(error)),
             None => {
                 let error = head.fault().unwrap_or(Error::MissingHeader(HeaderName::ContentLength));
                 Err(head.reject(error))
@@ -126,5 +134,104 @@ impl StreamReader {
 impl Default for State {
     fn default() -> Self {
         Self::Head { searched: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{MAX_BODY, Method, Status};
+
+    fn options(headers: &str) -> String {
+        format!(
+            "OPTIONS sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP c;branch=z9hG4bK1\r\nFrom: <sip:d@e>;tag=1\r\nTo: <sip:a@b>\r\n\
+             Call-ID: f\r\nCSeq: 1 OPTIONS\r\n{headers}\r\n"
+        )
+    }
+
+    /// Everything the stream holds, in words.
+    fn read(stream: &[u8], step: usize) -> Vec<String> {
+        let (mut reader, mut seen) = (StreamReader::new(), Vec::new());
+        for piece in stream.chunks(step) {
+            reader.push(piece);
+            loop {
+                match reader.poll() {
+                    Ok(None) => break,
+                    Ok(Some(Frame::Message(message))) => seen.push(format!("body {}", message.body().len())),
+                    Ok(Some(Frame::Rejected(rejected))) => seen.push(format!("rejected {}", rejected.error.status())),
+                    Ok(Some(frame)) => seen.push(format!("{frame:?}")),
+                    Err(rejected) => seen.push(format!("broken {}", rejected.error.status())),
+                }
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn messages_and_what_is_between_them() {
+        let (whole, empty) = (options("Content-Length: 4\r\n") + "body", options("l:0\r\n"));
+        let fault = options("Content-Length: 3\r\nMax-Forwards: x\r\n") + "abc";
+        let cases: &[(&str, String, &[&str])] = &[
+            ("one", whole.clone(), &["body 4"]),
+            ("two", whole.clone() + &empty, &["body 4", "body 0"]),
+            ("keep-alives", format!("\r\n\r\n{empty}\r\n\r\n\r\n"), &["Ping", "body 0", "Ping", "Pong"]),
+            ("cut short", whole[..whole.len() - 1].to_owned(), &[]),
+            ("a fault of known length", fault + &empty, &["rejected 400", "body 0"]),
+            ("no Content-Length", options("") + &empty, &["broken 400"]),
+            ("two Content-Lengths", options("l: 4\r\nContent-Length: 4\r\n") + "body" + &empty, &["broken 400"]),
+            ("unreadable, then readable", options("l: x\r\nl: 4\r\n") + "body" + &empty, &["broken 400"]),
+            ("negative", options("l: -4\r\n") + &empty, &["broken 400"]),
+            ("body too large", options(&format!("l: {}\r\n", MAX_BODY + 1)), &["broken 413"]),
+            ("beyond any number", options("l: 99999999999999999999999999\r\n"), &["broken 413"]),
+            (
+                "other version",
+                options("l: 0\r\n").replace("SIP/2.0\r", "SIP/3.0\r") + &empty,
+                &["rejected 505", "body 0"],
+            ),
+            ("only LF", empty.replace('\r', "") + &empty, &["body 0", "body 0"]),
+            ("mixed line ends", empty.replacen("\r\n", "\n", 1) + &empty, &["broken 400"]),
+            ("too many headers", options(&("a:b\r\n".repeat(300) + "l:0\r\n")) + &empty, &["broken 513"]),
+            ("no SIP", "GET / HTTP/1.1\r\nContent-Length: 0\r\n\r\n".to_owned() + &empty, &["broken 400"]),
+        ];
+        for (name, stream, expected) in cases {
+            assert_eq!(read(stream.as_bytes(), stream.len()), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn cuts_change_nothing() {
+        let stream = options("Content-Length: 4\r\n") + "body\r\n" + &options("Content-Length: 0\r\n");
+        for step in 1..stream.len() {
+            let seen = read(stream.as_bytes(), step);
+            assert_eq!(seen, ["body 4", "Pong", "body 0"], "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn an_endless_head_is_given_up_without_searching_it_again_and_again() {
+        let (mut reader, mut pushed) = (StreamReader::new(), 0);
+        let rejected = loop {
+            reader.push(b"\na");
+            pushed += 2;
+            match reader.poll() {
+                Ok(_) => assert!(pushed <= 2 * MAX_HEAD, "never given up"),
+                Err(rejected) => break rejected,
+            }
+        };
+        assert_eq!(rejected.error, Error::HeadTooLarge { limit: MAX_HEAD });
+        reader.push(&[b'a'; 4096]);
+        assert_eq!(reader.poll(), Ok(None));
+        assert_eq!(reader.buffer.capacity(), 0, "neither what came nor what comes after is kept");
+    }
+
+    #[test]
+    fn the_answer_to_a_broken_stream_is_there_to_be_sent() {
+        let mut reader = StreamReader::new();
+        reader.push(options("").as_bytes());
+        let rejected = reader.poll().unwrap_err();
+        assert_eq!(rejected.error, Error::MissingHeader(HeaderName::ContentLength));
+        let answer = rejected.answer.unwrap();
+        assert_eq!(answer.status, Status::BAD_REQUEST);
+        assert_eq!(answer.headers.cseq().unwrap().method, Method::Options);
     }
 }

@@ -5,7 +5,12 @@
 
 use std::fmt;
 
-use super::{host::Host, params::Params, scan::Scanner, token::Token};
+use super::{
+    host::Host,
+    params::Params,
+    scan::Scanner,
+    token::{Token, is_token},
+};
 use crate::error::Error;
 
 /// The part of a URI before its first colon, compared without case.
@@ -168,10 +173,16 @@ impl std::str::FromStr for Uri {
 /// Reads parameters from the text after their first `;`.
 fn read_params(text: &str) -> Params {
     let split = |param: &str| match param.split_once('=') {
-        Some((name, value)) => (escape(name, is_param_byte), Some(escape(value, is_value_byte))),
-        None => (escape(param, is_param_byte), None),
+        Some((name, value)) => (param_name(name), Some(escape(value, is_value_byte))),
+        None => (param_name(param), None),
     };
     text.split(';').filter(|param| !param.is_empty()).map(split).collect()
+}
+
+/// A parameter's name, to be found however it is escaped: `%6C%72` is `lr` (RFC 3261 §19.1.2).
+fn param_name(text: &str) -> String {
+    let plain = unescape(text);
+    if is_token(&plain) && !plain.contains('%') { plain } else { escape(text, is_param_byte) }
 }
 
 /// Splits what follows the host into parameters and headers; `None` when it begins with neither `;` nor `?`.
@@ -235,4 +246,60 @@ fn unescape(text: &str) -> String {
         };
     }
     String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Text, and how it is written again; `None`: refused.
+    #[test]
+    fn read_and_written() {
+        let cases: &[(&str, &str, Option<&str>)] = &[
+            ("plain", "sip:alice@example.com", Some("sip:alice@example.com")),
+            ("no user", "sip:192.0.2.1:5060", Some("sip:192.0.2.1:5060")),
+            ("everything", "sips:a:b@h:1;p=v;q?X-A=b&c=d", Some("sips:a:b@h:1;p=v;q?X-A=b&c=d")),
+            ("scheme in capitals", "SIP:a@B", Some("sip:a@B")),
+            ("IPv6", "sip:a@[2001:db8::10]:5061", Some("sip:a@[2001:db8::10]:5061")),
+            ("IPv6 without brackets", "sip:a@2001:db8::10", None),
+            ("IPv6 left open", "sip:a@[2001:db8::10", None),
+            ("tel", "tel:+1-415-555-0123;phone-context=x.com", Some("tel:+1-415-555-0123;phone-context=x.com")),
+            ("tel without a number", "tel:;a=b", None),
+            ("other scheme", "MailTo:a@b?subject=x", Some("mailto:a@b?subject=x")),
+            ("no scheme", "alice@example.com", None),
+            ("odd scheme", "1a:b", None),
+            ("empty", "", None),
+            ("no host", "sip:", None),
+            ("nobody", "sip:@example.com", None),
+            ("user without a host", "sip:alice@", None),
+            ("two @", "sip:a@b@c", None),
+            ("@ escaped", "sip:a%40b@c", Some("sip:a%40b@c")),
+            ("port too large", "sip:a@b:65536", None),
+            ("no port", "sip:a@b:", None),
+            ("junk behind the host", "sip:a@b!c", None),
+            ("white space", "sip:a b@c", None),
+            ("line end", "sip:a@c\r\nX: y", None),
+            ("brackets", "<sip:a@c>", None),
+            ("bare %", "sip:100%@c;d=5%", Some("sip:100%25@c;d=5%25")),
+            ("not ASCII", "sip:é@c", Some("sip:%C3%A9@c")),
+            ("empty parameters", "sip:a@c;;lr;", Some("sip:a@c;lr")),
+            ("escaped parameter name", "sip:a@c;%6C%72", Some("sip:a@c;lr")),
+        ];
+        for (name, text, expected) in cases {
+            let read = Uri::parse(text);
+            assert_eq!(read.as_ref().ok().map(Uri::to_string).as_deref(), *expected, "{name}: {read:?}");
+            if let Ok(uri) = read {
+                assert_eq!(Uri::parse(&uri.to_string()), Ok(uri), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_breaks_out_of_a_uri_of_ours() {
+        let mut uri = Uri::sip(Some("a@b>;c\r\nVia: x"), "h", None);
+        uri.params.set("p", "v;w?x>\r\n");
+        uri.headers = Some("h=\"\n\0".to_owned());
+        assert_eq!(uri.to_string(), "sip:a%40b%3E;c%0D%0AVia%3A%20x@h;p=v%3Bw%3Fx%3E%0D%0A?h=%22%0A%00");
+        assert_eq!(uri.user_text().as_deref(), Some("a@b>;c\r\nVia: x"));
+    }
 }

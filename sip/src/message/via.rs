@@ -137,3 +137,47 @@ impl fmt::Display for Transport {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn read_and_written() {
+        let cases: &[(&str, &str, Option<&str>)] = &[
+            ("plain", "SIP/2.0/UDP h;branch=z9hG4bK1", Some("SIP/2.0/UDP h;branch=z9hG4bK1")),
+            ("port", "SIP/2.0/TLS 192.0.2.1:5061", Some("SIP/2.0/TLS 192.0.2.1:5061")),
+            ("IPv6", "SIP/2.0/UDP [2001:db8::1]:5060", Some("SIP/2.0/UDP [2001:db8::1]:5060")),
+            ("received IPv6", "SIP/2.0/UDP h;received=[2001:db8::1]", Some("SIP/2.0/UDP h;received=[2001:db8::1]")),
+            ("white space", "SIP / 2.0 / UDP  h : 5060 ; branch = 1", Some("SIP/2.0/UDP h:5060;branch=1")),
+            ("small letters", "sip/2.0/udp h", Some("SIP/2.0/UDP h")),
+            ("unknown transport", "SIP/2.0/sctp h", Some("SIP/2.0/SCTP h")),
+            ("other version", "SIP/3.0/UDP h", None),
+            ("other protocol", "HTTP/2.0/UDP h", None),
+            ("no transport", "SIP/2.0 h", None),
+            ("no host", "SIP/2.0/UDP ", None),
+            ("no host but a port", "SIP/2.0/UDP :5060", None),
+            ("port too large", "SIP/2.0/UDP h:70000", None),
+            ("junk", "SIP/2.0/UDP h junk", None),
+            ("control character", "SIP/2.0/UDP h;branch=a\u{1}b", None),
+            ("two", "SIP/2.0/UDP h, SIP/2.0/UDP i", None),
+        ];
+        for (name, text, expected) in cases {
+            let read = Via::parse(text);
+            assert_eq!(read.as_ref().ok().map(Via::to_string).as_deref(), *expected, "{name}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn the_way_back() {
+        let mut via = Via::parse("SIP/2.0/UDP pbx;rport;branch=z9hG4bK1").unwrap();
+        assert_eq!((via.wants_rport(), via.rport(), via.received()), (true, None, None));
+        via.set_received([2, 3, 4, 5].into());
+        via.set_rport(5062);
+        assert_eq!(via.to_string(), "SIP/2.0/UDP pbx;rport=5062;branch=z9hG4bK1;received=2.3.4.5");
+        assert_eq!((via.rport(), via.received()), (Some(5062), Some([2, 3, 4, 5].into())));
+        assert!(!Via::parse("SIP/2.0/UDP pbx").unwrap().wants_rport());
+        let bracketed = Via::parse("SIP/2.0/UDP pbx;received=[::1]").unwrap();
+        assert_eq!(bracketed.received(), Some(std::net::Ipv6Addr::LOCALHOST.into()));
+    }
+}
