@@ -115,7 +115,7 @@ impl Endpoint {
         }
         match Message::parse(datagram) {
             Ok(message) => self.dispatch(now, flow, message, trusted),
-            Err(rejected) => self.refuse_malformed(now, flow, rejected, trusted),
+            Err(rejected) => self.refuse_malformed(flow, rejected, trusted),
         }
     }
 
@@ -128,7 +128,7 @@ impl Endpoint {
     /// Something that is no message came on a stream.
     pub fn handle_rejected(&mut self, now: Instant, flow: &Flow, rejected: Rejected) {
         let Some(trusted) = self.admit(now, flow) else { return };
-        self.refuse_malformed(now, flow, rejected, trusted);
+        self.refuse_malformed(flow, rejected, trusted);
     }
 
     /// A stream was closed, by whichever side. Requests that were sent over it and not answered are sent again, over a
@@ -234,7 +234,7 @@ impl Endpoint {
         }
     }
 
-    fn refuse_malformed(&mut self, _now: Instant, flow: &Flow, rejected: Rejected, trusted: bool) {
+    fn refuse_malformed(&mut self, flow: &Flow, rejected: Rejected, trusted: bool) {
         self.stats.malformed += 1;
         let Some(mut response) = rejected.answer else { return };
         if !self.is_visible(trusted) {

@@ -210,7 +210,8 @@ fn a_lost_cancel_outcome_does_not_last_for_ever() {
 #[test]
 fn without_an_ack_the_200_is_repeated_and_the_call_ends_after_32_seconds() {
     let mut world = World::new();
-    world.drop_if = Box::new(|_, message| matches!(message, Message::Request(request) if request.method == Method::Ack));
+    world.drop_if =
+        Box::new(|_, message| matches!(message, Message::Request(request) if request.method == Method::Ack));
     world.invite(1);
     let bob = world.expect(1, "Incoming").call();
     let begin = world.now;

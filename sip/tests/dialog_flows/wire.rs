@@ -56,6 +56,7 @@ impl World {
         Self::with(config(0), config(1), Faults::default(), 1)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the origin of virtual time; nothing waits for it")]
     pub(crate) fn with(alice: Config, bob: Config, faults: Faults, seed: u64) -> Self {
         let now = Instant::now();
         Self {
@@ -160,7 +161,8 @@ impl World {
         self.run_for(Duration::from_secs(120));
         for (name, side) in ["Alice", "Bob"].iter().zip(&self.sides) {
             let s = side.stats();
-            let held = (s.calls, s.dialogs, s.server_transactions, s.client_transactions, s.half_open, s.retained_bytes);
+            let held =
+                (s.calls, s.dialogs, s.server_transactions, s.client_transactions, s.half_open, s.retained_bytes);
             assert_eq!(held, (0, 0, 0, 0, 0, 0), "{name} has kept something");
             assert_eq!(s.alarms, 0, "{name} has an alarm set");
         }
