@@ -31,7 +31,10 @@ fn reinvite(call: CallHandle) -> Command {
     Command::Reinvite { call, headers: Vec::new(), body: SDP }
 }
 
-/// An INVITE as a stranger or a carrier writes it.
+/// Headers to change in a request, or to leave out when empty.
+type Changes = &'static [(&'static str, &'static str)];
+
+/// A request as a stranger or a carrier writes it.
 fn text(method: &str, changes: &[(&str, &str)]) -> String {
     let mut lines = vec![
         ("Via", "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKx1"),
@@ -313,12 +316,7 @@ fn calls_survive_a_bad_wire_and_leave_nothing_behind() {
         let faults = Faults { loss: 20, copies: 5, delays: 10 };
         let mut world = World::with(config(0), config(1), faults, seed);
         let alice = world.invite(seed);
-        let bob = loop {
-            match world.expect(1, "") {
-                Event::Incoming { call, .. } => break call,
-                other => panic!("seed {seed}: {other:?}"),
-            }
-        };
+        let bob = world.expect(1, "Incoming").call();
         world.command(1, Command::Trying { call: bob, local_tag: None });
         world.command(1, ringing(bob));
         world.run_for(Duration::from_secs(2));
@@ -363,7 +361,7 @@ fn forked_and_late_200s_are_acknowledged_and_ended() {
 
 #[test]
 fn requests_are_answered_as_the_rfc_has_it() {
-    let cases: &[(&str, &str, &[(&str, &str)], Option<&str>)] = &[
+    let cases: &[(&str, &str, Changes, Option<&str>)] = &[
         ("OPTIONS", "OPTIONS", &[], Some("200")),
         ("OPTIONS at the last hop", "OPTIONS", &[("Max-Forwards", "0")], Some("200")),
         ("OPTIONS with Require", "OPTIONS", &[("Require", "nothing")], Some("420")),

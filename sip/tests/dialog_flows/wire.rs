@@ -22,6 +22,9 @@ pub(crate) struct Faults {
     pub(crate) delays: u64,
 }
 
+/// Given the sender and the message, says whether it gets lost.
+type Filter = Box<dyn FnMut(usize, &Message) -> bool>;
+
 /// Alice is side 0, Bob is side 1.
 pub(crate) struct World {
     pub(crate) now: Instant,
@@ -33,7 +36,7 @@ pub(crate) struct World {
     /// The whole of what was sent.
     pub(crate) sent: Vec<(usize, Destination, Message)>,
     /// Takes a datagram off the wire when it says so.
-    pub(crate) drop_if: Box<dyn FnMut(usize, &Message) -> bool>,
+    pub(crate) drop_if: Filter,
     flying: Vec<(Instant, u64, usize, Bytes)>,
     faults: Faults,
     random: u64,
@@ -173,14 +176,14 @@ impl World {
             while let Some(output) = self.sides[side].poll_output() {
                 match output {
                     Output::Event(event) => self.events[side].push_back(event),
-                    Output::Send { to, bytes } => self.fly(side, to, bytes),
+                    Output::Send { to, bytes } => self.fly(side, &to, &bytes),
                 }
             }
         }
     }
 
-    fn fly(&mut self, side: usize, to: Destination, bytes: Bytes) {
-        let message = Message::parse(&bytes).expect("we send what we can read");
+    fn fly(&mut self, side: usize, to: &Destination, bytes: &Bytes) {
+        let message = Message::parse(bytes).expect("we send what we can read");
         let line = match &message {
             Message::Request(request) => request.method.to_string(),
             Message::Response(response) => response.status.to_string(),
