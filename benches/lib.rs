@@ -125,7 +125,8 @@ impl Call {
             timeout: Duration::from_secs(15),
         };
         let mut junction = Junction::new(now, &Config { carrier, profile }).expect("a junction");
-        let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+        let text =
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
         let local = sdp::Local {
             address: [192, 0, 2, 9].into(),
             rtp_port: 5_000,

@@ -15,7 +15,7 @@ pub fn cpu_time() -> Duration {
 
 /// Runs both in turns; gives the median time of each in nanoseconds a frame, and the median ratio of ours to the reference.
 pub fn compare(frames: usize, mut ours: impl FnMut(), mut reference: impl FnMut()) -> Compared {
-    let mut time = |run: &mut dyn FnMut()| {
+    let time = |run: &mut dyn FnMut()| {
         let before = cpu_time();
         run();
         (cpu_time() - before).as_nanos() as f64 / frames as f64

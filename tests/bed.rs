@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::need::{self, Need};
-use crate::peers::gateway::{Gateway, Setup};
+use crate::peers::gateway::{self, Gateway, Setup};
 use crate::peers::listener::Listener;
 use crate::peers::livekit::LiveKit;
 use crate::scratch::Scratch;
@@ -26,6 +26,8 @@ impl Bed {
     /// Starts all; `None` when something is not installed, which [`need::all`] has then said.
     pub fn new(name: &str, setup: &Setup, needs: &[Need]) -> Option<Self> {
         let (scratch, turn) = prepare(name, needs)?;
+        // Before anything runs: building takes its time, and the machine.
+        gateway::binary();
         let livekit = LiveKit::start(&scratch);
         let gateway = Gateway::start(setup, &livekit.url(), &scratch);
         let listener = Listener::start("listener", &livekit.url(), &scratch);
@@ -35,6 +37,7 @@ impl Bed {
     /// The same where the gateway reaches the server by another way.
     pub fn with_way(name: &str, setup: &Setup, way: impl FnOnce(&LiveKit) -> String) -> Option<Self> {
         let (scratch, turn) = prepare(name, &[])?;
+        gateway::binary();
         let livekit = LiveKit::start(&scratch);
         let gateway = Gateway::start(setup, &way(&livekit), &scratch);
         let listener = Listener::start("listener", &livekit.url(), &scratch);

@@ -130,9 +130,9 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
         self.next
     }
 
-    /// Packets waiting.
-    pub fn len(&self) -> usize {
-        self.count
+    /// Whether no packet waits.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     fn get(&self, number: u64) -> Option<&Slot<BYTES>> {
@@ -166,7 +166,7 @@ mod tests {
             assert_eq!(ring.front().unwrap().bytes(), [n]);
             ring.advance();
         }
-        assert_eq!((ring.front().is_none(), ring.len()), (true, 0));
+        assert_eq!((ring.front().is_none(), ring.is_empty()), (true, true));
     }
 
     #[test]

@@ -182,11 +182,13 @@ impl Junction {
     /// An Opus packet of a remote track came.
     pub fn handle_room(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, payload: &[u8]) {
         self.now = now;
-        if !self.carrier.is_sending() {
-            // Nobody is to hear it.
-            return;
-        }
-        let heard = self.downlink.talkers_mut().handle_packet(now, ssrc, sequence, timestamp, payload);
+        let talkers = self.downlink.talkers_mut();
+        let heard = if self.carrier.is_sending() {
+            talkers.handle_packet(now, ssrc, sequence, timestamp, payload)
+        } else {
+            // Nobody is to hear it yet, but that somebody speaks may be what the answer waits for.
+            talkers.notice(now, ssrc)
+        };
         // Without memory for a decoder this talker stays unheard, and the call goes on.
         if heard.unwrap_or(false) {
             self.first_room = Some(ssrc);

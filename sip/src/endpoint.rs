@@ -115,7 +115,7 @@ impl Endpoint {
         }
         match Message::parse(datagram) {
             Ok(message) => self.dispatch(now, flow, message, trusted),
-            Err(rejected) => self.refuse_malformed(now, flow, rejected, trusted),
+            Err(rejected) => self.refuse_malformed(flow, rejected, trusted),
         }
     }
 
@@ -128,7 +128,7 @@ impl Endpoint {
     /// Something that is no message came on a stream.
     pub fn handle_rejected(&mut self, now: Instant, flow: &Flow, rejected: Rejected) {
         let Some(trusted) = self.admit(now, flow) else { return };
-        self.refuse_malformed(now, flow, rejected, trusted);
+        self.refuse_malformed(flow, rejected, trusted);
     }
 
     /// A stream was closed, by whichever side. Requests that were sent over it and not answered are sent again, over a
@@ -149,12 +149,8 @@ impl Endpoint {
 
     /// Bytes could not be sent: no listener at the other end, no proof of its name, a stream that we opened was closed.
     pub fn handle_unreachable(&mut self, now: Instant, to: &Destination) {
-        let hop = |to: &Destination| match to {
-            Destination::Connection { reopen: hop, .. } | Destination::Connect(hop) => Some(hop.clone()),
-            Destination::Datagram { .. } => None,
-        };
-        let failed = hop(to);
-        for id in self.transactions.clients_toward(|to| failed.is_some() && hop(to) == failed) {
+        // Datagrams have no streams to fail, and a request sent again over a new stream is not concerned by the old one.
+        for id in self.transactions.clients_toward(|sent_to| sent_to == to) {
             if let Some(tx) = self.transactions.client_mut(id) {
                 tx.machine.handle_transport_error(now);
             }
@@ -234,7 +230,7 @@ impl Endpoint {
         }
     }
 
-    fn refuse_malformed(&mut self, _now: Instant, flow: &Flow, rejected: Rejected, trusted: bool) {
+    fn refuse_malformed(&mut self, flow: &Flow, rejected: Rejected, trusted: bool) {
         self.stats.malformed += 1;
         let Some(mut response) = rejected.answer else { return };
         if !self.is_visible(trusted) {

@@ -82,3 +82,10 @@ pub(crate) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant
         (a, b) => a.or(b),
     }
 }
+
+/// Where virtual time begins in tests.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "there is no other way to make an instant; nothing waits for it")]
+pub(crate) fn epoch() -> Instant {
+    Instant::now()
+}

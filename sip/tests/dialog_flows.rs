@@ -31,7 +31,10 @@ fn reinvite(call: CallHandle) -> Command {
     Command::Reinvite { call, headers: Vec::new(), body: SDP }
 }
 
-/// An INVITE as a stranger or a carrier writes it.
+/// Headers to change in a request, or to leave out when empty.
+type Changes = &'static [(&'static str, &'static str)];
+
+/// A request as a stranger or a carrier writes it.
 fn text(method: &str, changes: &[(&str, &str)]) -> String {
     let mut lines = vec![
         ("Via", "SIP/2.0/UDP 198.51.100.7:5060;branch=z9hG4bKx1"),
@@ -210,7 +213,8 @@ fn a_lost_cancel_outcome_does_not_last_for_ever() {
 #[test]
 fn without_an_ack_the_200_is_repeated_and_the_call_ends_after_32_seconds() {
     let mut world = World::new();
-    world.drop_if = Box::new(|_, message| matches!(message, Message::Request(request) if request.method == Method::Ack));
+    world.drop_if =
+        Box::new(|_, message| matches!(message, Message::Request(request) if request.method == Method::Ack));
     world.invite(1);
     let bob = world.expect(1, "Incoming").call();
     let begin = world.now;
@@ -312,12 +316,7 @@ fn calls_survive_a_bad_wire_and_leave_nothing_behind() {
         let faults = Faults { loss: 20, copies: 5, delays: 10 };
         let mut world = World::with(config(0), config(1), faults, seed);
         let alice = world.invite(seed);
-        let bob = loop {
-            match world.expect(1, "") {
-                Event::Incoming { call, .. } => break call,
-                other => panic!("seed {seed}: {other:?}"),
-            }
-        };
+        let bob = world.expect(1, "Incoming").call();
         world.command(1, Command::Trying { call: bob, local_tag: None });
         world.command(1, ringing(bob));
         world.run_for(Duration::from_secs(2));
@@ -362,7 +361,7 @@ fn forked_and_late_200s_are_acknowledged_and_ended() {
 
 #[test]
 fn requests_are_answered_as_the_rfc_has_it() {
-    let cases: &[(&str, &str, &[(&str, &str)], Option<&str>)] = &[
+    let cases: &[(&str, &str, Changes, Option<&str>)] = &[
         ("OPTIONS", "OPTIONS", &[], Some("200")),
         ("OPTIONS at the last hop", "OPTIONS", &[("Max-Forwards", "0")], Some("200")),
         ("OPTIONS with Require", "OPTIONS", &[("Require", "nothing")], Some("420")),
@@ -591,4 +590,39 @@ fn a_duplicate_handle_and_commands_to_the_dead_do_nothing() {
     }
     assert_eq!(world.log, []);
     world.assert_empty();
+}
+
+#[test]
+fn a_request_sent_again_over_a_new_stream_does_not_fail_with_the_old_one() {
+    use sip::endpoint::{ConnectionId, Destination, Endpoint, Flow, Listener, Output};
+    let mut tcp = config(1);
+    let (bind, advertised) = (address(1), tcp.listeners[0].advertised.clone());
+    tcp.listeners = vec![Listener { wire: sip::Wire::Tcp, bind, advertised }];
+    let now = World::new().now;
+    let mut bob = Endpoint::new(tcp);
+    let id = ConnectionId(1);
+    let flow = Flow { wire: sip::Wire::Tcp, local: bind, remote: carrier(), connection: Some(id) };
+    let hand = |bob: &mut Endpoint, text: &str| {
+        let message = Message::parse(text.as_bytes()).unwrap();
+        bob.handle_message(now, &flow, message);
+        std::iter::from_fn(|| bob.poll_output()).collect::<Vec<_>>()
+    };
+    let outputs = hand(&mut bob, &text("INVITE", &[("Via", "SIP/2.0/TCP h;branch=z9hG4bK1")]));
+    let Some(Output::Event(Event::Incoming { call, .. })) = outputs.first().cloned() else { panic!("a call") };
+    bob.handle_command(now, Command::Trying { call, local_tag: Some(Tag::new("t")) });
+    bob.handle_command(now, answer(call));
+    while bob.poll_output().is_some() {}
+    let ack = [("To", "<sip:b@example.net>;tag=t"), ("Via", "SIP/2.0/TCP h;branch=z9hG4bK3")];
+    hand(&mut bob, &text("ACK", &ack));
+    bob.handle_command(now, hang_up(call));
+    let Some(Output::Send { to: Destination::Connection { reopen, .. }, bytes }) = bob.poll_output() else {
+        panic!("BYE over the open stream")
+    };
+    bob.handle_unreachable(now, &Destination::Connect(reopen.clone()));
+    assert!(bob.poll_output().is_none(), "an old failure toward that hop is not about this request");
+    bob.handle_flow_closed(now, id);
+    let Some(Output::Send { to, bytes: again }) = bob.poll_output() else { panic!("BYE again") };
+    assert_eq!((to.clone(), again), (Destination::Connect(reopen), bytes));
+    bob.handle_unreachable(now, &to);
+    assert!(matches!(bob.poll_output(), Some(Output::Event(Event::HungUp { .. }))));
 }

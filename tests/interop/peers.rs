@@ -8,8 +8,10 @@ use tests::need::Need;
 use tests::peers::baresip::Baresip;
 use tests::peers::listener::Listener;
 use tests::peers::livekit::LiveKit;
+use tests::peers::phone::Phone;
 use tests::peers::phone::digest::{Algorithm, Reply};
 use tests::peers::sipp::Run;
+use tests::peers::wire::Wire;
 
 #[test]
 fn tones_are_measured_and_noise_is_not_a_tone() {
@@ -73,4 +75,29 @@ fn two_phones_hear_each_other() {
     let heard = audio::measure(audio::loudest(&heard, 8_000, 1.0), 8_000);
     assert!(heard.is_tone(440.0, -15.0), "{heard:?}");
     callee.process().kill();
+}
+
+#[test]
+fn the_small_phone_speaks_to_baresip_over_every_transport() {
+    let Some((scratch, _turn)) = bed::prepare("small-phone", &[Need::Baresip]) else { return };
+    let mut callee = Baresip::start("udp", 880.0, ";answermode=auto", &scratch);
+    let certificate = scratch.path().join("cert.pem");
+    for transport in ["UDP", "TCP", "TLS"] {
+        let mut phone = Phone::over(match transport {
+            "UDP" => Wire::udp(callee.sip()),
+            "TCP" => Wire::tcp(callee.sip()),
+            _ => Wire::tls(callee.tls(), &certificate),
+        });
+        let answer = phone.call_and_talk("+15550177", 440.0);
+        std::thread::sleep(Duration::from_millis(1_500));
+        let heard = phone.rtp.measure();
+        assert!(heard.is_tone(880.0, -15.0), "{transport}: {heard:?}");
+        assert_eq!(phone.rtp.heard().missing(), 0, "{transport}");
+        phone.rtp.press(answer.media().expect("an answer has media"), 5);
+        assert_eq!(phone.bye().status(), 200, "{transport}");
+    }
+    let heard = callee.heard();
+    let heard = audio::measure(audio::loudest(&heard, 8_000, 1.0), 8_000);
+    assert!(heard.is_tone(440.0, -15.0), "{heard:?}");
+    assert!(callee.process().output().contains("received event: '5'"), "a key is a key");
 }

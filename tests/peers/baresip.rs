@@ -80,6 +80,11 @@ impl Baresip {
         (Ipv4Addr::LOCALHOST, self.sip).into()
     }
 
+    /// Where it takes SIP over TLS.
+    pub fn tls(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.sip + 1).into()
+    }
+
     /// Calls a number at a server and waits until it has answered.
     pub fn call(&mut self, number: &str, server: SocketAddr, transport: &str) {
         self.command("dial", &format!("sip:{number}@{server};transport={transport}"));

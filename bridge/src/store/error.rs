@@ -63,6 +63,9 @@ pub enum Problem {
         /// The largest.
         max: &'static str,
     },
+    /// A status that would not end the call.
+    #[error("ringing_timeout_status is {0}, it must be a status from 400 to 699")]
+    RingingStatus(i32),
     /// An outbound trunk that leads nowhere.
     #[error("address must be a host or host:port without `sip:`, not {0:?}")]
     OutboundAddress(String),

@@ -81,3 +81,42 @@ fn canonical(object: &impl serde::Serialize) -> String {
     write(&serde_json::to_value(object).unwrap_or_default(), &mut text);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{loaded, snapshot};
+
+    fn ids(yaml: &str) -> Vec<String> {
+        snapshot(yaml).inbound_trunks.iter().map(|trunk| trunk.id().to_owned()).collect()
+    }
+
+    #[test]
+    fn ids_are_stable() {
+        let one =
+            ids("inbound_trunks: [{name: a, numbers: ['1']}, {numbers: ['2'], headers: {X-A: a, X-B: b, X-C: c}}]");
+        let again =
+            ids("inbound_trunks: [{numbers: ['2'], headers: {X-C: c, X-B: b, X-A: a}}, {name: a, numbers: ['3']}]");
+        assert_eq!([&one[0], &one[1]], [&again[1], &again[0]], "the order and what a named trunk says do not matter");
+        assert_eq!(one[0], "ST_kRg7GgQnxTew", "ids that were told to others must not change with a release");
+        for id in &one {
+            assert!(
+                id.len() == 15 && id.starts_with("ST_") && id[3..].bytes().all(|b| b.is_ascii_alphanumeric()),
+                "{id}"
+            );
+        }
+        let rules = snapshot("dispatch_rules: [{name: a, rule: {dispatch_rule_callee: {}}}]").dispatch_rules;
+        assert!(rules[0].id().starts_with("SDR_") && rules[0].id().len() == 16);
+        assert_ne!(rules[0].id()[4..], one[0][3..]);
+    }
+
+    #[test]
+    fn ids_can_be_pinned_and_must_differ() {
+        assert_eq!(ids("inbound_trunks: [{sip_trunk_id: ST_mine, numbers: ['1']}]"), ["ST_mine"]);
+        let same_name = ids("inbound_trunks: [{name: a, numbers: ['1']}, {name: a, numbers: ['2']}]");
+        assert_ne!(same_name[0], same_name[1]);
+        let twice = "inbound_trunks: [{sip_trunk_id: ST_x, numbers: ['1']}, {sip_trunk_id: ST_x, numbers: ['2']}]";
+        assert!(loaded(twice).unwrap_err().to_string().contains("the id ST_x is taken"));
+        let across = "inbound_trunks: [{sip_trunk_id: ST_x, numbers: ['1']}]\noutbound_trunks: [{sip_trunk_id: ST_x, address: h, numbers: ['2']}]";
+        assert!(loaded(across).unwrap_err().to_string().contains("outbound trunk ST_x: the id ST_x is taken"));
+    }
+}

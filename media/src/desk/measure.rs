@@ -76,7 +76,7 @@ fn power(samples: &[i16], frequency: f32) -> f32 {
 
 /// Where `needle` begins in `hay`, and how alike it is there: the highest normalised cross-correlation.
 pub fn correlate(needle: &[f32], hay: &[f32]) -> Option<(usize, f32)> {
-    let places = (hay.len() + 1).checked_sub(needle.len())?;
+    let places = hay.len().checked_sub(needle.len())? + 1;
     let own: f32 = needle.iter().map(|x| x * x).sum();
     let mut energy: f64 = hay[..needle.len()].iter().map(|x| f64::from(x * x)).sum();
     let mut best = None;

@@ -154,7 +154,7 @@ impl Talker {
 
     /// When to call [`Self::make_up`] or [`Self::advance`] again.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let waits = self.state != State::Quiet && (self.decoded.len() == 0 || self.ring.len() > 0);
+        let waits = self.state != State::Quiet && (self.decoded.len() == 0 || !self.ring.is_empty());
         waits.then(|| self.deadline())
     }
 

@@ -38,14 +38,16 @@ impl Talkers {
         timestamp: u32,
         payload: &[u8],
     ) -> Result<bool, Error> {
-        let (index, new) = match self.position(ssrc) {
-            Some(index) => (index, false),
-            None => (self.admit(now, ssrc)?, true),
-        };
+        let (index, new) = self.find(now, ssrc)?;
         let talker = &mut self.talkers[index];
         talker.handle_packet(now, sequence, timestamp, payload);
         talker.advance(now);
         Ok(new)
+    }
+
+    /// Takes note of a talker whose packets are not to be decoded. Returns whether it is new.
+    pub(crate) fn notice(&mut self, now: Instant, ssrc: u32) -> Result<bool, Error> {
+        Ok(self.find(now, ssrc)?.1)
     }
 
     /// A talker has left.
@@ -106,6 +108,14 @@ impl Talkers {
                 recovered: sum.recovered + counts.recovered,
             }
         })
+    }
+
+    /// The place of a talker, and whether it is new.
+    fn find(&mut self, now: Instant, ssrc: u32) -> Result<(usize, bool), Error> {
+        match self.position(ssrc) {
+            Some(index) => Ok((index, false)),
+            None => Ok((self.admit(now, ssrc)?, true)),
+        }
     }
 
     fn position(&self, ssrc: u32) -> Option<usize> {

@@ -32,18 +32,20 @@ enum Travelling {
 fn run(phone: Desk, guest: Desk, keys: &str, wire: Duration, until: Duration) -> Line {
     let start = beginning();
     let config = carrier_config(start);
-    let junction = Junction::new(start, &Config { carrier: config.clone(), profile: Profile::default() }).unwrap();
+    let junction =
+        Junction::new(start, &Config { carrier: config.clone(), profile: Profile::default() }).expect("a junction");
     let mut line = Line {
         phone: Phone::new(start, &config, phone),
         junction,
-        guest: Guest::new(start, GuestConfig::default(), guest).unwrap(),
+        guest: Guest::new(start, GuestConfig::default(), guest).expect("a guest"),
         digits: Vec::new(),
         sequence: 0,
     };
-    line.phone.set_carrier(start, &terms("0", "")).unwrap();
-    line.junction.set_carrier(start, &terms("0", "")).unwrap();
+    line.phone.set_carrier(start, &terms("0", "")).expect("terms that can be met");
+    line.junction.set_carrier(start, &terms("0", "")).expect("terms that can be met");
     for key in keys.chars() {
-        line.phone.press(dtmf::Event::from_digit(key).unwrap()).unwrap();
+        let key = dtmf::Event::from_digit(key).expect("a key");
+        line.phone.press(key).expect("few enough keys");
     }
     line.junction.start(start);
     line.guest.start(start + ms(3));
@@ -82,7 +84,7 @@ fn run(phone: Desk, guest: Desk, keys: &str, wire: Duration, until: Duration) ->
                 Travelling::ToPhone(datagram) => line.phone.handle_rtp(at, peer(), &datagram),
                 Travelling::ToGuest(n, timestamp, payload) => line.guest.handle_room(at, 1, n, timestamp, &payload),
                 Travelling::FromGuest(n, timestamp, payload) => {
-                    line.junction.handle_room(at, 2, n, timestamp, &payload)
+                    line.junction.handle_room(at, 2, n, timestamp, &payload);
                 }
             }
             continue;

@@ -59,7 +59,7 @@ impl Endpoint {
             }
             (Method::Cancel, None) => self.handle_cancel(now, &arrival, &request, &cancelled),
             (_, None) if has_to_tag(&request) => self.handle_within(now, &arrival, request),
-            (Method::Invite, None) => self.handle_invite(arrival, request),
+            (Method::Invite, None) => self.handle_invite(&arrival, request),
             (Method::Options, None) => self.handle_options(&arrival, &request),
             // A BYE outside any call.
             (Method::Bye, None) => self.refuse(&arrival, &request, Answer::new(Status::CALL_DOES_NOT_EXIST)),
@@ -71,32 +71,32 @@ impl Endpoint {
     }
 
     /// A call begins, unless there is a reason against it that no policy can change.
-    fn handle_invite(&mut self, arrival: Arrival, mut request: Request) {
+    fn handle_invite(&mut self, arrival: &Arrival, mut request: Request) {
         if let Some(answer) = self.objection(&mut request) {
-            return self.refuse(&arrival, &request, answer);
+            return self.refuse(arrival, &request, answer);
         }
         let merge = match MergeKey::of(&request.headers) {
             Ok(merge) if self.transactions.find_merged(&merge).is_none() => merge,
             // A second copy of one call, forked on its way to us (RFC 3261 §8.2.2.2).
-            _ => return self.refuse(&arrival, &request, Answer::new(Status::LOOP_DETECTED)),
+            _ => return self.refuse(arrival, &request, Answer::new(Status::LOOP_DETECTED)),
         };
         if self.draining.is_some() {
-            return self.refuse_overloaded(&arrival, &request);
+            return self.refuse_overloaded(arrival, &request);
         }
-        let Some(place) = self.place_for_call(&arrival) else {
+        let Some(place) = self.place_for_call(arrival) else {
             self.stats.overloaded += 1;
-            return self.refuse_overloaded(&arrival, &request);
+            return self.refuse_overloaded(arrival, &request);
         };
         self.open_call(arrival, request, merge, place);
     }
 
-    fn open_call(&mut self, arrival: Arrival, request: Request, merge: MergeKey, place: Place) {
+    fn open_call(&mut self, arrival: &Arrival, request: Request, merge: MergeKey, place: Place) {
         let (Ok(call_id), Ok(from)) = (request.headers.call_id(), request.headers.from()) else { return };
         let remote = from.tag().unwrap_or_else(|| Tag::new(""));
         let id = DialogId { call_id, local: self.names.tag(), remote };
         let handle = self.calls.next_inbound();
         let wire = arrival.flow.wire;
-        let invite = self.open_server(&arrival, &request, Some(merge));
+        let invite = self.open_server(arrival, &request, Some(merge));
         let is_hidden = !self.is_visible(arrival.trusted);
         if let Some(tx) = self.transactions.server_mut(invite) {
             (tx.call, tx.place, tx.hidden) = (Some(handle), Some(place), is_hidden);

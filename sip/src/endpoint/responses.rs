@@ -64,7 +64,7 @@ impl Endpoint {
         let is_over = tx.machine.is_terminated();
         match (owner, delivered, failure) {
             (Owner::Invite(handle), Some((flow, response)), _) => {
-                self.invite_answered(now, handle, id, &flow, response)
+                self.invite_answered(now, handle, id, &flow, response);
             }
             (Owner::Reinvite(handle), Some((_, response)), _) => self.reinvite_answered(now, handle, id, response),
             (Owner::Bye(handle), Some((_, response)), _) if response.status.is_final() => self.bye_done(handle),

@@ -24,7 +24,7 @@ pub(super) fn all(listeners: &mut [Listener], limits: &Limits, can_tls: bool) ->
     for listener in listeners {
         let local = match listener.wire {
             Wire::Udp => {
-                let socket = datagram(listener.bind, limits.udp_buffer).map_err(|error| named(listener, error))?;
+                let socket = datagram(listener.bind, limits.udp_buffer).map_err(|error| named(listener, &error))?;
                 let local = socket.local_addr()?;
                 bound.datagrams.push((local, socket));
                 local
@@ -34,7 +34,7 @@ pub(super) fn all(listeners: &mut [Listener], limits: &Limits, can_tls: bool) ->
                     let text = "a TLS listener needs a certificate and its key";
                     return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                 }
-                let socket = stream(listener.bind).map_err(|error| named(listener, error))?;
+                let socket = stream(listener.bind).map_err(|error| named(listener, &error))?;
                 let local = socket.local_addr()?;
                 bound.streams.push((wire, local, socket));
                 local
@@ -76,6 +76,6 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
     Ok(socket)
 }
 
-fn named(listener: &Listener, error: io::Error) -> io::Error {
+fn named(listener: &Listener, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("cannot listen on {} {}: {error}", listener.wire, listener.bind))
 }

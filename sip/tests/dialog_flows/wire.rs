@@ -12,39 +12,42 @@ use sip::{
     endpoint::{Advertised, Config, Destination, Flow, Listener, Output},
 };
 
-pub const SDP: Bytes = Bytes::from_static(b"v=0\r\n");
+pub(crate) const SDP: Bytes = Bytes::from_static(b"v=0\r\n");
 
 /// What a wire does to datagrams, in percent.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Faults {
-    pub loss: u64,
-    pub copies: u64,
-    pub delays: u64,
+pub(crate) struct Faults {
+    pub(crate) loss: u64,
+    pub(crate) copies: u64,
+    pub(crate) delays: u64,
 }
 
+/// Given the sender and the message, says whether it gets lost.
+type Filter = Box<dyn FnMut(usize, &Message) -> bool>;
+
 /// Alice is side 0, Bob is side 1.
-pub struct World {
-    pub now: Instant,
-    pub start: Instant,
-    pub sides: [Endpoint; 2],
-    pub events: [VecDeque<Event>; 2],
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) start: Instant,
+    pub(crate) sides: [Endpoint; 2],
+    pub(crate) events: [VecDeque<Event>; 2],
     /// First lines of everything that was sent, with the side that sent it and when, in milliseconds.
-    pub log: Vec<(u128, usize, String)>,
+    pub(crate) log: Vec<(u128, usize, String)>,
     /// The whole of what was sent.
-    pub sent: Vec<(usize, Destination, Message)>,
+    pub(crate) sent: Vec<(usize, Destination, Message)>,
     /// Takes a datagram off the wire when it says so.
-    pub drop_if: Box<dyn FnMut(usize, &Message) -> bool>,
+    pub(crate) drop_if: Filter,
     flying: Vec<(Instant, u64, usize, Bytes)>,
     faults: Faults,
     random: u64,
     count: u64,
 }
 
-pub fn address(side: usize) -> SocketAddr {
+pub(crate) fn address(side: usize) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1 + u8::try_from(side).expect("two sides")], 5060))
 }
 
-pub fn config(side: usize) -> Config {
+pub(crate) fn config(side: usize) -> Config {
     let bind = address(side);
     let advertised = Advertised { host: Host::from(bind.ip()), port: bind.port() };
     let seed = [u8::try_from(side).expect("two sides") + 1; 32];
@@ -52,11 +55,12 @@ pub fn config(side: usize) -> Config {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(config(0), config(1), Faults::default(), 1)
     }
 
-    pub fn with(alice: Config, bob: Config, faults: Faults, seed: u64) -> Self {
+    #[expect(clippy::disallowed_methods, reason = "the origin of virtual time; nothing waits for it")]
+    pub(crate) fn with(alice: Config, bob: Config, faults: Faults, seed: u64) -> Self {
         let now = Instant::now();
         Self {
             now,
@@ -74,26 +78,26 @@ impl World {
     }
 
     /// Places a call from Alice to Bob.
-    pub fn invite(&mut self, number: u64) -> CallHandle {
+    pub(crate) fn invite(&mut self, number: u64) -> CallHandle {
         let call = CallHandle::outbound(number);
         self.command(0, Command::Invite(Box::new(invite(call))));
         call
     }
 
-    pub fn command(&mut self, side: usize, command: Command) {
+    pub(crate) fn command(&mut self, side: usize, command: Command) {
         self.sides[side].handle_command(self.now, command);
         self.collect();
     }
 
     /// Hands a text to a side as a datagram from that address.
-    pub fn inject(&mut self, side: usize, from: SocketAddr, text: &str) {
+    pub(crate) fn inject(&mut self, side: usize, from: SocketAddr, text: &str) {
         let flow = Flow { wire: Wire::Udp, local: address(side), remote: from, connection: None };
         self.sides[side].handle_datagram(self.now, &flow, text.as_bytes());
         self.collect();
     }
 
     /// Goes on to the next thing that happens; false when nothing ever will, or not before `until`.
-    pub fn step(&mut self, until: Instant) -> bool {
+    pub(crate) fn step(&mut self, until: Instant) -> bool {
         let arrival = self.flying.iter().map(|(at, order, ..)| (*at, *order)).min();
         let alarm = self.sides.iter().filter_map(Endpoint::next_timeout).min();
         let next = match (arrival, alarm) {
@@ -121,14 +125,14 @@ impl World {
     }
 
     /// Lets time pass.
-    pub fn run_for(&mut self, time: Duration) {
+    pub(crate) fn run_for(&mut self, time: Duration) {
         let until = self.now + time;
         while self.step(until) {}
         self.now = until;
     }
 
     /// Waits for an event of a side, a minute at most.
-    pub fn expect(&mut self, side: usize, what: &str) -> Event {
+    pub(crate) fn expect(&mut self, side: usize, what: &str) -> Event {
         let until = self.now + Duration::from_secs(60);
         loop {
             if let Some(event) = self.events[side].pop_front() {
@@ -141,7 +145,7 @@ impl World {
     }
 
     /// Sets up a call and returns both handles.
-    pub fn call_up(&mut self, number: u64) -> (CallHandle, CallHandle) {
+    pub(crate) fn call_up(&mut self, number: u64) -> (CallHandle, CallHandle) {
         let alice = self.invite(number);
         let bob = self.expect(1, "Incoming").call();
         self.command(1, Command::Answer { call: bob, headers: Vec::new(), body: SDP });
@@ -151,16 +155,17 @@ impl World {
     }
 
     /// First lines sent by a side since the log was last cleared, methods and statuses only.
-    pub fn said(&self, side: usize) -> Vec<&str> {
+    pub(crate) fn said(&self, side: usize) -> Vec<&str> {
         self.log.iter().filter(|(_, by, _)| *by == side).map(|(_, _, line)| line.as_str()).collect()
     }
 
     /// Nothing is left once all lingering is over.
-    pub fn assert_empty(&mut self) {
+    pub(crate) fn assert_empty(&mut self) {
         self.run_for(Duration::from_secs(120));
         for (name, side) in ["Alice", "Bob"].iter().zip(&self.sides) {
             let s = side.stats();
-            let held = (s.calls, s.dialogs, s.server_transactions, s.client_transactions, s.half_open, s.retained_bytes);
+            let held =
+                (s.calls, s.dialogs, s.server_transactions, s.client_transactions, s.half_open, s.retained_bytes);
             assert_eq!(held, (0, 0, 0, 0, 0, 0), "{name} has kept something");
             assert_eq!(s.alarms, 0, "{name} has an alarm set");
         }
@@ -171,14 +176,14 @@ impl World {
             while let Some(output) = self.sides[side].poll_output() {
                 match output {
                     Output::Event(event) => self.events[side].push_back(event),
-                    Output::Send { to, bytes } => self.fly(side, to, bytes),
+                    Output::Send { to, bytes } => self.fly(side, &to, &bytes),
                 }
             }
         }
     }
 
-    fn fly(&mut self, side: usize, to: Destination, bytes: Bytes) {
-        let message = Message::parse(&bytes).expect("we send what we can read");
+    fn fly(&mut self, side: usize, to: &Destination, bytes: &Bytes) {
+        let message = Message::parse(bytes).expect("we send what we can read");
         let line = match &message {
             Message::Request(request) => request.method.to_string(),
             Message::Response(response) => response.status.to_string(),
@@ -212,7 +217,7 @@ impl World {
     }
 }
 
-pub fn invite(call: CallHandle) -> Invite {
+pub(crate) fn invite(call: CallHandle) -> Invite {
     let uri = |text| Uri::parse(text).expect("a URI");
     Invite {
         call,

@@ -86,20 +86,22 @@ impl Rtp {
         }
     }
 
-    /// Presses a key for 100 ms (RFC 4733): the first packet marked, the last sent three times.
+    /// Presses a key for 100 ms (RFC 4733): the first packet marked, the last sent three times. The tone goes on between.
     pub fn press(&self, to: SocketAddr, event: u8) {
-        let (sequence, timestamp) = *self.sequence.lock().expect("no thread panics while it holds this");
-        let mut next = sequence;
+        let began = self.sequence.lock().expect("no thread panics while it holds this").1;
         for step in 1..=7_u16 {
+            let sequence = {
+                let mut place = self.sequence.lock().expect("no thread panics while it holds this");
+                place.0 = place.0.wrapping_add(1);
+                place.0.wrapping_sub(1)
+            };
             let (end, duration) = (step >= 5, step.min(5) * 160);
-            let mut packet = header(next, timestamp, 101 | if step == 1 { 0x80 } else { 0 });
+            let mut packet = header(sequence, began, 101 | if step == 1 { 0x80 } else { 0 });
             packet.extend([event, if end { 0x8a } else { 0x0a }]);
             packet.extend(duration.to_be_bytes());
             let _ = self.socket.send_to(&packet, to);
-            next = next.wrapping_add(1);
             std::thread::sleep(FRAME);
         }
-        *self.sequence.lock().expect("no thread panics while it holds this") = (next, timestamp.wrapping_add(1_120));
     }
 
     /// What was heard up to now.
