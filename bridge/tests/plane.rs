@@ -49,7 +49,7 @@ async fn one_call(plane: &Plane) {
     let negotiated_here = sdp::accept_answer(&answer, &local_here, &policy).unwrap();
 
     let tone = Desk::new(Play::Tone { frequency: TONE, level: LEVEL }, Duration::from_secs(30));
-    let mut phone = open(plane, EngineSpec::Phone(carrier(1), tone), Some(here));
+    let phone = open(plane, EngineSpec::Phone(carrier(1), tone), Some(here));
     let junction = media::Config { carrier: carrier(2), profile: Profile::default() };
     let mut call = open(plane, EngineSpec::Junction(junction), Some(there));
     let echo = Desk::new(Play::Echo, Duration::ZERO);
