@@ -26,6 +26,7 @@ mod names;
 mod requests;
 mod responses;
 mod route;
+mod send;
 mod sources;
 mod stats;
 mod transactions;
@@ -149,12 +150,8 @@ impl Endpoint {
 
     /// Bytes could not be sent: no listener at the other end, no proof of its name, a stream that we opened was closed.
     pub fn handle_unreachable(&mut self, now: Instant, to: &Destination) {
-        let hop = |to: &Destination| match to {
-            Destination::Connection { reopen: hop, .. } | Destination::Connect(hop) => Some(hop.clone()),
-            Destination::Datagram { .. } => None,
-        };
-        let failed = hop(to);
-        for id in self.transactions.clients_toward(|to| failed.is_some() && hop(to) == failed) {
+        // Datagrams have no streams to fail, and a request sent again over a new stream is not concerned by the old one.
+        for id in self.transactions.clients_toward(|sent_to| sent_to == to) {
             if let Some(tx) = self.transactions.client_mut(id) {
                 tx.machine.handle_transport_error(now);
             }

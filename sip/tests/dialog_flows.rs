@@ -312,6 +312,7 @@ fn a_reinvite_that_the_peer_hangs_up_on_is_closed() {
 
 #[test]
 fn calls_survive_a_bad_wire_and_leave_nothing_behind() {
+    let mut repeated = 0;
     for seed in 1..=200 {
         let faults = Faults { loss: 20, copies: 5, delays: 10 };
         let mut world = World::with(config(0), config(1), faults, seed);
@@ -329,7 +330,9 @@ fn calls_survive_a_bad_wire_and_leave_nothing_behind() {
         world.expect(ends, "HungUp");
         world.assert_empty();
         assert!(world.events.iter().all(|events| events.is_empty()), "seed {seed}: {:?}", world.events);
+        repeated += world.said(0).iter().filter(|line| **line == "INVITE").count() - 1;
     }
+    assert!(repeated > 20, "the wire was not bad enough: {repeated}");
 }
 
 #[test]
@@ -590,4 +593,39 @@ fn a_duplicate_handle_and_commands_to_the_dead_do_nothing() {
     }
     assert_eq!(world.log, []);
     world.assert_empty();
+}
+
+#[test]
+fn a_request_sent_again_over_a_new_stream_does_not_fail_with_the_old_one() {
+    use sip::endpoint::{ConnectionId, Destination, Endpoint, Flow, Listener, Output};
+    let mut tcp = config(1);
+    let (bind, advertised) = (address(1), tcp.listeners[0].advertised.clone());
+    tcp.listeners = vec![Listener { wire: sip::Wire::Tcp, bind, advertised }];
+    let now = World::new().now;
+    let mut bob = Endpoint::new(tcp);
+    let id = ConnectionId(1);
+    let flow = Flow { wire: sip::Wire::Tcp, local: bind, remote: carrier(), connection: Some(id) };
+    let hand = |bob: &mut Endpoint, text: &str| {
+        let message = Message::parse(text.as_bytes()).unwrap();
+        bob.handle_message(now, &flow, message);
+        std::iter::from_fn(|| bob.poll_output()).collect::<Vec<_>>()
+    };
+    let outputs = hand(&mut bob, &text("INVITE", &[("Via", "SIP/2.0/TCP h;branch=z9hG4bK1")]));
+    let Some(Output::Event(Event::Incoming { call, .. })) = outputs.first().cloned() else { panic!("a call") };
+    bob.handle_command(now, Command::Trying { call, local_tag: Some(Tag::new("t")) });
+    bob.handle_command(now, answer(call));
+    while bob.poll_output().is_some() {}
+    let ack = [("To", "<sip:b@example.net>;tag=t"), ("Via", "SIP/2.0/TCP h;branch=z9hG4bK3")];
+    hand(&mut bob, &text("ACK", &ack));
+    bob.handle_command(now, hang_up(call));
+    let Some(Output::Send { to: Destination::Connection { reopen, .. }, bytes }) = bob.poll_output() else {
+        panic!("BYE over the open stream")
+    };
+    bob.handle_unreachable(now, &Destination::Connect(reopen.clone()));
+    assert!(bob.poll_output().is_none(), "an old failure toward that hop is not about this request");
+    bob.handle_flow_closed(now, id);
+    let Some(Output::Send { to, bytes: again }) = bob.poll_output() else { panic!("BYE again") };
+    assert_eq!((to.clone(), again), (Destination::Connect(reopen), bytes));
+    bob.handle_unreachable(now, &to);
+    assert!(matches!(bob.poll_output(), Some(Output::Event(Event::HungUp { .. }))));
 }

@@ -128,3 +128,90 @@ fn is_private(address: IpAddr) -> bool {
         IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Headers, Message, Tag};
+
+    fn dialog(contact: &str, route: Option<&str>) -> Dialog {
+        let mut headers = Headers::new();
+        headers.push(HeaderName::From, "<sip:a@carrier.example>;tag=1");
+        headers.push(HeaderName::To, "<sip:b@example.com>");
+        headers.push(HeaderName::CallId, "c");
+        headers.push(HeaderName::CSeq, "1 INVITE");
+        headers.push(HeaderName::Contact, format!("<{contact}>"));
+        route.iter().for_each(|route| headers.push(HeaderName::RecordRoute, format!("<{route};lr>")));
+        Dialog::answering(&headers, &Tag::new("2")).unwrap()
+    }
+
+    #[test]
+    fn requests_within_a_call_find_their_way() {
+        let public = "198.51.100.7:40000";
+        let cases = [
+            ("contact", Wire::Udp, public, "sip:a@198.51.100.8:5070", None, "udp 198.51.100.8:5070"),
+            ("usual port", Wire::Udp, public, "sip:a@198.51.100.8", None, "udp 198.51.100.8:5060"),
+            (
+                "route, not contact",
+                Wire::Udp,
+                public,
+                "sip:a@10.0.0.1",
+                Some("sip:198.51.100.9"),
+                "udp 198.51.100.9:5060",
+            ),
+            ("phone behind NAT", Wire::Udp, public, "sip:a@192.168.0.2", None, "udp 198.51.100.7:40000"),
+            ("both in one network", Wire::Udp, "10.0.0.9:5060", "sip:a@10.0.0.1", None, "udp 10.0.0.1:5060"),
+            ("a name", Wire::Udp, public, "sip:a@carrier.example", None, "udp 198.51.100.7:40000"),
+            ("stream in use", Wire::Tcp, public, "sip:a@198.51.100.7:5062", None, "open tcp 198.51.100.7:5062"),
+            ("stream of a phone behind NAT", Wire::Tcp, public, "sip:a@10.0.0.1", None, "open tcp 198.51.100.7:5060"),
+            (
+                "stream, other proxy",
+                Wire::Tcp,
+                public,
+                "sip:a@10.0.0.1",
+                Some("sip:198.51.100.9"),
+                "tcp 198.51.100.9:5060",
+            ),
+            (
+                "stream, proxy in use",
+                Wire::Tls,
+                public,
+                "sip:a@10.0.0.1",
+                Some("sip:198.51.100.7"),
+                "open tls 198.51.100.7:5061",
+            ),
+            ("other protocol", Wire::Udp, public, "sip:a@198.51.100.7;transport=tcp", None, "tcp 198.51.100.7:5060"),
+            ("sips", Wire::Tcp, public, "sips:a@198.51.100.7", None, "tls 198.51.100.7:5061"),
+        ];
+        for (name, wire, remote, contact, route, expected) in cases {
+            let remote: SocketAddr = remote.parse().unwrap();
+            let connection = wire.is_reliable().then_some(ConnectionId(1));
+            let path = Path { wire, local: "192.0.2.1:5060".parse().unwrap(), remote, connection, server_name: None };
+            let to = path.within(&dialog(contact, route));
+            let open = if matches!(to, Destination::Connection { .. }) { "open " } else { "" };
+            assert_eq!(format!("{open}{} {}", to.wire(), to.remote()), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_opened_again_under_the_name_of_the_carrier() {
+        let remote: SocketAddr = "198.51.100.7:40000".parse().unwrap();
+        let path = Path { wire: Wire::Tls, local: remote, remote, connection: None, server_name: None };
+        let Destination::Connect(hop) = path.within(&dialog("sip:a@198.51.100.7", None)) else { panic!("a stream") };
+        assert_eq!(hop.server_name.as_deref(), Some("carrier.example"));
+    }
+
+    #[test]
+    fn a_strict_router_takes_the_place_of_the_target() {
+        let text = "INVITE sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n\
+                    To: <sip:b@example.com>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nContact: <sip:a@h>\r\n\
+                    Record-Route: <sip:one>, <sip:two;lr>\r\n\r\n";
+        let Message::Request(invite) = Message::parse(text.as_bytes()).unwrap() else { panic!("a request") };
+        let mut dialog = Dialog::answering(&invite.headers, &Tag::new("2")).unwrap();
+        let bye = dialog.request(crate::message::Method::Bye);
+        assert_eq!(bye.uri.to_string(), "sip:one");
+        let routes: Vec<_> = bye.headers.get_all(&HeaderName::Route).collect();
+        assert_eq!(routes, ["<sip:two;lr>", "<sip:a@h>"]);
+        assert_eq!(bye.headers.cseq().unwrap().number, 1);
+    }
+}

@@ -89,9 +89,12 @@ impl Driver {
                 let trusted = (self.endpoint.config().trusted)(remote.ip().to_canonical());
                 self.streams.accept(wire, stream, remote, local, trusted);
             }
-            Arrival::Unreachable(to) => self.endpoint.handle_unreachable(now, &to),
-            Arrival::Closed(id) => {
+            Arrival::Closed { id, opened_for } => {
                 self.streams.closed(id);
+                // In this order: what is sent again over a new stream to that hop has not failed with the old one.
+                if let Some(hop) = opened_for {
+                    self.endpoint.handle_unreachable(now, &Destination::Connect(hop));
+                }
                 self.endpoint.handle_flow_closed(now, id);
             }
         }

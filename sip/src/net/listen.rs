@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::{
-    endpoint::{ConnectionId, Destination, Flow, Wire},
+    endpoint::{ConnectionId, Flow, NextHop, Wire},
     error::Rejected,
     message::Message,
 };
@@ -40,10 +40,13 @@ pub(super) enum Arrival {
         /// The listener.
         local: SocketAddr,
     },
-    /// A stream of ours could not be opened, or what was written to it did not leave.
-    Unreachable(Destination),
-    /// A stream has ended.
-    Closed(ConnectionId),
+    /// A stream has ended, or could not be opened; `opened_for` says what for if it was ours.
+    Closed {
+        /// The stream.
+        id: ConnectionId,
+        /// The hop.
+        opened_for: Option<NextHop>,
+    },
 }
 
 /// Reads datagrams until the driver is gone.

@@ -16,7 +16,7 @@ use super::{
     tls::{self, Tls},
 };
 use crate::{
-    endpoint::{ConnectionId, Destination, Flow, NextHop, Wire},
+    endpoint::{ConnectionId, Flow, NextHop, Wire},
     message::{Frame, StreamReader},
 };
 
@@ -59,7 +59,7 @@ impl Stream {
         if let Err(error) = ended {
             tracing::debug!(%remote, wire = %self.wire, %error, "stream ended");
         }
-        let _ = self.driver.send(Arrival::Closed(self.id)).await;
+        let _ = self.driver.send(Arrival::Closed { id: self.id, opened_for: None }).await;
     }
 
     /// A stream that we open.
@@ -73,8 +73,7 @@ impl Stream {
         if let Err(error) = ended {
             tracing::debug!(remote = %hop.address, wire = %self.wire, %error, "stream ended");
         }
-        let _ = self.driver.send(Arrival::Closed(self.id)).await;
-        let _ = self.driver.send(Arrival::Unreachable(Destination::Connect(hop))).await;
+        let _ = self.driver.send(Arrival::Closed { id: self.id, opened_for: Some(hop) }).await;
     }
 
     async fn connect(&self, hop: &NextHop) -> io::Result<Opened> {
