@@ -26,6 +26,7 @@ mod names;
 mod requests;
 mod responses;
 mod route;
+mod send;
 mod sources;
 mod stats;
 mod transactions;

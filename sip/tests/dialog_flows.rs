@@ -312,6 +312,7 @@ fn a_reinvite_that_the_peer_hangs_up_on_is_closed() {
 
 #[test]
 fn calls_survive_a_bad_wire_and_leave_nothing_behind() {
+    let mut repeated = 0;
     for seed in 1..=200 {
         let faults = Faults { loss: 20, copies: 5, delays: 10 };
         let mut world = World::with(config(0), config(1), faults, seed);
@@ -329,7 +330,9 @@ fn calls_survive_a_bad_wire_and_leave_nothing_behind() {
         world.expect(ends, "HungUp");
         world.assert_empty();
         assert!(world.events.iter().all(|events| events.is_empty()), "seed {seed}: {:?}", world.events);
+        repeated += world.said(0).iter().filter(|line| **line == "INVITE").count() - 1;
     }
+    assert!(repeated > 20, "the wire was not bad enough: {repeated}");
 }
 
 #[test]
