@@ -90,10 +90,11 @@ pub(crate) fn tail(text: &str, count: usize) -> &str {
 fn room(rule: &DispatchRule, scope: &Scope<'_>, notes: &mut Vec<String>) -> Result<RoomName, Refusal> {
     let query = scope.query;
     let caller = if scope.hidden { masked(query.calling()) } else { query.calling() };
+    let tail = query.random_tail();
     let name = |prefix: &str| match &rule.room {
         RoomPlan::Direct { .. } => prefix.to_owned(),
-        RoomPlan::Individual { random, .. } => joined(prefix, caller, random.then(|| query.random_tail())),
-        RoomPlan::Callee { random, .. } => joined(prefix, query.called(), random.then(|| query.random_tail())),
+        RoomPlan::Individual { random, .. } => joined(prefix, caller, random.then_some(&*tail)),
+        RoomPlan::Callee { random, .. } => joined(prefix, query.called(), random.then_some(&*tail)),
     };
     let template = rule.room.template();
     let prefix = template.render(scope);
@@ -102,17 +103,17 @@ fn room(rule: &DispatchRule, scope: &Scope<'_>, notes: &mut Vec<String>) -> Resu
         return Ok(room);
     }
     let fallback = match &rule.room {
-        RoomPlan::Direct { .. } => joined("call", caller, Some(query.random_tail())),
+        RoomPlan::Direct { .. } => joined("call", caller, Some(&tail)),
         RoomPlan::Individual { .. } | RoomPlan::Callee { .. } => name(""),
     };
     let why = if prefix.is_empty() { "empty" } else { "too long" };
-    notes.push(format!("the room name of the rule came out {why}; the call goes to {fallback}"));
+    notes.push(format!("the room name of the rule came out {why}: the room is named without it"));
     RoomName::new(fallback).ok_or_else(|| Refusal::NoRoom { rule: rule.label() })
 }
 
 /// `[prefix_]number[_random]`.
-fn joined(prefix: &str, number: &str, random: Option<String>) -> String {
-    let parts = [Some(prefix).filter(|prefix| !prefix.is_empty()), Some(number), random.as_deref()];
+fn joined(prefix: &str, number: &str, random: Option<&str>) -> String {
+    let parts = [Some(prefix).filter(|prefix| !prefix.is_empty()), Some(number), random];
     parts.into_iter().flatten().collect::<Vec<_>>().join("_")
 }
 

@@ -201,6 +201,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_masked_in_what_is_logged() {
+        let trunks = snapshot("inbound_trunks: [{numbers: ['+1'], allowed_addresses: [203.0.113.7]}]");
+        let Admission::Refuse(refusal) = admit(&trunks, &query(|_| ())) else { panic!("admitted") };
+        assert_eq!(refusal.label(), "no_trunk");
+        assert!(!refusal.to_string().contains("+15550100") && refusal.to_string().contains("0100"), "{refusal}");
+    }
+
+    #[test]
     fn credentials_belong_to_their_user() {
         let call = query(|q| q.to.user = "200".into());
         let Admission::Challenge(challenge) = admit(&snapshot(TRUNKS), &call) else { panic!("no challenge") };

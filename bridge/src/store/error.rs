@@ -9,6 +9,8 @@ use crate::dispatch::template::UnknownVariable;
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{object}: {problem}")]
 pub struct Error {
+    /// Its id.
+    pub id: String,
     /// Which one, by name and id.
     pub object: String,
     /// What is wrong with it.
@@ -140,7 +142,7 @@ fn nearest_trunk(nearest: &Option<String>) -> impl fmt::Display {
 }
 
 impl Error {
-    pub(crate) fn new(object: impl fmt::Display, problem: impl Into<Problem>) -> Self {
-        Self { object: object.to_string(), problem: problem.into() }
+    pub(crate) fn new(id: &str, object: &str, problem: Problem) -> Self {
+        Self { id: id.to_owned(), object: object.to_owned(), problem }
     }
 }

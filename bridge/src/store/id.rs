@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Items;
+use crate::dispatch::query::twelve;
 
 /// Gives an id to every object without one: made from its name where that is its own, else from all it says.
 pub(crate) fn assign(items: &mut Items) {
@@ -36,22 +37,15 @@ fn ids(prefix: &str, kind: &str, objects: &[(String, String)]) -> Vec<String> {
         .iter()
         .map(|(name, content)| {
             let seed = if own_name(name) { format!("{kind} name {name}") } else { format!("{kind} content {content}") };
-            format!("{prefix}{}", twelve(&seed))
+            format!("{prefix}{}", twelve(hash(&seed)))
         })
         .collect()
 }
 
-/// Twelve letters and digits of the SHA-256 of a text.
-fn twelve(seed: &str) -> String {
-    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let digest = ring::digest::digest(&ring::digest::SHA256, seed.as_bytes());
-    let mut number = digest.as_ref().iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte));
-    let mut text = String::with_capacity(12);
-    for _ in 0..12 {
-        text.push(char::from(ALPHABET[(number % 62) as usize]));
-        number /= 62;
-    }
-    text
+/// A number for a text: the first half of its SHA-256.
+fn hash(text: &str) -> u128 {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(16).fold(0, |number, byte| number << 8 | u128::from(*byte))
 }
 
 /// An object as JSON with its keys in order: maps of the message have none of their own.

@@ -114,7 +114,8 @@ impl RoomPlan {
 impl DispatchRule {
     pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>]) -> Result<Self, Vec<Error>> {
         let RuleItem { info, answer, priority } = item;
-        let object = label("dispatch rule", &info.name, &info.sip_dispatch_rule_id);
+        let id = info.sip_dispatch_rule_id.clone();
+        let object = label("dispatch rule", &info.name, &id);
         let mut problems = Vec::new();
         let trunk_ids = trunk_ids(&info.trunk_ids, trunks, &mut problems);
         let numbers = patterns("numbers", &info.numbers, &mut problems);
@@ -136,7 +137,7 @@ impl DispatchRule {
             (Some(room), Some(metadata)) if problems.is_empty() => {
                 Ok(Self { info, trunk_ids, numbers, callers, room, metadata, attributes, media, answer, priority })
             }
-            _ => Err(named(&object, problems)),
+            _ => Err(named(&id, &object, problems)),
         }
     }
 

@@ -65,8 +65,7 @@ impl InboundTrunk {
             max_call_duration,
             media,
         };
-        let object = trunk.label();
-        if problems.is_empty() { Ok(trunk) } else { Err(named(&object, problems)) }
+        if problems.is_empty() { Ok(trunk) } else { Err(named(trunk.id(), &trunk.label(), problems)) }
     }
 
     /// Its id, `ST_…`.
@@ -107,8 +106,8 @@ pub(crate) fn label(kind: &str, name: &str, id: &str) -> String {
     if name.is_empty() { format!("{kind} {id}") } else { format!("{kind} {name:?} ({id})") }
 }
 
-pub(crate) fn named(object: &str, problems: Vec<Problem>) -> Vec<Error> {
-    problems.into_iter().map(|problem| Error::new(object, problem)).collect()
+pub(crate) fn named(id: &str, object: &str, problems: Vec<Problem>) -> Vec<Error> {
+    problems.into_iter().map(|problem| Error::new(id, object, problem)).collect()
 }
 
 fn networks(entries: &[String], problems: &mut Vec<Problem>) -> Vec<Network> {
@@ -140,7 +139,7 @@ fn duration(
     problems: &mut Vec<Problem>,
 ) -> Option<Duration> {
     let value = value?;
-    match Duration::try_from(value.clone()) {
+    match Duration::try_from(*value) {
         Ok(Duration::ZERO) => None,
         Ok(duration) if duration <= max => Some(duration),
         _ => {

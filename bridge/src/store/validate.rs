@@ -13,7 +13,7 @@ pub(crate) fn conflicts(snapshot: &Snapshot) -> Vec<Error> {
         for earlier in &snapshot.inbound_trunks[..at] {
             if let Some((number, caller)) = rivals(earlier, trunk).filter(|_| same_user(earlier, trunk)) {
                 let other = earlier.label();
-                errors.push(Error::new(trunk.label(), Problem::TrunkConflict { other, number, caller }));
+                errors.push(Error::new(trunk.id(), &trunk.label(), Problem::TrunkConflict { other, number, caller }));
             }
         }
     }
@@ -83,7 +83,7 @@ fn duplicate_ids(snapshot: &Snapshot) -> Vec<Error> {
     let rules = snapshot.dispatch_rules.iter().map(|rule| (rule.id(), rule.label()));
     let objects = inbound.chain(outbound).chain(rules);
     let again = objects.filter(|(id, _)| !taken.insert((*id).to_owned()));
-    again.map(|(id, label)| Error::new(label, Problem::DuplicateId(id.to_owned()))).collect()
+    again.map(|(id, label)| Error::new(id, &label, Problem::DuplicateId(id.to_owned()))).collect()
 }
 
 /// A number and a caller that both trunks take equally narrowly from equal addresses.
@@ -117,7 +117,7 @@ fn rule_conflicts(rules: &[std::sync::Arc<DispatchRule>]) -> Vec<Error> {
     let mut errors = Vec::new();
     for rule in rules {
         if let Some((other, what)) = keys(rule).find_map(|key| Some((seen.get(&key).cloned()?, key.3))) {
-            errors.push(Error::new(rule.label(), Problem::RuleConflict { other, what }));
+            errors.push(Error::new(rule.id(), &rule.label(), Problem::RuleConflict { other, what }));
         }
         seen.extend(keys(rule).map(|key| (key, rule.label())));
     }
@@ -205,7 +205,11 @@ mod tests {
         ];
         for (name, one, other, conflict) in cases {
             let said = said("inbound_trunks", one, other);
-            assert_eq!(said.contains("ERROR inbound trunk \"b\""), *conflict, "{name}: {said}");
+            assert_eq!(
+                (said.starts_with("ERROR line 1") && said.contains(": inbound trunk \"b\"")),
+                *conflict,
+                "{name}: {said}"
+            );
         }
     }
 
@@ -236,7 +240,11 @@ mod tests {
         ];
         for (name, one, other, conflict) in cases {
             let said = said("dispatch_rules", one, other);
-            assert_eq!(said.contains("ERROR dispatch rule \"b\""), *conflict, "{name}: {said}");
+            assert_eq!(
+                (said.starts_with("ERROR line 1") && said.contains(": dispatch rule \"b\"")),
+                *conflict,
+                "{name}: {said}"
+            );
         }
     }
 
