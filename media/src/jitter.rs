@@ -9,25 +9,29 @@ pub(crate) use hold::Hold;
 
 use std::time::Instant;
 
-/// The number of an empty slot, which no packet reaches.
-const NONE: u64 = u64::MAX;
+/// Says that a place has no slot.
+const NONE: u8 = u8::MAX;
 
 /// A fixed ring of received packets.
+///
+/// Places are found by number; the bytes of a packet lie in the lowest free slot. So a stream in order uses one slot over and
+/// over, which stays in the cache, and the others are only touched when packets wait.
 #[derive(Debug)]
 pub struct Ring<const SLOTS: usize, const BYTES: usize> {
     slots: Box<[Slot<BYTES>]>,
+    /// The slot of each number, by its remainder; only numbers from `next` on, at most `SLOTS` of them, have one.
+    places: [u8; SLOTS],
+    /// The slots that are free, as bits.
+    free: u64,
     /// The number to be taken next.
     next: u64,
     /// Of the 64 numbers before `next`, those that were there when they were passed.
     passed: u64,
-    count: usize,
 }
 
 /// A packet in its place.
 #[derive(Clone, Debug)]
 pub struct Slot<const BYTES: usize> {
-    /// Extended sequence number, or [`NONE`].
-    number: u64,
     /// When it came.
     pub arrived: Instant,
     /// Of its first sample.
@@ -54,18 +58,27 @@ pub enum Placed {
 }
 
 impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
+    const ALL_FREE: u64 = {
+        assert!(SLOTS > 0 && SLOTS < 64 && BYTES <= u16::MAX as usize);
+        (1 << SLOTS) - 1
+    };
+
     /// An empty ring; `next` is the number of the first packet. `now` only fills the slots.
     pub fn new(now: Instant, next: u64) -> Self {
-        let empty = Slot { number: NONE, arrived: now, timestamp: 0, tag: 0, length: 0, bytes: [0; BYTES] };
-        Self { slots: vec![empty; SLOTS].into_boxed_slice(), next, passed: 0, count: 0 }
+        let empty = Slot { arrived: now, timestamp: 0, tag: 0, length: 0, bytes: [0; BYTES] };
+        Self {
+            slots: vec![empty; SLOTS].into_boxed_slice(),
+            places: [NONE; SLOTS],
+            free: Self::ALL_FREE,
+            next,
+            passed: 0,
+        }
     }
 
     /// Empties the ring and starts at another number.
     pub fn restart(&mut self, next: u64) {
-        for slot in &mut self.slots {
-            slot.number = NONE;
-        }
-        (self.next, self.passed, self.count) = (next, 0, 0);
+        self.places = [NONE; SLOTS];
+        (self.free, self.next, self.passed) = (Self::ALL_FREE, next, 0);
     }
 
     /// Puts a packet into its place.
@@ -81,24 +94,28 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
         if bytes.len() > BYTES {
             return Placed::TooLong;
         }
-        let slot = &mut self.slots[(number % SLOTS as u64) as usize];
-        if slot.number == number {
+        let place = &mut self.places[Self::place(number)];
+        if *place != NONE {
             return Placed::Repeated;
         }
-        (slot.number, slot.arrived, slot.timestamp, slot.tag) = (number, now, timestamp, tag);
+        // There are as many slots as places, and this place has none: one is free.
+        let index = self.free.trailing_zeros();
+        let Some(slot) = self.slots.get_mut(index as usize) else { return Placed::Beyond };
+        self.free &= !(1 << index);
+        *place = index as u8;
+        (slot.arrived, slot.timestamp, slot.tag) = (now, timestamp, tag);
         slot.length = bytes.len() as u16;
         slot.bytes[..bytes.len()].copy_from_slice(bytes);
-        self.count += 1;
         Placed::Stored
     }
 
     /// Passes the packet whose turn it is, whether it is there or not.
     pub fn advance(&mut self) {
-        let slot = &mut self.slots[(self.next % SLOTS as u64) as usize];
-        let there = slot.number == self.next;
+        let place = &mut self.places[Self::place(self.next)];
+        let there = *place != NONE;
         if there {
-            slot.number = NONE;
-            self.count -= 1;
+            self.free |= 1 << *place;
+            *place = NONE;
         }
         self.passed = self.passed << 1 | u64::from(there);
         self.next += 1;
@@ -106,10 +123,12 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
 
     /// Passes the packet whose turn it is and lends it, as long as nothing is inserted.
     pub fn take(&mut self) -> Option<&Slot<BYTES>> {
-        self.front()?;
-        let index = (self.next % SLOTS as u64) as usize;
+        let index = self.places[Self::place(self.next)];
+        if index == NONE {
+            return None;
+        }
         self.advance();
-        self.slots.get(index)
+        self.slots.get(usize::from(index))
     }
 
     /// The packet whose turn it is.
@@ -119,7 +138,7 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
 
     /// The first packet there is, and how many are missing before it.
     pub fn first(&self) -> Option<(u64, &Slot<BYTES>)> {
-        if self.count == 0 {
+        if self.is_empty() {
             return None;
         }
         (0..SLOTS as u64).find_map(|missing| Some((missing, self.get(self.next + missing)?)))
@@ -132,12 +151,15 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
 
     /// Whether no packet waits.
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.free == Self::ALL_FREE
     }
 
     fn get(&self, number: u64) -> Option<&Slot<BYTES>> {
-        let slot = &self.slots[(number % SLOTS as u64) as usize];
-        (slot.number == number).then_some(slot)
+        self.slots.get(usize::from(self.places[Self::place(number)]))
+    }
+
+    fn place(number: u64) -> usize {
+        (number % SLOTS as u64) as usize
     }
 }
 

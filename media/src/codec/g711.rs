@@ -65,7 +65,7 @@ const fn table(law: Law) -> [i16; 256] {
 /// What is added to a µ-law magnitude so that its segments begin at powers of two, in 16 bit scale.
 const MU_BIAS: i32 = 0x84;
 /// The largest magnitude µ-law can carry, in 16 bit scale.
-const MU_CLIP: i32 = 32_635;
+const MU_CLIP: i16 = 32_635;
 
 const fn mu_to_linear(byte: u8) -> i16 {
     let bits = !byte;
@@ -92,30 +92,31 @@ fn encode_with(samples: &[i16], bytes: &mut [u8], encode: impl Fn(i16) -> u8) {
     }
 }
 
+/// In sixteen bits as far as it goes, for which every vector unit has maximum and minimum.
 #[inline(always)]
 fn mu_from(sample: i16) -> u8 {
-    let sample = i32::from(sample);
-    let magnitude = sample.abs().min(MU_CLIP) + MU_BIAS;
+    // Mirrored, a negative value is less by one than its magnitude; `- sign` gives it back where nothing can overflow.
+    let sign = sample >> 15;
+    let magnitude = (sample ^ sign).min(MU_CLIP + sign) + MU_BIAS as i16 - sign;
     let code = float_code(magnitude, 7);
-    !((code & 0x7f) | ((sample >> 24) as u8 & 0x80))
+    !(code & 0x7f | sign & 0x80) as u8
 }
 
 #[inline(always)]
 fn a_from(sample: i16) -> u8 {
     // 13 bits; negative values are mirrored so that -1 falls where 0 does.
-    let sample = i32::from(sample) >> 3;
-    let sign = sample >> 31;
-    let magnitude = sample ^ sign;
-    let linear = (magnitude >> 1) as u8;
-    let code = if magnitude < 32 { linear } else { float_code(magnitude, 4) };
-    (code & 0x7f) ^ if sign == 0 { 0xd5 } else { 0x55 }
+    let value = sample >> 3;
+    let sign = value >> 15;
+    let magnitude = value ^ sign;
+    let code = if magnitude < 32 { magnitude >> 1 } else { float_code(magnitude, 4) };
+    (code & 0x7f ^ 0xd5 ^ (sign & 0x80)) as u8
 }
 
 /// Segment and mantissa: the exponent of the magnitude as a float, less that of the first segment, and four bits more.
 #[inline(always)]
-fn float_code(magnitude: i32, first_exponent: u32) -> u8 {
-    let bits = (magnitude as f32).to_bits();
-    ((bits >> 19).wrapping_sub((127 + first_exponent) << 4)) as u8
+fn float_code(magnitude: i16, first_exponent: i32) -> i16 {
+    let bits = f32::from(magnitude).to_bits().cast_signed();
+    ((bits >> 19) - ((127 + first_exponent) << 4)) as i16
 }
 
 #[cfg(test)]
@@ -127,7 +128,7 @@ mod tests {
         let sample = i32::from(sample);
         match law {
             Law::Mu => {
-                let magnitude = sample.abs().min(MU_CLIP) + MU_BIAS;
+                let magnitude = sample.abs().min(i32::from(MU_CLIP)) + MU_BIAS;
                 let segment = (0..8).rev().find(|s| magnitude >= 0x80 << s).unwrap();
                 let mantissa = (magnitude >> (segment + 3)) & 15;
                 let sign = if sample < 0 { 0x80 } else { 0 };

@@ -73,15 +73,9 @@ impl Talkers {
             return None;
         }
         let ready = ready.min(FRAME);
-        let mut first = true;
-        for talker in active.iter_mut().filter(|talker| talker.is_active()) {
-            let samples = &talker.decoded()[..ready];
-            if first {
-                mixed[..ready].copy_from_slice(samples);
-            } else {
-                mixer::add(&mut mixed[..ready], samples);
-            }
-            first = false;
+        let active = || self.talkers[..self.used].iter().filter(|talker| talker.is_active());
+        mixer::mix(&active().map(Talker::decoded), &mut mixed[..ready]);
+        for talker in self.talkers[..self.used].iter_mut().filter(|talker| talker.is_active()) {
             talker.consume(ready);
         }
         Some(ready)
