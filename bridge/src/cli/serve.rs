@@ -38,5 +38,5 @@ fn log(logging: &Logging) -> Result<(), Failure> {
 
 /// Our level for us; the libraries below speak up only when something is wrong.
 fn directives(level: &str) -> String {
-    format!("warn,bridge={level},sip={level},media={level}")
+    format!("warn,rtc=error,bridge={level},sip={level},media={level}")
 }
