@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use sip::{Advertised, Host, Listener, Wire};
+use sip::endpoint::{Advertised, Listener};
+use sip::{Host, Wire};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -29,6 +30,7 @@ use crate::plane::{self, Interface, Plane};
 use crate::room;
 use crate::store::Snapshot;
 
+pub use address::toward_room;
 pub use health::Health;
 
 /// How long calls may take to end once they are told to.
@@ -72,7 +74,7 @@ pub struct App {
 impl App {
     /// Starts everything; calls are taken from here on.
     pub async fn start(loaded: Loaded) -> Result<Self, Error> {
-        let Loaded { config, snapshot, notes } = loaded;
+        let Loaded { config, snapshot, notes, .. } = loaded;
         for note in &notes {
             match note.level {
                 NoteLevel::Info => info!("{}", note.text),

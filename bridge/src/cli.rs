@@ -7,6 +7,7 @@ mod check;
 mod join;
 mod output;
 mod serve;
+mod tls;
 mod wav;
 
 use std::path::PathBuf;

@@ -1,15 +1,17 @@
 //! The configuration: one file and the environment, read once, checked as a whole, and typed from here on.
 //!
-//! The keys are those of livekit-sip with its meaning, and ours beside them. [`key`] is the one table of them: from it
+//! The keys are those of livekit-sip with its meaning, and ours beside them. `key` is the one table of them: from it
 //! come the defaults, the checks, the suggestions for a key that is none, and `docs/configuration.md`.
 
 pub mod error;
 pub(crate) mod key;
+pub mod manual;
 pub(crate) mod object;
 pub mod read;
 pub mod render;
 pub mod tree;
 pub(crate) mod value;
+mod values;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -254,3 +256,6 @@ pub struct Logging {
     /// A JSON object a line.
     pub json: bool,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -34,8 +34,8 @@ pub struct Plan {
     pub headers: Vec<(HeaderName, String)>,
     /// Name and password, should the other side ask.
     pub credentials: Option<sip::digest::Credentials>,
-    /// What is played, again and again; silence when not given.
-    pub play: Option<Arc<[i16]>>,
+    /// What is said.
+    pub play: media::desk::Play,
     /// Whether what is heard is kept.
     pub record: bool,
     /// Keys to press a second after the answer.
@@ -59,15 +59,15 @@ impl Handset {
     pub async fn start(wire: Wire, peer: SocketAddr, roots: Roots) -> io::Result<Self> {
         let ip = local_address_toward(peer)?;
         let bind = SocketAddr::new(ip, 0);
-        let advertised = sip::Advertised { host: Host::from(ip), port: 0 };
-        let listener = sip::Listener { wire, bind, advertised };
+        let advertised = sip::endpoint::Advertised { host: Host::from(ip), port: 0 };
+        let listener = sip::endpoint::Listener { wire, bind, advertised };
         let mut endpoint = sip::endpoint::Config::new(vec![listener], rand::random());
         endpoint.user_agent = concat!("trunkline-call/", env!("CARGO_PKG_VERSION")).to_owned();
         let config = sip::net::Config { roots, ..sip::net::Config::new(endpoint) };
         let (sip, events) = sip::net::bind(config).await?;
         let interface = Some(plane::Interface { bind: ip, advertised: ip });
         let (v4, v6) = if ip.is_ipv4() { (interface, None) } else { (None, interface) };
-        let plane = Plane::start(plane::Config { v4, v6, ports: 20_002..=65_000, pin: false, ..plane::Config::default() })?;
+        let plane = Plane::start(&plane::Config { v4, v6, ports: 20_002..=65_000, pin: false, ..plane::Config::default() })?;
         let handset = Self { sip, plane, calls: Arc::default() };
         tokio::spawn(handset.clone().distribute(events));
         Ok(handset)

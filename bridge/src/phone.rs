@@ -128,7 +128,7 @@ impl Phone {
         wire: Wire,
         trusted: bool,
         id: &str,
-    ) -> Result<Box<Seat>, Option<(Status, sip::ExtraHeaders)>> {
+    ) -> Result<Box<Seat>, Option<(Status, sip::endpoint::ExtraHeaders)>> {
         let query = invite::query(request, source, wire, id.to_owned())
             .map_err(|error| Some((error.status(), Vec::new())))?;
         let span = tracing::Span::current();
@@ -159,7 +159,7 @@ impl Phone {
         }
     }
 
-    fn refused(&self, refusal: &dispatch::Refusal, trusted: bool) -> Option<(Status, sip::ExtraHeaders)> {
+    fn refused(&self, refusal: &dispatch::Refusal, trusted: bool) -> Option<(Status, sip::endpoint::ExtraHeaders)> {
         let answer = refusal.answer(trusted, self.reject).and_then(Status::new);
         let status = answer.map_or(0, Status::code);
         warn!(reason = refusal.label(), status, "refused: {refusal}");
@@ -191,7 +191,7 @@ impl Phone {
 }
 
 /// A carrier goes to its next route on 503.
-fn busy() -> Option<(Status, sip::ExtraHeaders)> {
+fn busy() -> Option<(Status, sip::endpoint::ExtraHeaders)> {
     warn!(reason = "max_active_calls", "refused: as many calls as allowed");
     Some((Status::SERVICE_UNAVAILABLE, vec![(HeaderName::RetryAfter, RETRY_AFTER.to_owned())]))
 }

@@ -26,7 +26,7 @@ mod tests;
 mod wheel;
 mod worker;
 
-pub use engine::EngineSpec;
+pub use engine::{EngineReport, EngineSpec};
 pub use gauges::ThreadStats;
 pub use line::{Command, Line, LineEvent, LineHandle, Refused};
 pub use ports::{Family, Reservation};
@@ -160,8 +160,10 @@ pub enum PeerState {
 }
 
 /// Counters of a line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Report {
+    /// What its engine counted.
+    pub engine: EngineReport,
     /// Packets of ours sent into the room.
     pub room_sent: u64,
     /// Packets received from the room.

@@ -41,19 +41,32 @@ pub struct Items {
     pub dispatch_rules: Vec<RuleItem>,
 }
 
+impl Items {
+    /// Gives an id to each object that has none.
+    pub fn assign_ids(&mut self) {
+        id::assign(self);
+    }
+}
+
 impl Snapshot {
     /// Checks all items, alone and against each other, and gives them the ids they lack. What is lawful and yet unlikely
     /// to be meant comes back as warnings.
     pub fn build(mut items: Items) -> Result<(Self, Vec<String>), Vec<Error>> {
-        id::assign(&mut items);
+        items.assign_ids();
         let mut errors = Vec::new();
         let mut keep = |error| errors.push(error);
+        let offered = items.inbound_trunks.len();
         let inbound_trunks = collect(items.inbound_trunks, InboundTrunk::new, &mut keep);
+        let whole = inbound_trunks.len() == offered;
         let outbound_trunks = collect(items.outbound_trunks, OutboundTrunk::new, &mut keep);
         let rules = |item| DispatchRule::new(item, &inbound_trunks);
         let dispatch_rules = collect(items.dispatch_rules, rules, &mut keep);
         let snapshot = Self { inbound_trunks, outbound_trunks, dispatch_rules };
         errors.extend(validate::conflicts(&snapshot));
+        if !whole {
+            // The rule may well mean the trunk that was refused.
+            errors.retain(|error| !matches!(error.problem, error::Problem::UnknownTrunk { .. }));
+        }
         if errors.is_empty() {
             let warnings = validate::warnings(&snapshot);
             Ok((snapshot, warnings))

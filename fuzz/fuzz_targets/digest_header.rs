@@ -26,7 +26,8 @@ fuzz_target!(|value: &str| {
         assert_eq!(Authorization::parse(&authorization.to_string()).as_ref(), Ok(&authorization));
         let request = Request::new(Method::Invite, Uri::sip(Some("a"), "b", None));
         let scope = Scope { realm: &authorization.realm, source: None };
-        let verdict = Server::new(&[7; 32]).verify(Duration::ZERO, scope, &request, &authorization, Some(&credentials()));
+        let verdict =
+            Server::new(&[7; 32]).verify(Duration::ZERO, scope, &request, &authorization, Some(&credentials()));
         assert_ne!(verdict, Verdict::Accepted);
     }
 });

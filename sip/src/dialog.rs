@@ -156,3 +156,57 @@ fn tag_of(address: &NameAddr) -> Tag {
 pub(crate) fn remote_tag(response: &Response) -> Tag {
     response.headers.to().map_or_else(|_| Tag::new(""), |to| tag_of(&to))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+
+    #[test]
+    fn the_caller_takes_the_routes_in_reverse_and_the_numbers_go_on() {
+        let invite = Message::parse(
+            b"INVITE sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\n\
+              To: <sip:b@example.com>\r\nCall-ID: c\r\nCSeq: 7 INVITE\r\nContact: <sip:a@h>\r\n\r\n",
+        );
+        let Ok(Message::Request(invite)) = invite else { panic!("a request") };
+        let mut response = invite.respond(crate::message::Status::OK);
+        response.headers.set(HeaderName::To, "<sip:b@example.com>;tag=2");
+        response.headers.push(HeaderName::RecordRoute, "<sip:far;lr>");
+        response.headers.push(HeaderName::RecordRoute, "<sip:near;lr>");
+        response.headers.push(HeaderName::Contact, "<sip:b@10.0.0.1>");
+        let mut dialog = Dialog::answered(&invite, &response.headers).unwrap();
+        assert_eq!(dialog.next_hop().host.to_string(), "near");
+        let ack = dialog.ack(7);
+        assert_eq!((ack.uri.to_string().as_str(), ack.headers.cseq().unwrap().number), ("sip:b@10.0.0.1", 7));
+        assert_eq!(dialog.request(Method::Bye).headers.cseq().unwrap().number, 8);
+        let mut moved = Headers::new();
+        moved.push(HeaderName::Contact, "<sip:b@10.0.0.2>");
+        dialog.refresh_target(&moved);
+        assert_eq!(dialog.request(Method::Bye).uri.to_string(), "sip:b@10.0.0.2");
+    }
+
+    #[test]
+    fn only_rising_numbers_are_in_order() {
+        let mut headers = Headers::new();
+        for (name, value) in [
+            (HeaderName::From, "<sip:a@h>;tag=1"),
+            (HeaderName::To, "<sip:b@h>"),
+            (HeaderName::CallId, "c"),
+            (HeaderName::CSeq, "118204478 INVITE"),
+            (HeaderName::Contact, "<sip:a@h>"),
+        ] {
+            headers.push(name, value);
+        }
+        let mut dialog = Dialog::answering(&headers, &Tag::new("2")).unwrap();
+        for (name, number, in_order) in [
+            ("older", 1, false),
+            ("the same", 118_204_478, false),
+            ("next", 118_204_479, true),
+            ("gap", u32::MAX, true),
+        ] {
+            assert_eq!(dialog.accept_cseq(number), in_order, "{name}");
+        }
+        headers.remove(&HeaderName::Contact);
+        assert!(Dialog::answering(&headers, &Tag::new("2")).is_err());
+    }
+}

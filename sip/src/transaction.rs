@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 /// Estimate of a round trip (RFC 3261 §17.1.1.1).
-pub const T1: Duration = Duration::from_millis(500);
+pub(crate) const T1: Duration = Duration::from_millis(500);
 /// Longest interval between repetitions of a request that is not INVITE, and of a final answer to INVITE.
-pub const T2: Duration = Duration::from_secs(4);
+pub(crate) const T2: Duration = Duration::from_secs(4);
 /// How long a message may stay in the network.
-pub const T4: Duration = Duration::from_secs(5);
+pub(crate) const T4: Duration = Duration::from_secs(5);
 /// Timers B, F, H, J, L and M: how long anybody waits for anything.
-pub const PATIENCE: Duration = Duration::from_secs(32);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(32);
 /// Timer D: how long repeated refusals are answered with the same ACK over UDP.
 pub(crate) const TIMER_D: Duration = PATIENCE;
 
@@ -81,4 +81,11 @@ pub(crate) fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
+}
+
+/// Where virtual time begins in tests.
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "there is no other way to make an instant; nothing waits for it")]
+pub(crate) fn epoch() -> Instant {
+    Instant::now()
 }

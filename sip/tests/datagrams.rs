@@ -56,6 +56,8 @@ fn accepted_and_refused() {
         ("second Contact", invite("m: <sip:x@y>\r\nContact: <sip:x@z>\r\n", ""), Ok(0)),
         ("second Subject", invite("s: x\r\nSubject: y\r\n", ""), Ok(0)),
         ("broken Contact", invite("m: <sip:>\r\n", ""), Err((400, true))),
+        ("broken Contact in a BYE", invite("m: <sip:>\r\n", "").replace("INVITE", "BYE"), Ok(0)),
+        ("broken Contact in a response", format!("SIP/2.0 200 OK\r\n{ESSENTIALS}CSeq: 1 A\r\nm: <>\r\n\r\n"), Ok(0)),
         ("Contact *", invite("m: *\r\n", ""), Ok(0)),
         ("broken Route", invite("Route: <sip:x@y\r\n", ""), Err((400, true))),
         ("broken Record-Route", invite("Record-Route: x\r\n", ""), Err((400, true))),

@@ -229,6 +229,19 @@ fn the_reply_to_a_carrier_repeats_its_words() {
 }
 
 #[test]
+fn a_trunks_challenge_is_answered() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/carriers/twilio-term-407.sip");
+    let Ok(Message::Response(response)) = Message::parse(&std::fs::read(path).unwrap()) else { panic!("a response") };
+    let request = invite("sip:+14155550123@example.pstn.twilio.com");
+    let (header, reply) = answer(&response, &right(), &request.method, &request.uri, "c0ffee").unwrap();
+    assert_eq!(header, HeaderName::ProxyAuthorization);
+    assert!(
+        reply.to_string().ends_with(r#"cnonce="c0ffee", qop=auth, nc=00000001, opaque="5c0e8d1147aa90bb""#),
+        "{reply}"
+    );
+}
+
+#[test]
 fn header_values_are_read_or_refused() {
     let whole = "Digest username=\"u\", realm=\"r\", nonce=\"n\", uri=\"sip:a@b\", response=\"00\"";
     let cases: &[(&str, String, bool)] = &[

@@ -89,7 +89,8 @@ fn outcomes_of_our_own_calls() {
 }
 
 fn hosts(headers: &Headers, name: &HeaderName) -> Vec<String> {
-    headers.addresses(name).unwrap().iter().map(|address| address.uri.host.to_string()).collect()
+    let addresses = headers.addresses(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+    addresses.iter().map(|address| address.uri.host.to_string()).collect()
 }
 
 fn request(file: &str) -> Request {

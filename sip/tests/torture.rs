@@ -6,6 +6,8 @@
 //!
 //! [RFC 4475]: https://www.rfc-editor.org/rfc/rfc4475
 
+#![expect(clippy::unwrap_used, reason = "the rows' closures run within the test alone")]
+
 use sip::{
     Branch, HeaderName, Headers, Host, Message, Method, Request, Response, Scheme, Status, Transport,
     digest::Authorization,
@@ -40,7 +42,7 @@ fn rfc_4475() {
         let outcome = Message::parse(text.as_bytes());
         match (&outcome, expected) {
             (Ok(Message::Request(request)), Outcome::Request(is_right)) => {
-                assert!(is_right(request), "{name}: {request:?}")
+                assert!(is_right(request), "{name}: {request:?}");
             }
             (Ok(Message::Response(response)), Outcome::Response(is_right)) => {
                 assert!(is_right(response), "{name}: {response:?}");

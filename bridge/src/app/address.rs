@@ -37,7 +37,7 @@ pub(super) async fn advertised(external: External, bind: IpAddr, local_net: Opti
 }
 
 /// Where room media is bound: loopback for a server on this machine, else wherever the routes lead.
-pub(super) async fn toward_room(url: &str) -> Option<IpAddr> {
+pub async fn toward_room(url: &str) -> Option<IpAddr> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let with_port = if authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {

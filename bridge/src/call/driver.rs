@@ -148,16 +148,25 @@ impl Driver {
                 }
             }
             let deadline = self.call.next_timeout();
-            let input = tokio::select! {
-                event = self.sip_events.recv() => self.from_sip(event),
-                event = next_room_event(&mut self.room) => self.from_room(event),
-                event = self.media.next_event() => from_line(event),
-                _ = self.stop.wait_for(|stop| *stop == Stop::End) => Some(Input::Hangup(EndReason::Shutdown)),
-                () = wake_at(deadline) => None,
+            let woken = tokio::select! {
+                event = self.sip_events.recv() => Woken::Sip(event),
+                event = next_room_event(&mut self.room) => Woken::Room(event),
+                event = self.media.next_event() => Woken::Line(event),
+                _ = self.stop.wait_for(|stop| *stop == Stop::End) => Woken::Stop,
+                () = wake_at(deadline) => Woken::Clock,
             };
-            match input {
-                Some(input) => self.take(input),
-                None => self.call.handle_timeout(Instant::now()),
+            let input = match woken {
+                Woken::Sip(event) => self.from_sip(event),
+                Woken::Room(event) => from_room(event),
+                Woken::Line(event) => from_line(event),
+                Woken::Stop => Some(Input::Hangup(EndReason::Shutdown)),
+                Woken::Clock => {
+                    self.call.handle_timeout(Instant::now());
+                    None
+                }
+            };
+            if let Some(input) = input {
+                self.take(input);
             }
         }
     }
@@ -193,38 +202,6 @@ impl Driver {
                 | Event::Rejected { .. }
                 | Event::ReinviteAnswered { .. }
                 | Event::ReinviteRejected { .. },
-            ) => return None,
-        })
-    }
-
-    fn from_room(&mut self, event: Option<room::Event>) -> Option<Input> {
-        use room::Event;
-        Some(match event {
-            None => Input::RoomEnded(EndReason::RoomLost),
-            Some(Event::Joined(joined)) => {
-                info!(room = joined.room, sid = joined.participant_sid, others = joined.others, "in the room");
-                Input::RoomJoined
-            }
-            Some(Event::Audience(audience)) => Input::Audience(audience),
-            Some(Event::Ended(end)) => {
-                info!(?end, "room session ended");
-                Input::RoomEnded(end_of(&end))
-            }
-            Some(Event::Interrupted) => {
-                warn!("the room is lost; the call stays up while it is looked for");
-                return None;
-            }
-            Some(Event::Restored(how)) => {
-                info!(?how, "the room is back");
-                return None;
-            }
-            Some(
-                Event::Connected
-                | Event::Stream { .. }
-                | Event::StreamGone { .. }
-                | Event::Dtmf { .. }
-                | Event::Data { .. }
-                | Event::Publishing(_),
             ) => return None,
         })
     }
@@ -356,6 +333,15 @@ impl Driver {
 
 const STATUS: &str = "sip.callStatus";
 
+/// What the task of a call waits for.
+enum Woken {
+    Sip(Option<sip::Event>),
+    Room(Option<room::Event>),
+    Line(Option<LineEvent>),
+    Stop,
+    Clock,
+}
+
 async fn next_room_event(room: &mut Option<room::driver::Handle>) -> Option<room::Event> {
     match room {
         Some(room) => room.events.recv().await,
@@ -368,6 +354,38 @@ async fn wake_at(deadline: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => pending().await,
     }
+}
+
+fn from_room(event: Option<room::Event>) -> Option<Input> {
+    use room::Event;
+    Some(match event {
+        None => Input::RoomEnded(EndReason::RoomLost),
+        Some(Event::Joined(joined)) => {
+            info!(room = joined.room, sid = joined.participant_sid, others = joined.others, "in the room");
+            Input::RoomJoined
+        }
+        Some(Event::Audience(audience)) => Input::Audience(audience),
+        Some(Event::Ended(end)) => {
+            info!(?end, "room session ended");
+            Input::RoomEnded(end_of(&end))
+        }
+        Some(Event::Interrupted) => {
+            warn!("the room is lost; the call stays up while it is looked for");
+            return None;
+        }
+        Some(Event::Restored(how)) => {
+            info!(?how, "the room is back");
+            return None;
+        }
+        Some(
+            Event::Connected
+            | Event::Stream { .. }
+            | Event::StreamGone { .. }
+            | Event::Dtmf { .. }
+            | Event::Data { .. }
+            | Event::Publishing(_),
+        ) => return None,
+    })
 }
 
 fn from_line(event: Option<LineEvent>) -> Option<Input> {

@@ -67,7 +67,7 @@ pub struct Outcome {
 impl EndReason {
     /// One row a reason: a new reason needs a row to compile.
     pub fn outcome(self) -> Outcome {
-        use DisconnectReason::{ClientInitiated, MediaFailure, SipTrunkFailure, UserRejected, UserUnavailable};
+        use DisconnectReason::{ClientInitiated, MediaFailure, SipTrunkFailure, UserUnavailable};
         let (status, cause, label, leave, is_fault) = match self {
             Self::RemoteHangup => (Status::OK, 16, "remote_hangup", ClientInitiated, false),
             Self::RemoteCancel => (Status::REQUEST_TERMINATED, 16, "cancelled", ClientInitiated, false),

@@ -19,7 +19,8 @@ pub(super) fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
 
 impl ConfigArgs {
     pub(super) fn load(&self) -> Result<config::Loaded, Failure> {
-        Ok(config::load(config::Source { file: self.config.clone(), body: self.config_body.clone() }, &std::env::vars().collect())?)
+        let source = config::Source { file: self.config.clone(), body: self.config_body.clone() };
+        Ok(source.read(&std::env::vars().collect())?)
     }
 }
 
@@ -37,5 +38,5 @@ fn log(logging: &Logging) -> Result<(), Failure> {
 
 /// Our level for us; the libraries below speak up only when something is wrong.
 fn directives(level: &str) -> String {
-    format!("warn,bridge={level},sip={level},media={level}")
+    format!("warn,rtc=error,bridge={level},sip={level},media={level}")
 }

@@ -108,8 +108,13 @@ pub enum Error {
         expected: String,
     },
     /// A trunk or a rule.
-    #[error(transparent)]
-    Object(#[from] store::Error),
+    #[error("{place}: {error}")]
+    Object {
+        /// Where it begins.
+        place: Place,
+        /// What is wrong.
+        error: store::Error,
+    },
 }
 
 fn suggestion(nearest: &Option<String>) -> String {

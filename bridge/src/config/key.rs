@@ -316,13 +316,13 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 const CODEC: &[Field] =
-    &[field("name", Kind::Text, "SDP name"), field("rate", Kind::Integer(0, 192_000), "clock rate, 8000 if not set")];
+    &[field("name", Kind::Text, "SDP name."), field("rate", Kind::Integer(0, 192_000), "Clock rate, 8000 if not set.")];
 
 const MEDIA: &[Field] = &[
-    field("only_listed_codecs", Kind::Bool, "no codec beside the listed ones"),
-    field("codecs", Kind::Objects(CODEC), "codecs in the order of preference"),
-    field("encryption", Kind::Choice(ENCRYPTION), "SRTP"),
-    field("media_timeout", Kind::SignedDuration, "the call ends if media stays away for this long"),
+    field("only_listed_codecs", Kind::Bool, "No codec beside the listed ones."),
+    field("codecs", Kind::Objects(CODEC), "Codecs in the order of preference."),
+    field("encryption", Kind::Choice(ENCRYPTION), "SRTP."),
+    field("media_timeout", Kind::SignedDuration, "The call ends if media stays away for this long."),
 ];
 
 /// `SIPInboundTrunkInfo`.
@@ -361,11 +361,7 @@ pub(crate) const INBOUND_TRUNK: &[Field] = &[
     field("max_call_duration", Kind::SignedDuration, "How long a call may last; 24h if not set, and at most."),
     field("krisp_enabled", Kind::Bool, "No effect in this version."),
     field("media_encryption", Kind::Choice(ENCRYPTION), "Write `media.encryption`."),
-    field(
-        "media",
-        Kind::Object(MEDIA),
-        "`only_listed_codecs`, `codecs` (`name`, `rate`), `encryption`, `media_timeout`.",
-    ),
+    field("media", Kind::Object(MEDIA), "Codecs, encryption and patience."),
     field("created_at", Kind::Any, "Not used."),
     field("updated_at", Kind::Any, "Not used."),
 ];
@@ -393,52 +389,48 @@ pub(crate) const OUTBOUND_TRUNK: &[Field] = &[
 ];
 
 const DIRECT: &[Field] =
-    &[field("room_name", Kind::Text, "the room"), field("pin", Kind::Secret, "digits that a caller must type")];
+    &[field("room_name", Kind::Text, "The room."), field("pin", Kind::Secret, "Digits that a caller must type.")];
 const INDIVIDUAL: &[Field] = &[
-    field("room_prefix", Kind::Text, "what the name begins with"),
-    field("pin", Kind::Secret, "digits that a caller must type"),
-    field("no_randomness", Kind::Bool, "the same room for every call of a caller"),
+    field("room_prefix", Kind::Text, "What the name begins with."),
+    field("pin", Kind::Secret, "Digits that a caller must type."),
+    field("no_randomness", Kind::Bool, "The same room for every call of a caller."),
 ];
 const CALLEE: &[Field] = &[
-    field("room_prefix", Kind::Text, "what the name begins with"),
-    field("pin", Kind::Secret, "digits that a caller must type"),
-    field("randomize", Kind::Bool, "a new room for every call"),
+    field("room_prefix", Kind::Text, "What the name begins with."),
+    field("pin", Kind::Secret, "Digits that a caller must type."),
+    field("randomize", Kind::Bool, "A new room for every call."),
 ];
 const RULE: &[Field] = &[
-    field("dispatch_rule_direct", Kind::Object(DIRECT), "one room for all"),
-    field("dispatch_rule_individual", Kind::Object(INDIVIDUAL), "a room for each caller"),
-    field("dispatch_rule_callee", Kind::Object(CALLEE), "a room for each called number"),
+    field("dispatch_rule_direct", Kind::Object(DIRECT), "One room for all."),
+    field("dispatch_rule_individual", Kind::Object(INDIVIDUAL), "A room for each caller."),
+    field("dispatch_rule_callee", Kind::Object(CALLEE), "A room for each called number."),
 ];
 const AGENT: &[Field] = &[
-    field("agent_name", Kind::Text, "the agent"),
-    field("metadata", Kind::Text, "what it is told"),
-    field("restart_policy", Kind::Any, "as LiveKit has it"),
-    field("deployment", Kind::Text, "as LiveKit has it"),
-    field("attributes", Kind::TextMap, "as LiveKit has it"),
+    field("agent_name", Kind::Text, "The agent."),
+    field("metadata", Kind::Text, "What it is told."),
+    field("restart_policy", Kind::Any, "As LiveKit has it."),
+    field("deployment", Kind::Text, "As LiveKit has it."),
+    field("attributes", Kind::TextMap, "As LiveKit has it."),
 ];
 const ROOM: &[Field] = &[
-    field("name", Kind::Text, "name of a configuration of the server"),
-    field("empty_timeout", Kind::Integer(0, 4_294_967_295), "seconds that an empty room lasts"),
-    field("departure_timeout", Kind::Integer(0, 4_294_967_295), "seconds that a room lasts that everybody left"),
-    field("max_participants", Kind::Integer(0, 4_294_967_295), "most participants"),
-    field("metadata", Kind::Text, "metadata of the room"),
-    field("egress", Kind::Any, "recordings, as LiveKit has them"),
-    field("min_playout_delay", Kind::Integer(0, 4_294_967_295), "milliseconds"),
-    field("max_playout_delay", Kind::Integer(0, 4_294_967_295), "milliseconds"),
-    field("sync_streams", Kind::Bool, "as LiveKit has it"),
-    field("agents", Kind::Objects(AGENT), "agents that are sent for"),
-    field("tags", Kind::TextMap, "as LiveKit has them"),
+    field("name", Kind::Text, "Name of a configuration of the server."),
+    field("empty_timeout", Kind::Integer(0, 4_294_967_295), "Seconds that an empty room lasts."),
+    field("departure_timeout", Kind::Integer(0, 4_294_967_295), "Seconds that a room lasts that everybody left."),
+    field("max_participants", Kind::Integer(0, 4_294_967_295), "Most participants."),
+    field("metadata", Kind::Text, "Metadata of the room."),
+    field("egress", Kind::Any, "Recordings, as LiveKit has them."),
+    field("min_playout_delay", Kind::Integer(0, 4_294_967_295), "Milliseconds."),
+    field("max_playout_delay", Kind::Integer(0, 4_294_967_295), "Milliseconds."),
+    field("sync_streams", Kind::Bool, "As LiveKit has it."),
+    field("agents", Kind::Objects(AGENT), "Agents that are sent for."),
+    field("tags", Kind::TextMap, "As LiveKit has them."),
 ];
 
 /// `SIPDispatchRuleInfo`, and what we add to it.
 pub(crate) const DISPATCH_RULE: &[Field] = &[
     field("sip_dispatch_rule_id", Kind::Text, "Id, `SDR_…`, made like those of trunks."),
     field("name", Kind::Text, "Name, for people."),
-    field(
-        "rule",
-        Kind::Object(RULE),
-        "One of `dispatch_rule_direct` (`room_name`, `pin`), `dispatch_rule_individual` (`room_prefix`, `pin`, `no_randomness`), `dispatch_rule_callee` (`room_prefix`, `pin`, `randomize`). Room names and prefixes are templates.",
-    ),
+    field("rule", Kind::Object(RULE), "One of the following. Room names and prefixes are templates."),
     field("trunk_ids", Kind::Texts, "Ids or names of the trunks it is for. Empty: all of them."),
     field("inbound_numbers", Kind::Texts, "**Calling** numbers it takes; with `*`. Empty: every caller."),
     field("numbers", Kind::Texts, "Called numbers it takes; with `*`. Empty: every number."),
@@ -446,11 +438,7 @@ pub(crate) const DISPATCH_RULE: &[Field] = &[
     field("metadata", Kind::Text, "Metadata of the participant; a template."),
     field("attributes", Kind::TextMap, "Attributes of the participant; each value is a template."),
     field("room_preset", Kind::Text, "Preset of the server for the room."),
-    field(
-        "room_config",
-        Kind::Object(ROOM),
-        "What the room is made with: `agents` (`agent_name`, `metadata`), `metadata`, `empty_timeout`, `departure_timeout`, `max_participants` and the rest of LiveKit's `RoomConfiguration`.",
-    ),
+    field("room_config", Kind::Object(ROOM), "What the room is made with if the caller is the first in it."),
     field("krisp_enabled", Kind::Bool, "No effect in this version."),
     field("media_encryption", Kind::Choice(ENCRYPTION), "Write `media.encryption`."),
     field("media", Kind::Object(MEDIA), "On top of what the trunk says."),

@@ -163,3 +163,134 @@ fn snake(name: &str) -> String {
     }
     snake
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::de::{self, Deserialize, Visitor};
+
+    use super::*;
+    use crate::config::tests::{loaded, snapshot};
+
+    /// The files that people have for `lk`, as they are.
+    const FILES: &[(&str, &str, &str)] = &[
+        ("inbound_trunks", "inbound-trunk", include_str!("../../tests/data/lk/inbound-trunk.json")),
+        ("inbound_trunks", "digest", include_str!("../../tests/data/lk/inbound-trunk-digest.json")),
+        ("inbound_trunks", "telnyx", include_str!("../../tests/data/lk/inbound-trunk-telnyx.json")),
+        ("inbound_trunks", "pattern", include_str!("../../tests/data/lk/inbound-trunk-any-number-pattern.json")),
+        ("outbound_trunks", "outbound-trunk", include_str!("../../tests/data/lk/outbound-trunk.json")),
+        ("outbound_trunks", "secure", include_str!("../../tests/data/lk/outbound-trunk-secure.json")),
+        ("outbound_trunks", "telnyx", include_str!("../../tests/data/lk/outbound-trunk-telnyx.json")),
+        ("dispatch_rules", "rule", include_str!("../../tests/data/lk/dispatch-rule.json")),
+        ("dispatch_rules", "flat", include_str!("../../tests/data/lk/dispatch-rule-legacy-flat.json")),
+        ("dispatch_rules", "pin", include_str!("../../tests/data/lk/dispatch-rule-direct-pin.json")),
+    ];
+
+    #[test]
+    fn files_of_lk_are_taken_as_they_are() {
+        for (list, name, file) in FILES {
+            let other = "{sip_trunk_id: ST_fixture0000001, numbers: ['+9']}";
+            let yaml = match *list {
+                "dispatch_rules" => format!("inbound_trunks: [{other}]\ndispatch_rules: [{file}]"),
+                list => format!("{list}: [{file}]"),
+            };
+            assert!(loaded(&yaml).is_ok(), "{name}: {}", loaded(&yaml).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn every_shape_of_a_file_is_the_same_object() {
+        let shapes = [
+            "{trunk: {name: a, authUsername: u, auth_password: p, ringingTimeout: 90s, includeHeaders: SIP_X_HEADERS}}",
+            "{name: a, auth_username: u, authPassword: p, ringing_timeout: 1m30s, include_headers: SIP_X_HEADERS}",
+            "{\"name\": \"a\", \"auth_username\": \"u\", \"auth_password\": \"p\", \"ringing_timeout\": \"90.0s\", \"includeHeaders\": \"SIP_X_HEADERS\", \"metadata\": null}",
+        ];
+        let infos: Vec<_> = shapes
+            .iter()
+            .map(|shape| snapshot(&format!("inbound_trunks: [{shape}]")).inbound_trunks[0].info.clone())
+            .collect();
+        assert_eq!(infos[0], infos[1]);
+        assert_eq!(infos[0], infos[2]);
+        assert_eq!(infos[0].ringing_timeout.as_ref().unwrap().seconds, 90);
+        let rules = [
+            "{dispatch_rule: {name: a, rule: {dispatchRuleIndividual: {roomPrefix: call-}}, roomConfig: {agents: [{agentName: x}]}}}",
+            "{dispatchRule: {name: a, rule: {dispatch_rule_individual: {room_prefix: call-}}, room_config: {agents: [{agent_name: x}]}}}",
+            "{name: a, rule: {dispatchRuleIndividual: {room_prefix: call-}}, roomConfig: {agents: [{agent_name: x}]}}",
+        ];
+        let infos: Vec<_> = rules
+            .iter()
+            .map(|shape| snapshot(&format!("dispatch_rules: [{shape}]")).dispatch_rules[0].info.clone())
+            .collect();
+        assert_eq!(infos[0], infos[1]);
+        assert_eq!(infos[0], infos[2]);
+        assert_eq!(infos[0].room_config.as_ref().unwrap().agents[0].agent_name, "x");
+    }
+
+    #[test]
+    fn numbers_without_quotes_keep_their_plus() {
+        let snapshot = snapshot("inbound_trunks: [{numbers: [+15105550100, 007, 1e3]}]");
+        assert_eq!(snapshot.inbound_trunks[0].info.numbers, ["+15105550100", "007", "1e3"]);
+    }
+
+    /// Our tables name what LiveKit's messages have, no more and no less.
+    #[test]
+    fn tables_of_fields_are_those_of_the_messages() {
+        fn check<T: for<'de> Deserialize<'de>>(what: &str, fields: &[Field], ours: &[&str]) {
+            let mut theirs = BTreeSet::new();
+            let _ = T::deserialize(FieldNames(&mut theirs));
+            theirs.extend(ours.iter().map(|name| (*name).to_owned()));
+            assert_eq!(fields.iter().map(|field| field.name.to_owned()).collect::<BTreeSet<_>>(), theirs, "{what}");
+        }
+        fn inner(fields: &'static [Field], path: &[&str]) -> &'static [Field] {
+            path.iter().fold(fields, |fields, name| {
+                match fields.iter().find(|field| field.name == *name).unwrap().kind {
+                    Kind::Object(inner) | Kind::Objects(inner) => inner,
+                    other => panic!("{name} is {other:?}"),
+                }
+            })
+        }
+        let rule = key::DISPATCH_RULE;
+        check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &[]);
+        check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &[]);
+        check::<proto::SipDispatchRuleInfo>("rule", rule, &["answer", "priority"]);
+        check::<proto::SipMediaConfig>("media", inner(rule, &["media"]), &[]);
+        check::<proto::SipCodec>("codec", inner(rule, &["media", "codecs"]), &[]);
+        check::<proto::SipDispatchRule>("kind of rule", inner(rule, &["rule"]), &[]);
+        check::<proto::SipDispatchRuleDirect>("direct", inner(rule, &["rule", "dispatch_rule_direct"]), &[]);
+        check::<proto::SipDispatchRuleIndividual>(
+            "individual",
+            inner(rule, &["rule", "dispatch_rule_individual"]),
+            &[],
+        );
+        check::<proto::SipDispatchRuleCallee>("callee", inner(rule, &["rule", "dispatch_rule_callee"]), &[]);
+        check::<proto::RoomConfiguration>("room", inner(rule, &["room_config"]), &[]);
+        check::<proto::RoomAgentDispatch>("agent", inner(rule, &["room_config", "agents"]), &[]);
+    }
+
+    /// A deserializer that listens which fields a message asks for, in snake_case, and gives none.
+    struct FieldNames<'a>(&'a mut BTreeSet<String>);
+
+    impl<'de> de::Deserializer<'de> for FieldNames<'_> {
+        type Error = de::value::Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(de::Error::custom("only messages are asked"))
+        }
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Self::Error> {
+            self.0.extend(fields.iter().map(|name| snake(name)));
+            Err(de::Error::custom("that was all"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+}

@@ -4,16 +4,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::key::{self, KEYS, Key};
-use super::object::{self, misfit};
-use super::tree::{Node, Value};
+use super::key;
+use super::object;
+use super::tree::{Node, Place, Value};
 use super::value::{Kind, is_url};
+use super::values::Values;
 use super::{
     Addresses, Calls, Config, Error, External, Http, Invalid, LiveKit, Loaded, Logging, Media, Note, NoteLevel, Opus,
     Quarantine, Secret, Sip, Tls,
 };
 use crate::dispatch::{Answer, Codec, Reject};
-use crate::store::{Items, Snapshot};
+use crate::store::error::Problem;
+use crate::store::{self, Items, Snapshot};
 
 /// Variables of the environment, by name.
 pub type Environment = BTreeMap<String, String>;
@@ -65,14 +67,22 @@ pub fn load(text: &str, environment: &Environment) -> Result<Loaded, Invalid> {
     let values = Values::read(&document, &mut errors);
     let mut notes = values.idle_notes();
     let config = config(&values, environment, &mut notes, &mut errors);
-    let items = items(&values, &mut errors);
+    let (items, places) = items(&values, &mut errors);
     let snapshot = match Snapshot::build(items) {
         Ok((snapshot, warnings)) => {
             notes.extend(warnings.into_iter().map(|text| Note { level: NoteLevel::Warning, text }));
             snapshot
         }
         Err(wrong) => {
-            errors.extend(wrong.into_iter().map(Error::Object));
+            // What a rule says of a trunk that could not be read is not to be judged.
+            let unread = !errors.is_empty();
+            let wrong =
+                wrong.into_iter().filter(|error| !unread || !matches!(error.problem, Problem::UnknownTrunk { .. }));
+            let placed = |error: store::Error| {
+                let place = places.get(&error.id).copied().unwrap_or_default();
+                Error::Object { place, error }
+            };
+            errors.extend(wrong.map(placed));
             Snapshot::default()
         }
     };
@@ -80,130 +90,6 @@ pub fn load(text: &str, environment: &Environment) -> Result<Loaded, Invalid> {
         return Err(Invalid { errors });
     }
     Ok(Loaded { config, snapshot, notes, effective: values.effective() })
-}
-
-/// The values of the file by key, each of the kind its key takes.
-struct Values<'a> {
-    set: BTreeMap<&'static str, &'a Node>,
-    defaults: BTreeMap<&'static str, Node>,
-}
-
-impl<'a> Values<'a> {
-    fn read(document: &'a Node, errors: &mut Vec<Error>) -> Self {
-        let default = |key: &Key| {
-            let document = Node::parse(&format!("default: {}", key.default)).ok()?;
-            Some((key.path, document.entries()?.first()?.2.clone()))
-        };
-        let has_default = |key: &&Key| !key.default.is_empty() && !key.default.starts_with('=');
-        let defaults = KEYS.iter().filter(has_default).filter_map(default).collect();
-        let mut values = Self { set: BTreeMap::new(), defaults };
-        values.section(document, "", errors);
-        values
-    }
-
-    fn section(&mut self, node: &'a Node, path: &str, errors: &mut Vec<Error>) {
-        let Value::Map(entries) = &node.value else {
-            let key = if path.is_empty() { "the file" } else { path }.to_owned();
-            let expected = "a map of keys".to_owned();
-            errors.push(Error::Value { place: node.place, key, value: node.shown(), expected });
-            return;
-        };
-        for (place, name, value) in entries {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            if matches!(value.value, Value::Null) && (key::find(&path).is_some() || key::is_section(&path)) {
-                continue;
-            }
-            if let Some(key) = key::find(&path) {
-                if key.kind.fits(value) {
-                    self.set.insert(key.path, value);
-                } else {
-                    errors.push(misfit(value, &path, key.kind));
-                }
-            } else if key::is_section(&path) {
-                self.section(value, &path, errors);
-            } else {
-                errors.push(Error::UnknownKey { place: *place, nearest: nearest(&path, name), key: path });
-            }
-        }
-    }
-
-    /// The value of a key: from the file, from the key whose value it takes over, or the default.
-    fn get(&self, path: &str) -> Option<&Node> {
-        if let Some(node) = self.set.get(path) {
-            return Some(node);
-        }
-        match key::find(path).and_then(|key| key.default.strip_prefix('=')) {
-            Some(other) => self.get(other),
-            None => self.defaults.get(path),
-        }
-    }
-
-    fn take<T>(&self, path: &str, read: impl Fn(&Node) -> Option<T>) -> T {
-        debug_assert!(key::find(path).is_some(), "{path} is no key");
-        self.get(path).and_then(read).expect("a value was held against its kind, and a key without one has a default")
-    }
-
-    fn text(&self, path: &str) -> String {
-        self.get(path).and_then(Node::text).unwrap_or_default().to_owned()
-    }
-
-    fn bool(&self, path: &str) -> bool {
-        self.take(path, Node::bool)
-    }
-
-    fn port(&self, path: &str) -> u16 {
-        self.take(path, |node| node.integer()?.try_into().ok())
-    }
-
-    fn duration(&self, path: &str) -> std::time::Duration {
-        self.take(path, |node| Some(node.duration()?.1))
-    }
-
-    /// What the keys without effect that are set have to say.
-    fn idle_notes(&self) -> Vec<Note> {
-        let idle = KEYS.iter().filter(|key| !key.works && self.set.contains_key(key.path));
-        idle.map(|key| Note { level: NoteLevel::Info, text: format!("{} has no effect: {}", key.path, key.about) })
-            .collect()
-    }
-
-    /// Every key with an effect and its value, secrets hidden, for people.
-    fn effective(&self) -> Vec<(&'static str, String)> {
-        let shown = |key: &Key| {
-            let node = self.get(key.path)?;
-            let text = match key.kind {
-                Kind::Objects(_) => return None,
-                Kind::Secret => "…".to_owned(),
-                _ => flow(node),
-            };
-            Some((key.path, text))
-        };
-        KEYS.iter().filter(|key| key.works).filter_map(shown).collect()
-    }
-}
-
-/// The key that was probably meant: one beside it, else one whose last part is like it.
-fn nearest(path: &str, name: &str) -> Option<String> {
-    let full = key::nearest(path, KEYS.iter().map(|key| key.path));
-    let last = |key: &'static Key| key.path.rsplit('.').next().unwrap_or(key.path);
-    let by_last = || {
-        let likest = key::nearest(name, KEYS.iter().map(last))?;
-        KEYS.iter().find(|key| last(key) == likest).map(|key| key.path)
-    };
-    full.or_else(by_last).map(str::to_owned)
-}
-
-/// A value on one line of YAML.
-fn flow(node: &Node) -> String {
-    match &node.value {
-        Value::Null => "~".to_owned(),
-        Value::Scalar { text, .. } if text.is_empty() => "\"\"".to_owned(),
-        Value::Scalar { text, .. } => text.clone(),
-        Value::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
-        Value::Map(entries) => {
-            let entry = |(_, key, value): &(_, String, Node)| format!("{key}: {}", flow(value));
-            format!("{{{}}}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
-        }
-    }
 }
 
 fn config(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> Config {
@@ -315,7 +201,7 @@ fn addresses(values: &Values<'_>, errors: &mut Vec<Error>) -> Addresses {
     };
     let signalling = external("use_external_ip", "nat_1_to_1_ip");
     // Media goes its own way as soon as one of its keys is set: an address for it and a search for SIP exclude nothing.
-    let media = match (values.set.get("media_use_external_ip"), values.set.get("media_nat_1_to_1_ip")) {
+    let media = match (values.set("media_use_external_ip"), values.set("media_nat_1_to_1_ip")) {
         (None, None) => signalling,
         (None, Some(fixed)) => fixed.address().map_or(signalling, External::Fixed),
         (Some(discover), None) => match discover.bool() {
@@ -389,21 +275,31 @@ fn http(values: &Values<'_>) -> Http {
     Http { health: listener("health_port", "health_ip"), prometheus: listener("prometheus_port", "prometheus_ip") }
 }
 
-fn items(values: &Values<'_>, errors: &mut Vec<Error>) -> Items {
-    let list = |key: &str| match values.get(key).map(|node| &node.value) {
-        Some(Value::List(items)) => items.as_slice(),
+/// The objects of the lists, each with an id, and by their ids the places where they stand.
+fn items(values: &Values<'_>, errors: &mut Vec<Error>) -> (Items, BTreeMap<String, Place>) {
+    let (inbound, inbound_places) = list(values, "inbound_trunks", object::inbound_trunk, errors);
+    let (outbound, outbound_places) = list(values, "outbound_trunks", object::outbound_trunk, errors);
+    let (rules, rule_places) = list(values, "dispatch_rules", object::dispatch_rule, errors);
+    let mut items = Items { inbound_trunks: inbound, outbound_trunks: outbound, dispatch_rules: rules };
+    items.assign_ids();
+    let inbound = items.inbound_trunks.iter().map(|trunk| trunk.sip_trunk_id.clone()).zip(inbound_places);
+    let outbound = items.outbound_trunks.iter().map(|trunk| trunk.sip_trunk_id.clone()).zip(outbound_places);
+    let rules = items.dispatch_rules.iter().map(|rule| rule.info.sip_dispatch_rule_id.clone()).zip(rule_places);
+    let places = inbound.chain(outbound).chain(rules).collect();
+    (items, places)
+}
+
+/// The items of a list that can be read, and where they stand.
+fn list<T>(
+    values: &Values<'_>,
+    key: &str,
+    read: impl Fn(&Node, &str, &mut Vec<Error>) -> Option<T>,
+    errors: &mut Vec<Error>,
+) -> (Vec<T>, Vec<Place>) {
+    let nodes = match values.get(key).map(|node| &node.value) {
+        Some(Value::List(nodes)) => nodes.as_slice(),
         _ => &[],
     };
-    let path = |key: &str, at: usize| format!("{key}[{at}]");
-    let mut items = Items::default();
-    for (at, node) in list("inbound_trunks").iter().enumerate() {
-        items.inbound_trunks.extend(object::inbound_trunk(node, &path("inbound_trunks", at), errors));
-    }
-    for (at, node) in list("outbound_trunks").iter().enumerate() {
-        items.outbound_trunks.extend(object::outbound_trunk(node, &path("outbound_trunks", at), errors));
-    }
-    for (at, node) in list("dispatch_rules").iter().enumerate() {
-        items.dispatch_rules.extend(object::dispatch_rule(node, &path("dispatch_rules", at), errors));
-    }
-    items
+    let mut item = |(at, node): (usize, &Node)| Some((read(node, &format!("{key}[{at}]"), errors)?, node.place));
+    nodes.iter().enumerate().filter_map(&mut item).unzip()
 }

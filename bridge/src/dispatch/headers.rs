@@ -31,6 +31,9 @@ const KNOWN: &[(&str, &str)] = &[
 /// Never shown to a room: they carry answers to a challenge.
 const SECRET: &[&str] = &["authorization", "proxy-authorization"];
 
+/// Headers that say who calls: not for a room that is not to know.
+const TELLING: &[&str] = &["contact", "from", "p-asserted-identity", "p-preferred-identity", "remote-party-id"];
+
 /// One-letter names ([RFC 3261 §7.3.3] and the registry that followed it).
 ///
 /// [RFC 3261 §7.3.3]: https://www.rfc-editor.org/rfc/rfc3261#section-7.3.3
@@ -63,11 +66,13 @@ pub(crate) fn canonical(name: &str) -> String {
     COMPACT.iter().find(|(short, _)| *short == lower).map_or(lower, |(_, long)| (*long).to_owned())
 }
 
-/// The attributes that the headers give, and what had to be left out, in words.
+/// The attributes that the headers give, and what had to be left out, in words. `hidden` leaves out what would tell the
+/// caller's number, unless the trunk asks for that header by name.
 pub(crate) fn attributes(
     query: &Query,
     include: IncludeHeaders,
     map: &BTreeMap<String, String>,
+    hidden: bool,
 ) -> (BTreeMap<String, String>, Vec<String>) {
     let headers = combined(query);
     let mut attributes = Attributes::default();
@@ -88,11 +93,17 @@ pub(crate) fn attributes(
             IncludeHeaders::X => name.starts_with("x-"),
             IncludeHeaders::All => true,
         };
-        if included {
+        if included && !(hidden && tells(query, name, value)) {
             attributes.add(&format!("sip.h.{name}"), value);
         }
     }
     (attributes.map, attributes.notes)
+}
+
+/// Whether a header tells the number of the caller.
+fn tells(query: &Query, name: &str, value: &str) -> bool {
+    let number = query.calling().trim_start_matches('+');
+    TELLING.contains(&name) || number.len() > 2 && value.contains(number)
 }
 
 /// The headers by canonical name. Several of one name are joined with commas as RFC 3261 §7.3.1 has it, and To carries our
@@ -170,7 +181,7 @@ mod tests {
     fn of(headers: &[(&str, &str)], include: IncludeHeaders, map: &[(&str, &str)]) -> Vec<(String, String)> {
         let query = query(|q| q.headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect());
         let map = map.iter().map(|(n, a)| ((*n).to_owned(), (*a).to_owned())).collect();
-        attributes(&query, include, &map).0.into_iter().collect()
+        attributes(&query, include, &map, false).0.into_iter().collect()
     }
 
     #[test]
@@ -245,7 +256,7 @@ mod tests {
             q.headers.push(("X-Wanted".into(), "w".into()));
         });
         let map = BTreeMap::from([("X-Wanted".to_owned(), "wanted".to_owned())]);
-        let (attributes, notes) = attributes(&flood, IncludeHeaders::All, &map);
+        let (attributes, notes) = attributes(&flood, IncludeHeaders::All, &map, false);
         assert_eq!(attributes["wanted"], "w", "what is asked for by name comes first");
         assert!(attributes.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>() <= MAX_TOTAL);
         assert!(attributes.values().all(|value| value.len() <= MAX_VALUE));

@@ -16,6 +16,17 @@ pub fn normalise(number: &str) -> Cow<'_, str> {
     Cow::Owned(plus_and_digits(number))
 }
 
+/// A number for the log: all but its last four digits are dots, so that its length can be told and its owner cannot.
+pub(crate) fn shown(number: &str) -> String {
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    let mut seen = 0;
+    let dot = |c: char| {
+        seen += usize::from(c.is_ascii_digit());
+        if c.is_ascii_digit() && seen + 4 <= digits { '·' } else { c }
+    };
+    number.chars().map(dot).filter(|c| !c.is_control()).take(64).collect()
+}
+
 /// A number of a trunk or a rule: exact, or with `*` standing for any run of characters (`+1415*`, `+*`, `*`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern(String);
@@ -135,6 +146,15 @@ mod tests {
         ];
         for (text, normal) in cases {
             assert_eq!(normalise(text), *normal, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_log_shows_four_digits() {
+        for (number, text) in
+            [("+15105550100", "+·······0100"), ("0100", "0100"), ("anonymous", "anonymous"), ("a\r1", "a1"), ("", "")]
+        {
+            assert_eq!(shown(number), text);
         }
     }
 

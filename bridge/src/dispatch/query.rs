@@ -53,16 +53,9 @@ impl Query {
         Some(value.as_deref().unwrap_or(""))
     }
 
-    /// Twelve characters out of `[a-zA-Z0-9]`: the tail of a random room name.
+    /// The tail of a random room name.
     pub(crate) fn random_tail(&self) -> String {
-        const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        let mut rest = u128::from_be_bytes(self.random);
-        let mut tail = String::with_capacity(12);
-        for _ in 0..12 {
-            tail.push(char::from(ALPHABET[(rest % 62) as usize]));
-            rest /= 62;
-        }
-        tail
+        twelve(u128::from_be_bytes(self.random))
     }
 
     /// The day of the call in UTC, `2026-11-21`.
@@ -104,6 +97,17 @@ pub enum Transport {
     Tcp,
     /// A stream that nobody reads along.
     Tls,
+}
+
+/// Twelve characters out of `[a-zA-Z0-9]` for a number that is random or a hash: LiveKit's ids and room names end so.
+pub(crate) fn twelve(mut number: u128) -> String {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::with_capacity(12);
+    for _ in 0..12 {
+        text.push(char::from(ALPHABET[(number % 62) as usize]));
+        number /= 62;
+    }
+    text
 }
 
 /// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar, counted in eras of 400

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use super::number::shown;
+
 /// A call that nobody takes.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Refusal {
@@ -15,7 +17,7 @@ pub enum Refusal {
         tried: Tried,
     },
     /// The address is let in, the called number belongs to no trunk.
-    #[error("no trunk has the called number {called:?}{tried}")]
+    #[error("no trunk has the called number {:?}{tried}", shown(called))]
     NoTrunk {
         /// The called number, normalised.
         called: String,
@@ -23,7 +25,7 @@ pub enum Refusal {
         tried: Tried,
     },
     /// The trunk of the called number does not take this caller.
-    #[error("the caller {calling:?} is not in allowed_numbers{tried}")]
+    #[error("the caller {:?} is not in allowed_numbers{tried}", shown(calling))]
     CallerNotAllowed {
         /// The calling number, normalised.
         calling: String,

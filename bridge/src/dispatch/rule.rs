@@ -107,3 +107,136 @@ pub(crate) fn computed_priority(rule: &DispatchRule) -> i64 {
     let any = |list: &[number::Pattern]| if list.is_empty() { 1_000 } else { 0 };
     kind + open + any(&rule.callers) + any(&rule.numbers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::query::tests::query;
+    use super::*;
+    use crate::config::tests::snapshot;
+
+    /// The rule that takes a call to +15550100 from +15550199 by the trunk `tw`, or why none does.
+    fn outcome(rules: &str, pin: Pin<'_>) -> String {
+        let yaml = format!(
+            "inbound_trunks: [{{name: tw, numbers: ['*'], allowed_addresses: [203.0.113.7]}}, {{name: other, numbers: ['1']}}]\n\
+             dispatch_rules:\n{rules}"
+        );
+        let snapshot = snapshot(&yaml);
+        match decide(&snapshot, &snapshot.inbound_trunks[0], &query(|_| ()), pin) {
+            Decision::Join(seat) => name_of(&snapshot, &seat.rule_id),
+            Decision::AskPin(rule) => format!("pin for {}", rule.info.name),
+            Decision::Refuse(refusal) => refusal.label().to_owned(),
+        }
+    }
+
+    fn name_of(snapshot: &Snapshot, id: &str) -> String {
+        snapshot.dispatch_rules.iter().find(|rule| rule.id() == id).unwrap().info.name.clone()
+    }
+
+    const DIRECT: &str = "rule: {dispatch_rule_direct: {room_name: r}}";
+    const INDIVIDUAL: &str = "rule: {dispatch_rule_individual: {}}";
+    const CALLEE: &str = "rule: {dispatch_rule_callee: {}}";
+
+    #[test]
+    fn rules_stand_in_livekits_order() {
+        let a = |what: &str| format!("- {{name: a, {what}}}\n");
+        let b = |what: &str| format!("- {{name: b, {what}}}\n");
+        let cases: &[(&str, String, &str)] = &[
+            ("the only one", a(DIRECT), "a"),
+            ("none", "  []".into(), "no_rule"),
+            ("for another trunk", a(&format!("trunk_ids: [other], {DIRECT}")), "no_rule"),
+            (
+                "direct before individual",
+                a(&format!("numbers: ['+15550100'], {INDIVIDUAL}"))
+                    + &b(&format!("numbers: [15550100, '7'], {DIRECT}")).replace("15550100", "+1555*"),
+                "b",
+            ),
+            (
+                "trunk's own before all",
+                a(&format!("numbers: ['+15550100'], inbound_numbers: ['+15550199'], {DIRECT}"))
+                    + &b(&format!("trunk_ids: [tw], {CALLEE}")),
+                "b",
+            ),
+            ("number before none", a(DIRECT) + &b(&format!("numbers: ['+15550100'], {CALLEE}")), "b"),
+            ("caller before none", a(DIRECT) + &b(&format!("inbound_numbers: ['+15550199'], {CALLEE}")), "b"),
+            (
+                "both before one",
+                a(&format!("numbers: ['+15550100'], {DIRECT}"))
+                    + &b(&format!("numbers: ['+15550100'], inbound_numbers: ['+15550199'], {CALLEE}")),
+                "b",
+            ),
+            ("normalised", a(&format!("numbers: ['1 (555) 0100'], inbound_numbers: ['1-555-0199'], {DIRECT}")), "a"),
+            (
+                "exact before pattern",
+                a(&format!("numbers: ['+1555*'], {DIRECT}")) + &b(&format!("numbers: ['+15550100'], {DIRECT}")),
+                "b",
+            ),
+            (
+                "longer pattern",
+                a(&format!("numbers: ['+1*'], {DIRECT}")) + &b(&format!("numbers: ['+1555*'], {DIRECT}")),
+                "b",
+            ),
+            ("wrong number", a(&format!("numbers: ['+15550199'], {DIRECT}")), "no_rule"),
+            ("wrong caller", a(&format!("inbound_numbers: ['+15550100'], {DIRECT}")), "no_rule"),
+            (
+                "the room decides",
+                a(&format!("numbers: ['+15550100', '1'], {DIRECT}")).replace("room_name: r", "room_name: z")
+                    + &b(&format!("numbers: ['+1555010*', '+15550100 '], {DIRECT}")).replace(", '+15550100 '", ""),
+                "a",
+            ),
+            ("priority", a(&format!("numbers: ['+15550100'], {DIRECT}")) + &b(&format!("priority: -1, {CALLEE}")), "b"),
+            ("priority behind", a(&format!("priority: 5000, numbers: ['+15550100'], {DIRECT}")) + &b(CALLEE), "b"),
+        ];
+        for (name, rules, expected) in cases {
+            assert_eq!(outcome(rules, Pin::NotAsked), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn pins_choose_among_rules() {
+        let pin = "- {name: pin, rule: {dispatch_rule_direct: {room_name: p, pin: '4242'}}}\n";
+        let open = "- {name: open, rule: {dispatch_rule_direct: {room_name: o}}}\n";
+        let number = "- {name: number, numbers: ['+15550100'], rule: {dispatch_rule_callee: {}}}\n";
+        let cases: &[(&str, &[&str], Pin<'_>, &str)] = &[
+            ("a PIN rule goes first among equals", &[open, pin], Pin::NotAsked, "pin for pin"),
+            ("a number goes before a PIN", &[pin, number], Pin::NotAsked, "number"),
+            ("the right PIN", &[open, pin], Pin::Typed("4242"), "pin"),
+            ("a wrong PIN", &[open, pin], Pin::Typed("1"), "wrong_pin"),
+            ("no PIN", &[open, pin], Pin::None, "open"),
+            ("no PIN and nothing open", &[pin], Pin::None, "no_rule"),
+        ];
+        for (name, rules, typed, expected) in cases {
+            assert_eq!(outcome(&rules.concat(), *typed), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn computed_priorities_are_livekits() {
+        let cases: &[(&str, i64)] = &[
+            ("rule: {dispatch_rule_direct: {room_name: r, pin: '1'}}, numbers: ['1'], inbound_numbers: ['1']", 0),
+            ("rule: {dispatch_rule_individual: {pin: '1'}}, numbers: ['1'], inbound_numbers: ['1']", 1),
+            ("rule: {dispatch_rule_callee: {pin: '1'}}, numbers: ['1'], inbound_numbers: ['1']", 2),
+            ("rule: {dispatch_rule_direct: {room_name: r}}, numbers: ['1'], inbound_numbers: ['1']", 100),
+            ("rule: {dispatch_rule_individual: {}}, numbers: ['1']", 1_101),
+            ("rule: {dispatch_rule_callee: {}}, inbound_numbers: ['1']", 1_102),
+            ("rule: {dispatch_rule_callee: {}}", 2_102),
+            ("rule: {dispatch_rule_direct: {room_name: r, pin: '1'}}", 2_000),
+        ];
+        for (rule, priority) in cases {
+            let snapshot = snapshot(&format!("dispatch_rules: [{{{rule}}}]"));
+            assert_eq!(computed_priority(&snapshot.dispatch_rules[0]), *priority, "{rule}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_tried() {
+        let snapshot = snapshot(
+            "inbound_trunks: [{name: tw, numbers: ['*']}]\n\
+             dispatch_rules: [{name: night, numbers: ['+1'], rule: {dispatch_rule_individual: {}}}]",
+        );
+        let decision = decide(&snapshot, &snapshot.inbound_trunks[0], &query(|_| ()), Pin::NotAsked);
+        let Decision::Refuse(refusal) = decision else { panic!("joined") };
+        let text = refusal.to_string();
+        assert!(text.contains("\"tw\"") && text.contains("\"night\"") && text.contains("not in numbers"), "{text}");
+        assert_eq!(refusal.status(), 404);
+    }
+}

@@ -39,6 +39,8 @@ pub struct Seat {
     pub attributes_to_headers: BTreeMap<String, String>,
     /// How long the caller waits for an answer.
     pub ringing_timeout: Duration,
+    /// The status for a caller who was not answered in time; `None` for the usual one.
+    pub ringing_timeout_status: Option<u16>,
     /// How long the call may last.
     pub max_call_duration: Duration,
     /// Codecs, encryption and patience with a silent caller.

@@ -132,3 +132,110 @@ impl Sifted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::query::tests::query;
+    use super::*;
+    use crate::config::tests::snapshot;
+
+    const TRUNKS: &str = "inbound_trunks:
+- {name: exact, numbers: ['+15550100'], allowed_addresses: [203.0.113.0/24]}
+- {name: glob, numbers: ['+1555*'], allowed_addresses: [203.0.113.0/24]}
+- {name: any, allowed_addresses: [203.0.113.0/24, '2001:db8::/32'], allowed_numbers: ['+1*']}
+- {name: narrow, numbers: ['+1555*'], allowed_addresses: [203.0.113.9]}
+- {name: vip, numbers: ['+1555*'], allowed_addresses: [203.0.113.0/24], allowed_numbers: ['+15550177']}
+- {name: phones, numbers: ['200'], auth_username: alice, auth_password: a, auth_realm: pbx}
+- {name: phones2, numbers: ['200'], auth_username: bob, auth_password: b, auth_realm: pbx}
+- {name: desk, numbers: ['300'], auth_username: carol, auth_password: c}
+";
+
+    fn outcome(source: &str, called: &str, calling: &str) -> String {
+        let call = query(|q| {
+            q.source = (source.parse::<IpAddr>().unwrap(), 5060).into();
+            q.to.user = called.into();
+            q.from.user = calling.into();
+        });
+        match admit(&snapshot(TRUNKS), &call) {
+            Admission::Accept(trunk) => trunk.info.name.clone(),
+            Admission::Challenge(challenge) => {
+                let names: Vec<_> = challenge.trunks.iter().map(|trunk| trunk.info.name.as_str()).collect();
+                format!("{}@{}", names.join("+"), challenge.realm)
+            }
+            Admission::Refuse(refusal) => refusal.label().to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_narrowest_trunk_takes_the_call() {
+        let cases: &[(&str, &str, &str, &str, &str)] = &[
+            ("exact number", "203.0.113.7", "+15550100", "+15550199", "exact"),
+            ("number without plus", "203.0.113.7", "15550100", "+15550199", "exact"),
+            ("number with separators", "203.0.113.7", "+1 555-0100", "+15550199", "exact"),
+            ("mapped source", "::ffff:203.0.113.7", "+15550100", "+15550199", "exact"),
+            ("pattern", "203.0.113.7", "+15550101", "+15550199", "glob"),
+            ("exact number before narrow source", "203.0.113.9", "+15550100", "+15550199", "exact"),
+            ("narrow source", "203.0.113.9", "+15550101", "+15550199", "narrow"),
+            ("narrow caller", "203.0.113.7", "+15550101", "15550177", "vip"),
+            ("no number", "203.0.113.7", "+4930", "+15550199", "any"),
+            ("IPv6", "2001:db8::5", "+4930", "+15550199", "any"),
+            ("caller is not allowed", "203.0.113.7", "+4930", "+4940", "caller_not_allowed"),
+            ("caller without number", "203.0.113.7", "+4930", "anonymous", "caller_not_allowed"),
+            ("stranger", "198.51.100.1", "+15550100", "+15550199", "no_trunk"),
+            ("two users share a number", "198.51.100.1", "200", "alice", "phones+phones2@pbx"),
+            ("realm of LiveKit", "198.51.100.1", "300", "x", "desk@LiveKit"),
+        ];
+        for (name, source, called, calling, expected) in cases {
+            assert_eq!(outcome(source, called, calling), *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_from_host_opens_no_door() {
+        let trunks = snapshot("inbound_trunks: [{numbers: ['+15550100'], allowed_addresses: [192.0.2.1]}]");
+        let spoofed = query(|q| q.from.host = "192.0.2.1".into());
+        let Admission::Refuse(refusal) = admit(&trunks, &spoofed) else { panic!("admitted") };
+        assert_eq!(refusal.label(), "unknown_source");
+        assert!(refusal.to_string().contains("203.0.113.7"), "{refusal}");
+        assert!(refusal.to_string().contains("not in allowed_addresses"), "{refusal}");
+    }
+
+    #[test]
+    fn numbers_are_masked_in_what_is_logged() {
+        let trunks = snapshot("inbound_trunks: [{numbers: ['+1'], allowed_addresses: [203.0.113.7]}]");
+        let Admission::Refuse(refusal) = admit(&trunks, &query(|_| ())) else { panic!("admitted") };
+        assert_eq!(refusal.label(), "no_trunk");
+        assert!(!refusal.to_string().contains("+15550100") && refusal.to_string().contains("0100"), "{refusal}");
+    }
+
+    #[test]
+    fn credentials_belong_to_their_user() {
+        let call = query(|q| q.to.user = "200".into());
+        let Admission::Challenge(challenge) = admit(&snapshot(TRUNKS), &call) else { panic!("no challenge") };
+        let (trunk, password) = challenge.credentials("bob").unwrap();
+        assert_eq!((trunk.info.name.as_str(), password), ("phones2", "b"));
+        assert!(challenge.credentials("mallory").is_none());
+        assert!(!format!("{challenge:?}").contains("password"));
+    }
+
+    #[test]
+    fn only_access_lists_make_trusted() {
+        let trunks = snapshot(TRUNKS);
+        for (address, trusted) in [
+            ("203.0.113.200", true),
+            ("::ffff:203.0.113.200", true),
+            ("2001:db8::1", true),
+            ("198.51.100.1", false),
+            ("::1", false),
+        ] {
+            assert_eq!(is_trusted_source(&trunks, address.parse().unwrap()), trusted, "{address}");
+        }
+        assert!(!is_trusted_source(&Snapshot::default(), "203.0.113.7".parse().unwrap()));
+    }
+
+    #[test]
+    fn without_trunks_every_call_is_refused() {
+        let Admission::Refuse(refusal) = admit(&Snapshot::default(), &query(|_| ())) else { panic!("admitted") };
+        assert_eq!(refusal.label(), "unknown_source");
+    }
+}

@@ -37,9 +37,12 @@ pub async fn resolve(uri: &Uri, wire: Option<Wire>) -> Result<NextHop, Error> {
         return Ok(NextHop { wire, address: SocketAddr::new(ip, port), server_name: None });
     }
     let name = uri.host.to_string();
-    let lookup = |source| Error::Lookup { name: name.clone(), source };
-    let mut found = tokio::net::lookup_host((name.as_str(), port)).await.map_err(lookup)?;
-    let address = found.next().ok_or_else(|| lookup(io::ErrorKind::NotFound.into()))?;
+    let found = tokio::net::lookup_host((name.as_str(), port)).await.map(|mut found| found.next());
+    let address = match found {
+        Ok(Some(address)) => address,
+        Ok(None) => return Err(Error::Lookup { name, source: io::ErrorKind::NotFound.into() }),
+        Err(source) => return Err(Error::Lookup { name, source }),
+    };
     Ok(NextHop { wire, address, server_name: matches!(uri.host, Host::Name(_)).then_some(name) })
 }
 

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sip::digest::{self, Authorization, Credentials, Scope};
-use sip::{ExtraHeaders, HeaderName, Request, Status};
+use sip::endpoint::ExtraHeaders;
+use sip::{HeaderName, Request, Status};
 use tracing::info;
 
 use self::guessers::Guessers;

@@ -7,9 +7,10 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Instant;
 
+use media::{Event, Output};
 use mio::{Interest, Registry, Token};
 
-use super::engine::{Engine, Output};
+use super::engine::Engine;
 use super::gauges::Seat;
 use super::line::Ear;
 use super::outbox::{self, Outbox};
@@ -50,12 +51,24 @@ pub(crate) struct Circuit {
     publish: bool,
     ear: Ear,
     outbox: Outbox,
-    counted: Report,
+    /// RTCP shares the RTP socket.
+    mux: bool,
+    room_sent: u64,
+    room_received: u64,
+    /// The desk's end was told.
+    done: bool,
     _seat: Seat,
 }
 
 impl Circuit {
-    pub(crate) fn new(id: LineId, engine: Engine, carrier: Option<Pair>, mut seat: Seat, ear: Ear, outbox: Outbox) -> Self {
+    pub(crate) fn new(
+        id: LineId,
+        engine: Engine,
+        carrier: Option<Pair>,
+        mut seat: Seat,
+        ear: Ear,
+        outbox: Outbox,
+    ) -> Self {
         seat.take();
         Self {
             id,
@@ -68,7 +81,10 @@ impl Circuit {
             publish: true,
             ear,
             outbox,
-            counted: Report::default(),
+            mux: false,
+            room_sent: 0,
+            room_received: 0,
+            done: false,
             _seat: seat,
         }
     }
@@ -118,16 +134,35 @@ impl Circuit {
             Command::Peer(role, command) => self.command_peer(now, role, command, workshop),
             Command::Publish(publish) => {
                 self.publish = publish;
-                self.open_room();
+                self.open_room(now);
             }
+            Command::Carrier(negotiated) => {
+                self.mux = negotiated.mux;
+                if let Err(error) = self.engine.set_carrier(now, &negotiated) {
+                    self.outbox.push(LineEvent::Failed(error.to_string()));
+                }
+            }
+            Command::Start => self.engine.start(now),
             Command::Forget { ssrc } => {
                 self.engine.forget(ssrc);
                 self.peers.iter_mut().flatten().for_each(|peer| peer.forget(ssrc));
             }
+            Command::Press(key) => {
+                if !self.engine.press(key) {
+                    self.outbox.push(LineEvent::Failed("too many keys at once".into()));
+                }
+            }
             // An asker that went away needs no answer.
-            Command::Report(reply) => drop(reply.send(self.counted.clone())),
+            Command::Report(reply) => drop(reply.send(self.report())),
+            Command::TakeDesk(reply) => {
+                if let Some(desk) = self.engine.take_desk() {
+                    drop(reply.send(desk));
+                }
+            }
             #[cfg(test)]
             Command::Panic => panic!("as asked"),
+            #[cfg(test)]
+            Command::Toil(time) => while now.elapsed() < time {},
         }
         self.pass_on(now);
         self.transmit();
@@ -166,7 +201,7 @@ impl Circuit {
         let Some(peer) = socket.checked_sub(2).and_then(|peer| self.peers.get(peer)?.as_ref()) else {
             return false;
         };
-        peer.state() != Some(PeerState::Connected)
+        !peer.is_connected()
     }
 
     pub(crate) fn take_dropped(&mut self) -> u64 {
@@ -205,7 +240,7 @@ impl Circuit {
         while let Some(output) = self.peers[index(role)].as_mut().and_then(Peer::poll_output) {
             match output {
                 peer::Output::Rtp { ssrc, sequence, timestamp, payload } => {
-                    self.counted.room_received += 1;
+                    self.room_received += 1;
                     self.engine.handle_room(now, ssrc, sequence, timestamp, &payload);
                     self.pass_on(now);
                 }
@@ -213,7 +248,7 @@ impl Circuit {
                     let state = matches!(event, PeerEvent::State(_));
                     self.tell_peer(role, event);
                     if state {
-                        self.open_room();
+                        self.open_room(now);
                     }
                 }
             }
@@ -222,7 +257,7 @@ impl Circuit {
 
     /// Performs what the engine wants.
     fn pass_on(&mut self, now: Instant) {
-        let Self { engine, carrier, peers: [publisher, _], counted, outbox, .. } = self;
+        let Self { engine, carrier, peers: [publisher, _], outbox, .. } = self;
         while let Some(output) = engine.poll_output() {
             match output {
                 // A datagram that the system does not take is lost, as on any network.
@@ -230,18 +265,28 @@ impl Circuit {
                     let _ = carrier.as_ref().map(|pair| pair.rtp.send_to(datagram, to));
                 }
                 Output::Rtcp { to, datagram } => {
-                    let _ = carrier.as_ref().map(|pair| pair.rtcp.send_to(datagram, to));
+                    let socket = carrier.as_ref().map(|pair| if self.mux { &pair.rtp } else { &pair.rtcp });
+                    let _ = socket.map(|socket| socket.send_to(datagram, to));
                 }
                 Output::Room { payload, timestamp, marker, level } => {
                     let Some(publisher) = publisher else { continue };
                     if publisher.send_audio(now, timestamp, marker, level, payload) {
-                        counted.room_sent += 1;
-                        if counted.room_sent == 1 {
+                        self.room_sent += 1;
+                        if self.room_sent == 1 {
                             outbox.push(LineEvent::FirstRoomPacketSent);
                         }
                     }
                 }
+                Output::Event(event) => {
+                    if let Some(event) = LineEvent::of(event) {
+                        outbox.push(event);
+                    }
+                }
             }
+        }
+        if !self.done && engine.is_done() {
+            self.done = true;
+            outbox.push(LineEvent::DeskDone);
         }
     }
 
@@ -263,10 +308,16 @@ impl Circuit {
             self.tell_peer(role, PeerEvent::Failed(error.to_string()));
         }
         self.take_from_peer(now, role);
-        self.open_room();
+        self.open_room(now);
     }
 
-    fn open_peer(&mut self, now: Instant, role: Role, config: PeerConfig, workshop: &Workshop) -> Result<(), peer::Error> {
+    fn open_peer(
+        &mut self,
+        now: Instant,
+        role: Role,
+        config: PeerConfig,
+        workshop: &Workshop,
+    ) -> Result<(), peer::Error> {
         self.close_peer(role);
         let endpoint = Endpoint::open(workshop.room, workshop.traits)?;
         let mut peer = Peer::new(now, config, endpoint)?;
@@ -284,11 +335,14 @@ impl Circuit {
         }
     }
 
-    /// The engine sends into the room while somebody is there to send it. A connection that only stumbled is still one.
-    fn open_room(&mut self) {
-        let state = self.peers[index(Role::Publisher)].as_ref().and_then(Peer::state);
-        let up = matches!(state, Some(PeerState::Connected | PeerState::Disconnected));
-        self.engine.set_room_open(self.publish && up);
+    /// The engine sends into the room while somebody is there to send it.
+    fn open_room(&mut self, now: Instant) {
+        let up = self.peers[index(Role::Publisher)].as_ref().is_some_and(Peer::is_up);
+        self.engine.set_room_open(now, self.publish && up);
+    }
+
+    fn report(&self) -> Report {
+        Report { engine: self.engine.report(), room_sent: self.room_sent, room_received: self.room_received }
     }
 
     fn tell_peer(&mut self, role: Role, event: PeerEvent) {
@@ -304,5 +358,20 @@ fn index(role: Role) -> usize {
     match role {
         Role::Publisher => 0,
         Role::Subscriber => 1,
+    }
+}
+
+impl LineEvent {
+    /// What an engine's event is to the call, if anything.
+    fn of(event: Event) -> Option<Self> {
+        Some(match event {
+            Event::FirstRtp => Self::FirstRtp,
+            Event::FirstRoom { ssrc } => Self::FirstRoomPacketReceived { ssrc },
+            // A hook flash is an event of telephony too, but no digit.
+            Event::Digit(event) => Self::Digit(event.digit()?),
+            Event::MediaTimeout => Self::MediaTimeout,
+            // Told by an engine newer than this list.
+            _ => return None,
+        })
     }
 }

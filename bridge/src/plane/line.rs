@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use media::sdp::Negotiated;
+use media::{Desk, dtmf};
 use tokio::sync::{mpsc, oneshot};
 
 use super::worker::{Inbox, LineId, Message};
@@ -36,16 +38,28 @@ pub enum Command {
     Peer(Role, PeerCommand),
     /// Whether our audio may go into the room (server mute). The media clock runs on.
     Publish(bool),
+    /// What was negotiated with the carrier: at the answer, and at each later one (hold, media moved).
+    Carrier(Box<Negotiated>),
+    /// The call is answered and acknowledged; nothing is sent to the carrier before.
+    Start,
     /// A remote track is no longer wanted.
     Forget {
         /// Its source.
         ssrc: u32,
     },
+    /// Presses a key of a test phone, after those before it.
+    Press(dtmf::Event),
     /// Asks for the counters of the line.
     Report(oneshot::Sender<Report>),
+    /// Takes the desk of a test phone or participant, with what it recorded; it is silent from then on. A call has none,
+    /// and drops the sender.
+    TakeDesk(oneshot::Sender<Desk>),
     /// Fails the way a bug would.
     #[cfg(test)]
     Panic,
+    /// Takes as long as a handshake would on a very slow machine.
+    #[cfg(test)]
+    Toil(std::time::Duration),
 }
 
 /// What a line tells the call.
@@ -67,7 +81,7 @@ pub enum LineEvent {
     },
     /// What the desk was asked to play has been played.
     DeskDone,
-    /// The line could not be set up on its thread, and is gone.
+    /// The line cannot do what was asked of it; the call is to end.
     Failed(String),
     /// The line's work on its thread failed beyond repair, and the line is gone. Other lines go on.
     Panicked,

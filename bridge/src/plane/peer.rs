@@ -23,9 +23,7 @@ use rtc::peer_connection::event::{RTCDataChannelEvent, RTCPeerConnectionEvent, R
 use rtc::peer_connection::message::RTCMessage;
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::state::RTCPeerConnectionState;
-use rtc::peer_connection::transport::{
-    CandidateConfig, CandidateHostConfig, RTCIceCandidate, RTCIceCandidateInit,
-};
+use rtc::peer_connection::transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate, RTCIceCandidateInit};
 use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpReceiverId, RTCRtpSenderId, RTCRtpTransceiverDirection};
@@ -109,8 +107,7 @@ impl Peer {
             state: None,
         };
         if config.data_channels {
-            let lossy =
-                RTCDataChannelInit { ordered: false, max_retransmits: Some(0), ..Default::default() };
+            let lossy = RTCDataChannelInit { ordered: false, max_retransmits: Some(0), ..Default::default() };
             peer.open_channel(Channel::Reliable, None)?;
             peer.open_channel(Channel::Lossy, Some(lossy))?;
         }
@@ -206,15 +203,12 @@ impl Peer {
         }
     }
 
-    /// Sends one Opus frame, and says whether it could be sent. `level` is in -dBov, 127 is silence.
-    pub(crate) fn send_audio(
-        &mut self,
-        now: Instant,
-        timestamp: u32,
-        marker: bool,
-        level: u8,
-        payload: &[u8],
-    ) -> bool {
+    /// Sends one Opus frame, and says whether there was a way. `level` is in -dBov, 127 is silence.
+    pub(crate) fn send_audio(&mut self, now: Instant, timestamp: u32, marker: bool, level: u8, payload: &[u8]) -> bool {
+        // The engine takes packets that it has no way for, and loses them.
+        if !self.is_up() {
+            return false;
+        }
         let Some(mut sender) = self.sender.and_then(|id| self.connection.rtp_sender(id)) else {
             return false;
         };
@@ -248,12 +242,18 @@ impl Peer {
     /// Says goodbye to the other side.
     pub(crate) fn close(&mut self) {
         let _ = self.connection.close();
+        self.state = Some(PeerState::Closed);
         self.transmit();
     }
 
-    /// The last state that was reported.
-    pub(crate) fn state(&self) -> Option<PeerState> {
-        self.state
+    /// Whether audio has a way to the other side. A connection that only stumbled still has.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.state, Some(PeerState::Connected | PeerState::Disconnected))
+    }
+
+    /// Whether it is past its handshakes, and not in trouble.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.state == Some(PeerState::Connected)
     }
 
     pub(crate) fn socket(&mut self) -> &mut mio::net::UdpSocket {
@@ -337,9 +337,7 @@ impl Peer {
     fn send_data(&mut self, now: Instant, channel: Channel, bytes: &[u8]) -> Result<(), Error> {
         let label = channel.label();
         let known = self.channels.iter().find(|(_, known)| known == label).map(|(id, _)| *id);
-        let mut channel = known
-            .and_then(|id| self.connection.data_channel(id))
-            .ok_or(Error::NoChannel(label))?;
+        let mut channel = known.and_then(|id| self.connection.data_channel(id)).ok_or(Error::NoChannel(label))?;
         channel.send(now, BytesMut::from(bytes))?;
         Ok(())
     }

@@ -188,7 +188,7 @@ mod tests {
             ("odd start", 10_001..=10_005, &[10_002, 10_004]),
             ("one pair", 65_534..=65_535, &[65_534]),
             ("one port", 10_000..=10_000, &[]),
-            ("backwards", 10_010..=10_000, &[]),
+            ("backwards", RangeInclusive::new(10_010, 10_000), &[]),
             ("odd end of all ports", 65_535..=65_535, &[]),
         ];
         for (name, range, expected) in cases {

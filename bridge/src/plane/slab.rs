@@ -73,9 +73,9 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
-        (0u32..).zip(&self.places).filter_map(|(index, (generation, item))| {
-            item.is_some().then_some(Key { index, generation: *generation })
-        })
+        (0u32..)
+            .zip(&self.places)
+            .filter_map(|(index, (generation, item))| item.is_some().then_some(Key { index, generation: *generation }))
     }
 }
 

@@ -81,9 +81,7 @@ impl Endpoint {
 
     pub(crate) fn send(&self, datagram: &[u8], to: SocketAddr) -> io::Result<usize> {
         let to = match to {
-            SocketAddr::V4(v4) if self.mapped => {
-                SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into()
-            }
+            SocketAddr::V4(v4) if self.mapped => SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0).into(),
             other => other,
         };
         self.socket.send_to(datagram, to)

@@ -193,6 +193,9 @@ pub enum Error {
     /// The system refused a socket, most likely because too many files are open.
     #[error("no socket for media: {0}")]
     Socket(#[from] io::Error),
+    /// The codec could not be set up.
+    #[error(transparent)]
+    Media(#[from] media::Error),
     /// The media threads are gone.
     #[error("the media plane has stopped")]
     Stopped,

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token, Waker};
 
+use super::LineEvent;
 use super::circuit::{Circuit, Workshop};
 use super::gauges::Gauges;
 use super::load::{self, Governor, Meter};
@@ -22,7 +23,6 @@ use super::peer::Drained;
 use super::slab::{Key, Slab};
 use super::socket::Traits;
 use super::wheel::Wheel;
-use super::LineEvent;
 
 const WAKE: Token = Token(usize::MAX);
 /// Readiness events taken at once; more wait in the system.

@@ -3,6 +3,7 @@
 mod peer;
 mod reach;
 mod server;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use super::roster::Roster;
 use super::streams::Streams;
 use super::{Action, Audience, Command, End, Event, Input, Path, Profile, Restored, SignalEvent, request};
 use crate::plane::{Channel, PeerCommand, Role};
+use state::{Described, Kind, Next, Outage, State, Sync};
 
 /// One participant in one room, from the first join to its end.
 #[derive(Debug)]
@@ -57,72 +59,6 @@ pub struct Session {
     changed: bool,
     requests: u32,
     round_trip: Option<Duration>,
-}
-
-/// Where the signal connection stands. Media has a life of its own.
-#[derive(Debug)]
-enum State {
-    /// A fresh peer connection makes the offer that the join carries.
-    Offering { give_up: Instant },
-    /// The signal connection is being opened with a join.
-    Joining { offer: Box<proto::SessionDescription>, give_up: Instant },
-    /// In the room.
-    Joined { heartbeat: Heartbeat },
-    /// The signal connection is being opened again for the same participant.
-    Resuming { give_up: Instant },
-    /// Open again; the peers are asked for what the server wants to know.
-    Syncing { heartbeat: Heartbeat, sync: Box<Sync>, give_up: Instant },
-    /// Between two attempts.
-    Waiting { until: Instant, next: Next },
-    /// Over.
-    Ended,
-}
-
-/// What the next attempt begins with.
-#[derive(Debug)]
-enum Next {
-    /// A fresh peer connection.
-    Open,
-    /// A join with an offer that no server has taken yet.
-    Join(Box<proto::SessionDescription>),
-    /// A resume.
-    Resume,
-}
-
-/// The descriptions that the peers gave.
-#[derive(Debug, Default)]
-struct Sync {
-    publisher: Option<Described>,
-    subscriber: Option<Described>,
-}
-
-#[derive(Debug)]
-struct Described {
-    local: Option<String>,
-    remote: Option<String>,
-    channels: Vec<(String, u32)>,
-}
-
-/// The room is not there, from the first sign of it until signal and media are both up.
-#[derive(Debug)]
-struct Outage {
-    since: Instant,
-    limit: Duration,
-    /// What went wrong last.
-    last: String,
-    /// The server said that it goes down.
-    shutdown: bool,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// We have never been in the room.
-    First,
-    /// The participant may still be there.
-    Resume,
-    /// It is given up for a new one.
-    Rejoin,
 }
 
 impl Session {

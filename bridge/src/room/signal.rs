@@ -190,6 +190,7 @@ async fn close(mut socket: Socket, mut outbox: mpsc::Receiver<Request>) -> Strin
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over by map_err")]
 fn lost(why: impl ToString) -> Refusal {
     Refusal::Lost(why.to_string())
 }

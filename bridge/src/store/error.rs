@@ -9,6 +9,8 @@ use crate::dispatch::template::UnknownVariable;
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{object}: {problem}")]
 pub struct Error {
+    /// Its id.
+    pub id: String,
     /// Which one, by name and id.
     pub object: String,
     /// What is wrong with it.
@@ -63,6 +65,9 @@ pub enum Problem {
         /// The largest.
         max: &'static str,
     },
+    /// A status that would not end the call.
+    #[error("ringing_timeout_status is {0}, it must be a status from 400 to 699")]
+    RingingStatus(i32),
     /// An outbound trunk that leads nowhere.
     #[error("address must be a host or host:port without `sip:`, not {0:?}")]
     OutboundAddress(String),
@@ -137,7 +142,7 @@ fn nearest_trunk(nearest: &Option<String>) -> impl fmt::Display {
 }
 
 impl Error {
-    pub(crate) fn new(object: impl fmt::Display, problem: impl Into<Problem>) -> Self {
-        Self { object: object.to_string(), problem: problem.into() }
+    pub(crate) fn new(id: &str, object: &str, problem: Problem) -> Self {
+        Self { id: id.to_owned(), object: object.to_owned(), problem }
     }
 }

@@ -35,8 +35,7 @@ impl OutboundTrunk {
         check_header_names("headers_to_attributes", info.headers_to_attributes.keys(), &mut problems);
         check_header_names("attributes_to_headers", info.attributes_to_headers.values(), &mut problems);
         let trunk = Self { info, media };
-        let object = trunk.label();
-        if problems.is_empty() { Ok(trunk) } else { Err(named(&object, problems)) }
+        if problems.is_empty() { Ok(trunk) } else { Err(named(trunk.id(), &trunk.label(), problems)) }
     }
 
     /// Its id, `ST_…`.

@@ -114,7 +114,8 @@ impl RoomPlan {
 impl DispatchRule {
     pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>]) -> Result<Self, Vec<Error>> {
         let RuleItem { info, answer, priority } = item;
-        let object = label("dispatch rule", &info.name, &info.sip_dispatch_rule_id);
+        let id = info.sip_dispatch_rule_id.clone();
+        let object = label("dispatch rule", &info.name, &id);
         let mut problems = Vec::new();
         let trunk_ids = trunk_ids(&info.trunk_ids, trunks, &mut problems);
         let numbers = patterns("numbers", &info.numbers, &mut problems);
@@ -136,7 +137,7 @@ impl DispatchRule {
             (Some(room), Some(metadata)) if problems.is_empty() => {
                 Ok(Self { info, trunk_ids, numbers, callers, room, metadata, attributes, media, answer, priority })
             }
-            _ => Err(named(&object, problems)),
+            _ => Err(named(&id, &object, problems)),
         }
     }
 
@@ -223,4 +224,54 @@ fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<Strin
         .filter(|(_, likeness)| *likeness > 0.85)
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .map(|(known, _)| known.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::{loaded, snapshot};
+
+    #[test]
+    fn rules_are_refused_with_their_reason() {
+        let direct = "rule: {dispatch_rule_direct: {room_name: r}}";
+        let long = format!("rule: {{dispatch_rule_direct: {{room_name: {}}}}}", "x".repeat(256));
+        let cases: &[(&str, &str)] = &[
+            (direct, ""),
+            ("name: x", "dispatch rule \"x\" (SDR_"),
+            ("rule: {}", "rule must be one of dispatch_rule_direct"),
+            ("rule: {dispatch_rule_direct: {}}", "dispatch_rule_direct needs a room_name"),
+            ("rule: {dispatch_rule_direct: {room_name: r}, dispatch_rule_callee: {}}", "an object as LiveKit has it"),
+            (&long, "room_name is 256 bytes long"),
+            ("rule: {dispatch_rule_individual: {pin: 12a}}", "pin must be 1 to 16 digits"),
+            ("rule: {dispatch_rule_individual: {pin: '12345678901234567'}}", "pin must be 1 to 16 digits"),
+            (
+                "rule: {dispatch_rule_individual: {room_prefix: \"{caller_nubmer}\"}}",
+                "unknown variable {caller_nubmer}, did you mean {caller_number}?",
+            ),
+            (&format!("{direct}, metadata: \"{{nothing_like_it}}\""), "metadata: unknown variable"),
+            (&format!("{direct}, attributes: {{k: \"{{called}}\"}}"), "attributes.k: unknown variable"),
+            (&format!("{direct}, numbers: ['']"), "numbers has an entry"),
+            (
+                &format!("{direct}, trunk_ids: [twilo]"),
+                "\"twilo\" is the id or name of no inbound trunk, did you mean \"twilio\"?",
+            ),
+            (&format!("{direct}, trunk_ids: [twin]"), "\"twin\" is the name of several inbound trunks"),
+            (&format!("{direct}, trunk_ids: [twilio, ST_fixed]"), ""),
+        ];
+        let trunks = "inbound_trunks: [{name: twilio, numbers: ['1']}, {name: twin, numbers: ['2']}, \
+                      {name: twin, numbers: ['3']}, {sip_trunk_id: ST_fixed, numbers: ['4']}]";
+        for (rule, part) in cases {
+            let loaded = loaded(&format!("{trunks}\ndispatch_rules: [{{{rule}}}]"));
+            let said = loaded.map_or_else(|invalid| invalid.to_string(), |_| String::new());
+            assert!(said.contains(part) && said.is_empty() == part.is_empty(), "{rule}\n{said}");
+        }
+    }
+
+    #[test]
+    fn trunks_are_named_by_id_or_name() {
+        let snapshot = snapshot(
+            "inbound_trunks: [{name: twilio, numbers: ['1']}]\n\
+             dispatch_rules: [{trunk_ids: [twilio], rule: {dispatch_rule_callee: {}}}]",
+        );
+        assert_eq!(snapshot.dispatch_rules[0].trunk_ids, [snapshot.inbound_trunks[0].id()]);
+    }
 }

@@ -26,6 +26,8 @@ pub struct InboundTrunk {
     pub callers: Vec<Pattern>,
     /// `ringing_timeout`, if set.
     pub ringing_timeout: Option<Duration>,
+    /// `ringing_timeout_status`, if set.
+    pub ringing_timeout_status: Option<u16>,
     /// `max_call_duration`, if set.
     pub max_call_duration: Option<Duration>,
     /// `media`.
@@ -40,6 +42,7 @@ impl InboundTrunk {
         let callers = patterns("allowed_numbers", &info.allowed_numbers, &mut problems);
         let ringing_timeout =
             duration("ringing_timeout", info.ringing_timeout.as_ref(), MAX_CALL_DURATION, &mut problems);
+        let ringing_timeout_status = final_status(info.ringing_timeout_status, &mut problems);
         let max_call_duration =
             duration("max_call_duration", info.max_call_duration.as_ref(), MAX_CALL_DURATION, &mut problems);
         #[expect(deprecated, reason = "older files set the encryption here")]
@@ -52,9 +55,17 @@ impl InboundTrunk {
         check_headers(&info.headers, &mut problems);
         check_header_names("headers_to_attributes", info.headers_to_attributes.keys(), &mut problems);
         check_header_names("attributes_to_headers", info.attributes_to_headers.values(), &mut problems);
-        let trunk = Self { info, networks, numbers, callers, ringing_timeout, max_call_duration, media };
-        let object = trunk.label();
-        if problems.is_empty() { Ok(trunk) } else { Err(named(&object, problems)) }
+        let trunk = Self {
+            info,
+            networks,
+            numbers,
+            callers,
+            ringing_timeout,
+            ringing_timeout_status,
+            max_call_duration,
+            media,
+        };
+        if problems.is_empty() { Ok(trunk) } else { Err(named(trunk.id(), &trunk.label(), problems)) }
     }
 
     /// Its id, `ST_…`.
@@ -95,8 +106,8 @@ pub(crate) fn label(kind: &str, name: &str, id: &str) -> String {
     if name.is_empty() { format!("{kind} {id}") } else { format!("{kind} {name:?} ({id})") }
 }
 
-pub(crate) fn named(object: &str, problems: Vec<Problem>) -> Vec<Error> {
-    problems.into_iter().map(|problem| Error::new(object, problem)).collect()
+pub(crate) fn named(id: &str, object: &str, problems: Vec<Problem>) -> Vec<Error> {
+    problems.into_iter().map(|problem| Error::new(id, object, problem)).collect()
 }
 
 fn networks(entries: &[String], problems: &mut Vec<Problem>) -> Vec<Network> {
@@ -128,12 +139,24 @@ fn duration(
     problems: &mut Vec<Problem>,
 ) -> Option<Duration> {
     let value = value?;
-    match Duration::try_from(value.clone()) {
+    match Duration::try_from(*value) {
         Ok(Duration::ZERO) => None,
         Ok(duration) if duration <= max => Some(duration),
         _ => {
             let max = if max == MAX_CALL_DURATION { "24 hours" } else { "10 minutes" };
             problems.push(Problem::Duration { field, value: format!("{}s", value.seconds), max });
+            None
+        }
+    }
+}
+
+/// A status that ends an INVITE without a call; zero is none.
+fn final_status(status: i32, problems: &mut Vec<Problem>) -> Option<u16> {
+    match u16::try_from(status) {
+        Ok(0) => None,
+        Ok(status @ 400..=699) => Some(status),
+        _ => {
+            problems.push(Problem::RingingStatus(status));
             None
         }
     }
@@ -227,5 +250,50 @@ pub(crate) fn check_header_names<'a>(
     let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
     for name in names.filter(|name| name.is_empty() || name.len() > 255 || !name.bytes().all(is_token)) {
         problems.push(Problem::Header { field, name: name.clone(), why: "is no header name" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::loaded;
+
+    /// What is said against one inbound trunk; empty for nothing.
+    fn said(trunk: &str) -> String {
+        loaded(&format!("inbound_trunks: [{{{trunk}}}]")).map_or_else(|invalid| invalid.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn trunks_are_refused_with_their_reason() {
+        let cases: &[(&str, &str)] = &[
+            ("numbers: ['+1']", ""),
+            ("allowed_addresses: [192.0.2.0/24, '2001:db8::1']", ""),
+            ("auth_username: u, auth_password: p", ""),
+            ("name: x", "inbound trunk \"x\" (ST_"),
+            ("name: x", "one of numbers, allowed_addresses, or auth_username and auth_password must be set"),
+            ("allowed_numbers: ['+1']", "must be set"),
+            ("auth_username: u", "auth_username is set and auth_password is not"),
+            ("numbers: ['1'], auth_password: p", "auth_password is set and auth_username is not"),
+            ("allowed_addresses: [192.0.2.0/33]", "prefix \"33\" is not in 0..=32"),
+            ("allowed_addresses: [sip.example.com]", "\"sip.example.com\" is no IP address"),
+            ("numbers: ['']", "numbers has an entry that is empty"),
+            ("numbers: ['1'], allowed_numbers: [' 1']", "allowed_numbers has an entry"),
+            ("numbers: ['1'], ringing_timeout: -1s", "ringing_timeout is -1s"),
+            ("numbers: ['1'], max_call_duration: 25h", "between 0 and 24 hours"),
+            ("numbers: ['1'], media: {media_timeout: 11m}", "between 0 and 10 minutes"),
+            ("numbers: ['1'], ringing_timeout_status: SIP_STATUS_OK", "ringing_timeout_status"),
+            ("numbers: ['1'], headers: {Via: x}", "header \"Via\" belongs to the SIP stack"),
+            ("numbers: ['1'], headers: {X-A: \"a\\r\\nVia: b\"}", "line breaks or control characters"),
+            ("numbers: ['1'], headers: {'X A': b}", "header \"X A\" is no header name"),
+            ("numbers: ['1'], headers_to_attributes: {'': b}", "is no header name"),
+            (
+                "numbers: ['1'], attributes_to_headers: {a: 'X:'}",
+                "attributes_to_headers: header \"X:\" is no header name",
+            ),
+            ("numbers: ['1'], media_encryption: SIP_MEDIA_ENCRYPT_ALLOW", ""),
+        ];
+        for (trunk, part) in cases {
+            let said = said(trunk);
+            assert!(said.contains(part) && said.is_empty() == part.is_empty(), "{trunk}\n{said}");
+        }
     }
 }

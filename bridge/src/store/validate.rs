@@ -13,7 +13,7 @@ pub(crate) fn conflicts(snapshot: &Snapshot) -> Vec<Error> {
         for earlier in &snapshot.inbound_trunks[..at] {
             if let Some((number, caller)) = rivals(earlier, trunk).filter(|_| same_user(earlier, trunk)) {
                 let other = earlier.label();
-                errors.push(Error::new(trunk.label(), Problem::TrunkConflict { other, number, caller }));
+                errors.push(Error::new(trunk.id(), &trunk.label(), Problem::TrunkConflict { other, number, caller }));
             }
         }
     }
@@ -83,7 +83,7 @@ fn duplicate_ids(snapshot: &Snapshot) -> Vec<Error> {
     let rules = snapshot.dispatch_rules.iter().map(|rule| (rule.id(), rule.label()));
     let objects = inbound.chain(outbound).chain(rules);
     let again = objects.filter(|(id, _)| !taken.insert((*id).to_owned()));
-    again.map(|(id, label)| Error::new(label, Problem::DuplicateId(id.to_owned()))).collect()
+    again.map(|(id, label)| Error::new(id, &label, Problem::DuplicateId(id.to_owned()))).collect()
 }
 
 /// A number and a caller that both trunks take equally narrowly from equal addresses.
@@ -117,7 +117,7 @@ fn rule_conflicts(rules: &[std::sync::Arc<DispatchRule>]) -> Vec<Error> {
     let mut errors = Vec::new();
     for rule in rules {
         if let Some((other, what)) = keys(rule).find_map(|key| Some((seen.get(&key).cloned()?, key.3))) {
-            errors.push(Error::new(rule.label(), Problem::RuleConflict { other, what }));
+            errors.push(Error::new(rule.id(), &rule.label(), Problem::RuleConflict { other, what }));
         }
         seen.extend(keys(rule).map(|key| (key, rule.label())));
     }
@@ -148,4 +148,132 @@ fn keys(rule: &DispatchRule) -> impl Iterator<Item = Key> {
         }
     }
     keys.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::loaded;
+
+    /// What is said against two objects of a list: errors, else warnings.
+    fn said(list: &str, one: &str, other: &str) -> String {
+        match loaded(&format!("{list}: [{{name: a, {one}}}, {{name: b, {other}}}]")) {
+            Ok(loaded) => loaded.notes.iter().map(|note| format!("{}\n", note.text)).collect(),
+            Err(invalid) => format!("ERROR {invalid}"),
+        }
+    }
+
+    #[test]
+    fn trunks_that_nothing_tells_apart_are_errors() {
+        let cases: &[(&str, &str, &str, bool)] = &[
+            ("same number", "numbers: ['+1 5']", "numbers: ['15']", true),
+            ("other number", "numbers: ['1']", "numbers: ['2']", false),
+            ("no numbers", "allowed_addresses: [192.0.2.1]", "allowed_addresses: [192.0.2.1]", true),
+            ("no numbers, other addresses", "allowed_addresses: [192.0.2.1]", "allowed_addresses: [192.0.2.2]", false),
+            (
+                "number and none",
+                "numbers: ['1'], allowed_addresses: [192.0.2.1]",
+                "allowed_addresses: [192.0.2.1]",
+                false,
+            ),
+            (
+                "same caller",
+                "numbers: ['1'], allowed_numbers: ['7']",
+                "numbers: ['1'], allowed_numbers: ['+7', '8']",
+                true,
+            ),
+            ("other caller", "numbers: ['1'], allowed_numbers: ['7']", "numbers: ['1'], allowed_numbers: ['8']", false),
+            ("caller and none", "numbers: ['1'], allowed_numbers: ['7']", "numbers: ['1']", false),
+            ("one has addresses", "numbers: ['1'], allowed_addresses: [192.0.2.1]", "numbers: ['1']", false),
+            (
+                "wider network",
+                "numbers: ['1'], allowed_addresses: [192.0.2.1]",
+                "numbers: ['1'], allowed_addresses: [192.0.2.0/24]",
+                false,
+            ),
+            (
+                "other users",
+                "numbers: ['1'], auth_username: u, auth_password: p",
+                "numbers: ['1'], auth_username: v, auth_password: p",
+                false,
+            ),
+            (
+                "same user",
+                "numbers: ['1'], auth_username: u, auth_password: p",
+                "numbers: ['1'], auth_username: u, auth_password: q",
+                true,
+            ),
+        ];
+        for (name, one, other, conflict) in cases {
+            let said = said("inbound_trunks", one, other);
+            assert_eq!(
+                (said.starts_with("ERROR line 1") && said.contains(": inbound trunk \"b\"")),
+                *conflict,
+                "{name}: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn rules_for_the_same_calls_are_errors() {
+        let callee = "rule: {dispatch_rule_callee: {}}";
+        let pin = "rule: {dispatch_rule_callee: {pin: '1'}}";
+        let cases: &[(&str, String, String, bool)] = &[
+            ("same", callee.into(), callee.into(), true),
+            ("another kind", callee.into(), "rule: {dispatch_rule_direct: {room_name: r}}".into(), true),
+            ("a PIN", callee.into(), pin.into(), false),
+            ("the same PIN", pin.into(), pin.into(), true),
+            ("a number", callee.into(), format!("{callee}, numbers: ['1']"), false),
+            ("the same number", format!("{callee}, numbers: ['+1', '2']"), format!("{callee}, numbers: ['1']"), true),
+            (
+                "a caller",
+                format!("{callee}, inbound_numbers: ['1']"),
+                format!("{callee}, inbound_numbers: ['2']"),
+                false,
+            ),
+            (
+                "the same caller",
+                format!("{callee}, inbound_numbers: ['1']"),
+                format!("{callee}, inbound_numbers: ['+1']"),
+                true,
+            ),
+            ("a priority", callee.into(), format!("{callee}, priority: 1"), false),
+        ];
+        for (name, one, other, conflict) in cases {
+            let said = said("dispatch_rules", one, other);
+            assert_eq!(
+                (said.starts_with("ERROR line 1") && said.contains(": dispatch rule \"b\"")),
+                *conflict,
+                "{name}: {said}"
+            );
+        }
+    }
+
+    #[test]
+    fn open_doors_are_told_loudly() {
+        let digest = "numbers: ['1'], auth_username: u, auth_password: p";
+        let cases: &[(&str, &str, &str)] = &[
+            ("numbers: ['1']", "numbers: ['2']", "\"a\" (ST_"),
+            ("numbers: ['1']", "numbers: ['2']", "ADMITS EVERYBODY: it has neither"),
+            (
+                "allowed_addresses: [0.0.0.0/0]",
+                "numbers: ['2']",
+                "ADMITS EVERYBODY: allowed_addresses has a network of all",
+            ),
+            ("numbers: ['1']", digest, "the first of the file does"),
+            (digest, "numbers: ['1'], auth_username: v, auth_password: p, auth_realm: r", "in the realm of the first"),
+            ("numbers: ['1'], krisp_enabled: true", digest, "krisp_enabled has no effect"),
+            ("numbers: ['1']", digest, "has no dispatch rule: every call of it is refused"),
+        ];
+        for (one, other, part) in cases {
+            let said = said("inbound_trunks", one, other);
+            assert!(said.contains(part), "{part}\n{said}");
+        }
+        let quiet = loaded(
+            "inbound_trunks: [{numbers: ['1'], allowed_addresses: [192.0.2.1]}]\n\
+             dispatch_rules: [{rule: {dispatch_rule_callee: {}}}]",
+        );
+        assert_eq!(quiet.unwrap().notes, [], "an ordinary file has nothing to warn of");
+        let none = loaded("").unwrap().notes;
+        assert!(none.iter().any(|note| note.text.contains("every call is refused")), "{none:?}");
+    }
 }

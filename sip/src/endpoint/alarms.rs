@@ -60,10 +60,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::transaction::epoch;
 
     #[test]
     fn the_earliest_comes_first_and_only_the_last_setting_counts() {
-        let start = Instant::now();
+        let start = epoch();
         let at = |ms| start + Duration::from_millis(ms);
         let mut alarms = Alarms::new();
         alarms.set('a', Some(at(30)));

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::{command::CallHandle, flow::{Destination, Wire}};
+use super::{
+    command::CallHandle,
+    flow::{Destination, Wire},
+};
 use crate::message::{Request, Response};
 
 /// One thing that the driver has to do.

@@ -83,9 +83,8 @@ impl Head {
 
     /// Puts head and body together, or says what is wrong with them.
     pub(crate) fn finish(self, body: Bytes) -> Result<Message, Rejected> {
-        match self.check() {
-            Ok(()) => {}
-            Err(error) => return Err(self.reject(error)),
+        if let Err(error) = self.check() {
+            return Err(self.reject(error));
         }
         let headers = self.headers;
         Ok(match self.start? {
@@ -136,18 +135,29 @@ impl Head {
             return Err(fault.clone());
         }
         self.check_essentials()?;
-        self.headers.max_forwards()?;
-        self.headers.routes()?;
-        self.headers.record_routes()?;
-        let mut contacts = self.headers.get_all(&HeaderName::Contact).filter(|contact| *contact != "*");
-        contacts.try_for_each(|contact| NameAddr::parse(contact).map(drop))?;
         match &self.start {
-            Ok(Start::Request(method, _)) if *method != self.headers.cseq()?.method => Err(Error::MethodMismatch),
+            Ok(Start::Request(method, _)) => self.check_request(method),
+            // What a response lacks is for whoever needs it to miss: an outcome is worth more than its Contact.
             _ => Ok(()),
         }
     }
 
-    /// Whether what every message must have and every answer repeats can be read (RFC 3261 §8.1.1, §8.2.6.2).
+    fn check_request(&self, method: &Method) -> Result<(), Error> {
+        if *method != self.headers.cseq()?.method {
+            return Err(Error::MethodMismatch);
+        }
+        // What ends a call or a transaction is not refused over a header it has no need of.
+        if matches!(method, Method::Ack | Method::Bye | Method::Cancel) {
+            return Ok(());
+        }
+        self.headers.max_forwards()?;
+        self.headers.routes()?;
+        self.headers.record_routes()?;
+        let mut contacts = self.headers.get_all(&HeaderName::Contact).filter(|contact| *contact != "*");
+        contacts.try_for_each(|contact| NameAddr::parse(contact).map(drop))
+    }
+
+    /// What every message must have (RFC 3261 §8.1.1, §8.2.6.2).
     fn check_essentials(&self) -> Result<(), Error> {
         let headers = &self.headers;
         headers.vias()?;

@@ -1,7 +1,7 @@
 //! The way from the tasks of calls to the driver.
 
 use std::{
-    io,
+    fmt, io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,6 +10,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::tls::Tls;
 use crate::endpoint::{CallHandle, Command, Listener, Stats};
 
 /// The driver has ended.
@@ -18,16 +19,16 @@ use crate::endpoint::{CallHandle, Command, Listener, Stats};
 pub struct Closed;
 
 /// Sends commands to the endpoint. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Handle {
     asks: mpsc::Sender<Ask>,
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     listeners: Vec<Listener>,
     calls: AtomicU64,
+    tls: Tls,
 }
 
 /// What a handle may ask of the driver.
@@ -39,8 +40,8 @@ pub(super) enum Ask {
 }
 
 impl Handle {
-    pub(super) fn new(asks: mpsc::Sender<Ask>, listeners: Vec<Listener>) -> Self {
-        Self { asks, shared: Arc::new(Shared { listeners, calls: AtomicU64::new(1) }) }
+    pub(super) fn new(asks: mpsc::Sender<Ask>, listeners: Vec<Listener>, tls: Tls) -> Self {
+        Self { asks, shared: Arc::new(Shared { listeners, calls: AtomicU64::new(1), tls }) }
     }
 
     /// A handle for a call about to be placed; never the same twice.
@@ -70,13 +71,20 @@ impl Handle {
         }
     }
 
-    /// Reads the certificate's files again, for handshakes from now on; those in use stay as they are.
+    /// Reads the certificate's files again, for handshakes from now on. When they cannot be used, an error is returned
+    /// and the old certificate stays. Reads from disk: keep it off the paths of calls.
     pub fn reload_certificate(&self) -> io::Result<()> {
-        Err(io::ErrorKind::Unsupported.into())
+        self.shared.tls.reload()
     }
 
     /// What is bound, with the ports that the system chose.
     pub fn listeners(&self) -> &[Listener] {
         &self.shared.listeners
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("listeners", &self.shared.listeners).finish_non_exhaustive()
     }
 }

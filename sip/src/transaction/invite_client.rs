@@ -134,6 +134,14 @@ impl InviteClient {
         matches!(self.state, State::Proceeding)
     }
 
+    /// The INVITE, while nothing was heard of it.
+    pub(crate) fn unanswered(&self) -> Option<Bytes> {
+        match &self.state {
+            State::Calling { request, .. } => Some(request.clone()),
+            State::Proceeding | State::Completed { .. } | State::Accepted { .. } | State::Terminated => None,
+        }
+    }
+
     pub(crate) fn is_terminated(&self) -> bool {
         matches!(self.state, State::Terminated)
     }
@@ -141,7 +149,10 @@ impl InviteClient {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::T1, *};
+    use super::{
+        super::{T1, epoch},
+        *,
+    };
 
     const INVITE: Bytes = Bytes::from_static(b"INVITE");
     const ACK: Bytes = Bytes::from_static(b"ACK");
@@ -161,7 +172,7 @@ mod tests {
 
     #[test]
     fn repeats_over_udp_until_timer_b() {
-        let start = Instant::now();
+        let start = epoch();
         let log = run(&mut InviteClient::new(start, INVITE, false), start);
         let at: Vec<_> = log.iter().map(|(ms, _)| *ms).collect();
         assert_eq!(at, [0, 500, 1_500, 3_500, 7_500, 15_500, 31_500, 32_000]);
@@ -171,14 +182,14 @@ mod tests {
 
     #[test]
     fn is_sent_once_over_a_stream() {
-        let start = Instant::now();
+        let start = epoch();
         let log = run(&mut InviteClient::new(start, INVITE, true), start);
         assert_eq!(log, [(0, Output::Send(INVITE)), (32_000, Output::TimedOut)]);
     }
 
     #[test]
     fn a_provisional_answer_ends_the_repetition_for_good() {
-        let start = Instant::now();
+        let start = epoch();
         let mut tx = InviteClient::new(start, INVITE, false);
         tx.handle_input(start, Input::Provisional);
         assert_eq!(run(&mut tx, start), [(0, Output::Send(INVITE)), (0, Output::Deliver)]);
@@ -188,7 +199,7 @@ mod tests {
     #[test]
     fn a_refusal_is_acknowledged_each_time_and_delivered_once() {
         for (name, reliable, linger) in [("udp", false, 32_000), ("tcp", true, 0)] {
-            let start = Instant::now();
+            let start = epoch();
             let mut tx = InviteClient::new(start, INVITE, reliable);
             drain(&mut tx);
             tx.handle_input(start, Input::Failure { ack: ACK });
@@ -204,7 +215,7 @@ mod tests {
 
     #[test]
     fn every_success_is_delivered_for_timer_m() {
-        let start = Instant::now();
+        let start = epoch();
         let mut tx = InviteClient::new(start, INVITE, false);
         drain(&mut tx);
         for _ in 0..3 {
@@ -221,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_transport_error_matters_only_before_the_first_answer() {
-        let start = Instant::now();
+        let start = epoch();
         let mut tx = InviteClient::new(start, INVITE, true);
         tx.handle_input(start, Input::TransportError);
         assert_eq!(drain(&mut tx), [Output::Send(INVITE), Output::Unreachable]);
@@ -235,7 +246,7 @@ mod tests {
 
     #[test]
     fn an_early_call_changes_nothing() {
-        let start = Instant::now();
+        let start = epoch();
         let mut tx = InviteClient::new(start, INVITE, false);
         drain(&mut tx);
         tx.handle_timeout(start + T1 - Duration::from_millis(1));

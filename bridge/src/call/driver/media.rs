@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Inbound, Parts, Settings};
 use crate::call::end::EndReason;
 use crate::dispatch;
-use crate::plane::{self, Command, EngineSpec, Family, LineEvent, LineHandle, PeerEvent, Plane, Report, Role, Spec};
+use crate::plane::{self, Command, EngineReport, EngineSpec, Family, LineEvent, LineHandle, PeerEvent, Plane, Report, Role, Spec};
 
 /// How long the media thread may take to count its packets at the end of a call.
 const REPORT_LIMIT: Duration = Duration::from_millis(500);
@@ -93,7 +93,7 @@ impl Media {
         let engine = EngineSpec::Junction(self.setup.engine());
         let line = plane.open(Spec { engine, carrier: Some(ports) }).map_err(|error| unavailable(&error))?;
         if let Some(negotiated) = negotiated {
-            line.handle.try_send(Command::SetCarrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)?;
+            line.handle.try_send(Command::Carrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)?;
         }
         self.state = State::Open(Box::new(Open {
             exchange,
@@ -128,7 +128,7 @@ impl Media {
         }
         let answer = Session::parse(body).map_err(|error| refused(&error))?;
         let negotiated = open.exchange.accept_answer(&answer).map_err(|error| refused(&error))?;
-        open.line.try_send(Command::SetCarrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)
+        open.line.try_send(Command::Carrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)
     }
 
     /// Lets media flow toward the carrier.
@@ -148,7 +148,7 @@ impl Media {
         }
         let offer = Session::parse(offer).map_err(|error| refused(&error))?;
         let (negotiated, text) = open.exchange.answer(&offer).map_err(|error| refused(&error))?;
-        let command = Command::SetCarrier(Box::new(negotiated));
+        let command = Command::Carrier(Box::new(negotiated));
         open.line.send(command).await.map_err(|_| EndReason::MediaFault)?;
         Ok(Bytes::from(text))
     }
@@ -200,9 +200,26 @@ pub(super) struct Summary<'a>(Option<&'a Report>);
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(report) => report.fmt(f),
-            None => f.write_str("no media"),
+        let Some(EngineReport::Junction(report)) = self.0.map(|report| &report.engine) else {
+            return f.write_str("no media");
+        };
+        let stream = &report.carrier.stream;
+        write!(
+            f,
+            "carrier: {} packets in, {} lost, jitter {:.1} ms, {} out, {} lost there",
+            stream.received,
+            stream.lost,
+            stream.jitter.as_secs_f64() * 1e3,
+            stream.sent,
+            stream.remote_lost
+        )?;
+        if let Some(round_trip) = stream.round_trip {
+            write!(f, ", round trip {:.0} ms", round_trip.as_secs_f64() * 1e3)?;
+        }
+        write!(f, "; room: {} in, {} late, {} out", report.room_received, report.room_late, report.room_sent)?;
+        match report.carrier.strangers {
+            0 => Ok(()),
+            strangers => write!(f, "; {strangers} packets of strangers dropped"),
         }
     }
 }

@@ -27,8 +27,7 @@ const SDES_MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 /// An empty connection with our settings.
 pub(super) fn connection(now: Instant) -> Result<RTCPeerConnection, Error> {
     let mut engine = MediaEngine::default();
-    let parameters =
-        RTCRtpCodecParameters { rtp_codec: opus(), payload_type: OPUS, ..Default::default() };
+    let parameters = RTCRtpCodecParameters { rtp_codec: opus(), payload_type: OPUS };
     engine.register_codec(parameters, RtpCodecKind::Audio)?;
     // Neither extension is registered by the engine's own defaults.
     for uri in [AUDIO_LEVEL, SDES_MID] {

@@ -61,12 +61,10 @@ impl Session {
                 self.publish();
             }
             Response::MediaSectionsRequirement(more) => self.sections_wanted(now, more),
-            Response::SubscriptionPermissionUpdate(update) => {
-                // Refused or allowed again: the server has dropped the subscription, and asking once more does no harm.
-                if update.allowed {
-                    self.roster.forget_subscription(&update.track_sid);
-                    self.changed = true;
-                }
+            // Allowed again: the server has dropped the subscription, and asking once more does no harm.
+            Response::SubscriptionPermissionUpdate(update) if update.allowed => {
+                self.roster.forget_subscription(&update.track_sid);
+                self.changed = true;
             }
             Response::RefreshToken(token) if token.len() <= MAX_TOKEN => self.ours.token = token,
             Response::RoomMoved(moved) => {
