@@ -1,1 +1,49 @@
-//! What the interop tests share: real peers on free loopback ports.
+//! What the interop tests share: the gateway as a process of its own, and real peers around it on free loopback ports.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`bed`] | one LiveKit server, one gateway, one listener in the room: what most tests begin with |
+//! | [`peers`] | those three, and the phones: `sipp`, `baresip`, and a small one that says exactly what a test wants said |
+//! | [`audio`] | tones, and what pitch and level somebody heard |
+//! | [`process`] | a child with its output kept, ended when dropped |
+//! | [`scratch`] | a folder for one test, shown when the test fails |
+//! | [`ports`] | free ports |
+//! | [`need`] | what is not installed: an error where peers are required, elsewhere a word and a skipped test |
+//!
+//! Nothing here uses the product's own crates: a mistake in them must not hide behind the same mistake in its judge.
+
+#![expect(clippy::print_stderr, reason = "the harness of tests speaks to the person who runs them")]
+
+pub mod audio;
+pub mod bed;
+pub mod need;
+pub mod peers;
+pub mod ports;
+pub mod process;
+pub mod scratch;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The root of the source tree.
+pub fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().expect("the crate lies in the workspace").to_owned()
+}
+
+/// A file of `tests/data`.
+pub fn data(name: &str) -> PathBuf {
+    root().join("tests/data").join(name)
+}
+
+/// Asks again and again until the answer is yes, and says how long that took; `None` when it never was.
+pub fn within(limit: Duration, mut done: impl FnMut() -> bool) -> Option<Duration> {
+    let start = Instant::now();
+    while start.elapsed() <= limit {
+        if done() {
+            return Some(start.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    None
+}

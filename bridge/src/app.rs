@@ -1,1 +1,278 @@
 //! Puts the parts together: start, drain, stop.
+//!
+//! ```text
+//! start ──► serving ──SIGTERM──► draining ──last call, limit, second signal──► ending ──► stopped
+//!                └────────────────SIGINT─────────────────────────────────────────▲
+//! ```
+
+mod address;
+mod health;
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use sip::endpoint::{Advertised, Listener};
+use sip::{Host, Wire};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+
+use crate::call::driver::{Parts, Settings, Stop};
+use crate::config::{Config, Loaded, NoteLevel};
+use crate::dispatch::{self, Reject};
+use crate::phone::Phone;
+use crate::plane::{self, Interface, Plane};
+use crate::room;
+use crate::store::Snapshot;
+
+pub use address::toward_room;
+pub use health::Health;
+
+/// How long calls may take to end once they are told to.
+const END_LIMIT: Duration = Duration::from_secs(5);
+/// When carriers may try a draining gateway again: it will be another process by then.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
+
+/// The gateway could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// SIP ports are taken, or the certificate cannot be read.
+    #[error("cannot listen for SIP on {0}: {1}")]
+    Sip(String, io::Error),
+    /// The media threads could not be started.
+    #[error("cannot start the media threads: {0}")]
+    Plane(io::Error),
+    /// The health port is taken.
+    #[error("cannot listen for HTTP on {0}: {1}")]
+    Http(SocketAddr, io::Error),
+    /// Our own address is not to be found.
+    #[error("cannot find the address to tell carriers: {0}")]
+    Address(#[from] address::Error),
+    /// The system does not let us wait for signals.
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct App {
+    sip: sip::net::Handle,
+    plane: Plane,
+    phone: JoinHandle<()>,
+    stop: watch::Sender<Stop>,
+    active: watch::Receiver<usize>,
+    health: watch::Sender<Health>,
+    drain_timeout: Duration,
+}
+
+impl App {
+    /// Starts everything; calls are taken from here on.
+    pub async fn start(loaded: Loaded) -> Result<Self, Error> {
+        let Loaded { config, snapshot, notes, .. } = loaded;
+        for note in &notes {
+            match note.level {
+                NoteLevel::Info => info!("{}", note.text),
+                NoteLevel::Warning => warn!("{}", note.text),
+            }
+        }
+        let answer_strangers = answers_strangers(&config, &snapshot);
+        let objects = Arc::new(ArcSwap::from_pointee(snapshot));
+        let (health, health_seen) = watch::channel(Health::Starting);
+        health::serve(config.http.health, health_seen).await?;
+        let listeners = listeners(&config).await?;
+        let own = listeners.iter().map(|listener| listener.bind).collect();
+        let plane = Plane::start(&plane_config(&config).await?).map_err(Error::Plane)?;
+        let (sip, events) = bind(&config, listeners, &objects, answer_strangers).await?;
+        for listener in sip.listeners() {
+            let Advertised { host, port } = &listener.advertised;
+            info!(wire = %listener.wire, bind = %listener.bind, "listening; carriers are told {host}:{port}");
+        }
+        let server = room::Server {
+            url: config.livekit.url.clone(),
+            key: config.livekit.api_key.clone(),
+            secret: config.livekit.api_secret.expose().to_owned(),
+        };
+        let settings = Arc::new(settings(&config, own));
+        let parts = Parts { sip: sip.clone(), plane: plane.clone(), server, settings };
+        let (stop, stopped) = watch::channel(Stop::Run);
+        let (tell_active, active) = watch::channel(0);
+        let phone = Phone::new(parts, objects, config.sip.reject, config.calls.max_active, stopped, tell_active);
+        let phone = tokio::spawn(phone.run(events));
+        health.send_replace(Health::Serving);
+        Ok(Self { sip, plane, phone, stop, active, health, drain_timeout: config.calls.drain_timeout })
+    }
+
+    /// Serves until a signal says otherwise, then drains and stops.
+    pub async fn run(mut self) -> Result<(), Error> {
+        let mut terminate = signal(SignalKind::terminate()).map_err(Error::Signals)?;
+        let mut quit = signal(SignalKind::quit()).map_err(Error::Signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Signals)?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = quit.recv() => {}
+            _ = interrupt.recv() => {
+                info!("interrupted: ending all calls");
+                self.stop().await;
+                return Ok(());
+            }
+        }
+        self.drain().await;
+        let calls = *self.active.borrow();
+        info!(calls, limit = ?self.drain_timeout, "draining: new calls are sent elsewhere; a second signal ends at once");
+        tokio::select! {
+            _ = self.active.wait_for(|calls| *calls == 0) => {}
+            () = tokio::time::sleep(self.drain_timeout) => warn!("the limit for draining is over"),
+            _ = terminate.recv() => warn!("second signal"),
+            _ = quit.recv() => warn!("second signal"),
+            _ = interrupt.recv() => warn!("second signal"),
+        }
+        self.stop().await;
+        Ok(())
+    }
+
+    /// Refuses new calls from now on; those in progress go on.
+    pub async fn drain(&self) {
+        self.health.send_replace(Health::Draining);
+        let _ = self.sip.send(sip::Command::Drain { retry_after: RETRY_AFTER }).await;
+    }
+
+    /// Ends all calls, then everything.
+    pub async fn stop(mut self) {
+        self.drain().await;
+        self.stop.send_replace(Stop::End);
+        let ended = self.active.wait_for(|calls| *calls == 0);
+        if tokio::time::timeout(END_LIMIT, ended).await.is_err() {
+            error!(calls = *self.active.borrow(), "calls did not end in time");
+        }
+        self.sip.shutdown().await;
+        self.phone.abort();
+        info!(lines = self.plane.stats().lines(), "stopped");
+    }
+
+    /// The SIP endpoint.
+    pub fn sip(&self) -> &sip::net::Handle {
+        &self.sip
+    }
+
+    /// The media plane.
+    pub fn plane(&self) -> &Plane {
+        &self.plane
+    }
+
+    /// How many calls there are.
+    pub fn active_calls(&self) -> usize {
+        *self.active.borrow()
+    }
+}
+
+async fn bind(
+    config: &Config,
+    listeners: Vec<Listener>,
+    objects: &Arc<ArcSwap<Snapshot>>,
+    answer_strangers: bool,
+) -> Result<(sip::net::Handle, tokio::sync::mpsc::Receiver<sip::Event>), Error> {
+    let names = listeners.iter().map(|l| format!("{}:{}", l.wire, l.bind)).collect::<Vec<_>>().join(", ");
+    let objects = Arc::clone(objects);
+    let endpoint = sip::endpoint::Config {
+        user_agent: config.sip.user_agent.clone(),
+        trusted: Arc::new(move |address| dispatch::is_trusted_source(&objects.load(), address)),
+        answer_strangers,
+        ..sip::endpoint::Config::new(listeners, rand::random())
+    };
+    let certificate = config.sip.tls.as_ref().and_then(|tls| tls.certs.first());
+    let net = sip::net::Config {
+        certificate: certificate
+            .map(|files| sip::net::Certificate { chain: files.cert_file.clone(), key: files.key_file.clone() }),
+        ..sip::net::Config::new(endpoint)
+    };
+    sip::net::bind(net).await.map_err(|error| Error::Sip(names, error))
+}
+
+/// Strangers who ask for nothing but a sign of life get none, unless some trunk takes calls from everywhere.
+fn answers_strangers(config: &Config, snapshot: &Snapshot) -> bool {
+    let is_open = snapshot.inbound_trunks.iter().any(|trunk| trunk.networks.is_empty());
+    !config.sip.hide && (is_open || config.sip.reject != Reject::Silent)
+}
+
+async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
+    let mut listeners = Vec::new();
+    for ip in listen_addresses(&config.addresses.listen) {
+        let told = address::advertised(config.addresses.signalling, ip, config.addresses.local_net.as_ref()).await?;
+        let mut add = |wire, port_listen, port, host| {
+            let bind = SocketAddr::new(ip, port_listen);
+            listeners.push(Listener { wire, bind, advertised: Advertised { host, port } });
+        };
+        for wire in [Wire::Udp, Wire::Tcp] {
+            add(wire, config.sip.port_listen, config.sip.port, Host::from(told));
+        }
+        if let Some(tls) = &config.sip.tls {
+            let host = if config.sip.hostname.is_empty() {
+                Host::from(told)
+            } else {
+                Host::from(config.sip.hostname.replace("${IP}", &told.to_string().replace(['.', ':'], "-")).as_str())
+            };
+            add(Wire::Tls, tls.port_listen, tls.port, host);
+        }
+    }
+    Ok(listeners)
+}
+
+/// Both families where nothing is said, as far as this machine has them.
+fn listen_addresses(configured: &[IpAddr]) -> Vec<IpAddr> {
+    if !configured.is_empty() {
+        return configured.to_vec();
+    }
+    let mut addresses = vec![IpAddr::from(Ipv4Addr::UNSPECIFIED)];
+    if std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
+        addresses.push(Ipv6Addr::UNSPECIFIED.into());
+    }
+    addresses
+}
+
+async fn plane_config(config: &Config) -> Result<plane::Config, Error> {
+    let (mut v4, mut v6) = (None, None);
+    for bind in listen_addresses(&config.addresses.listen) {
+        let advertised = address::advertised(config.addresses.media, bind, config.addresses.local_net.as_ref()).await?;
+        let family = if bind.is_ipv4() { &mut v4 } else { &mut v6 };
+        family.get_or_insert(Interface { bind, advertised });
+    }
+    let media = &config.media;
+    Ok(plane::Config {
+        threads: media.threads.and_then(NonZeroUsize::new),
+        v4,
+        v6,
+        room: address::toward_room(&config.livekit.url).await,
+        ports: media.ports.clone(),
+        quarantine: media.quarantine.map_or(Duration::ZERO, |quarantine| quarantine.idle),
+        ..plane::Config::default()
+    })
+}
+
+fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
+    let media = &config.media;
+    let known = |codec: &dispatch::Codec| media_codec(codec);
+    Settings {
+        answer: config.calls.answer,
+        ringing_interval: config.sip.ringing_interval,
+        room_reconnect_limit: config.calls.room_reconnect_limit,
+        codecs: media.codecs.iter().filter_map(known).collect(),
+        allow_loopback: media.allow_loopback,
+        source: if media.symmetric_rtp { ::media::source::Mode::Latch } else { ::media::source::Mode::Learn },
+        media_timeout_initial: media.timeout_initial,
+        media_timeout: media.timeout,
+        opus_bitrate: media.opus.bitrate,
+        own,
+    }
+}
+
+/// Those that the media plane speaks; others of the configuration wait for a later version.
+fn media_codec(codec: &dispatch::Codec) -> Option<::media::sdp::Codec> {
+    use ::media::sdp::Codec;
+    Codec::from_name(&codec.name, codec.rate, 1).filter(|codec| matches!(codec, Codec::Pcmu | Codec::Pcma))
+}

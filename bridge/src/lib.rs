@@ -9,12 +9,16 @@
 //! | [`phone`] | the SIP endpoint of the gateway, events to calls | async |
 //! | [`room`] | one participant in one room; [`room::driver`] owns the signal connection | pure, and its driver |
 //! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
+//! | [`handset`] | a test phone on the same SIP stack and plane | async |
+//! | [`guest`] | a test participant on the same room session and plane | async |
 //! | [`app`] | puts them together: start, drain, stop | async |
 
 pub mod app;
 pub mod call;
 pub mod config;
 pub mod dispatch;
+pub mod guest;
+pub mod handset;
 pub mod phone;
 pub mod plane;
 pub mod room;

@@ -1,3 +1,9 @@
-//! The `trunkline` command.
+//! The `trunkline` command: the gateway itself, and the two ends to try it with.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

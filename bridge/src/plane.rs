@@ -1,9 +1,36 @@
 //! The media plane: pinned threads, each the sole owner of the sockets, junctions and peer connections of its calls.
 //!
-//! A [`Line`](line) is one call on one thread. The control plane sends [`Command`]s and receives two streams of events:
-//! [`PeerEvent`]s for the room session, [`LineEvent`]s for the call. All three channels are bounded.
+//! A [`Line`] is one call on one thread, from its first packet to its last. The control plane sends it [`Command`]s
+//! and receives two streams of events: [`PeerEvent`]s for the room session, [`LineEvent`]s for the call. All three
+//! channels are bounded.
+//!
+//! ```text
+//! Plane ── reserve() ─► Reservation (RTP and RTCP sockets, a thread) ── open(Spec) ─► Line
+//!
+//! LineHandle ── Command ──►  worker thread: poll, wheel, slab of lines  ──► PeerEvent, LineEvent
+//! ```
 
-pub mod peer;
+mod circuit;
+mod engine;
+mod gauges;
+mod line;
+mod load;
+mod outbox;
+mod peer;
+mod ports;
+mod slab;
+mod socket;
+mod start;
+#[cfg(test)]
+mod tests;
+mod wheel;
+mod worker;
+
+pub use engine::{EngineReport, EngineSpec};
+pub use gauges::ThreadStats;
+pub use line::{Command, Line, LineEvent, LineHandle, Refused};
+pub use ports::{Family, Reservation};
+pub use start::{Config, Error, Interface, Plane, Spec, Stats};
 
 use bytes::Bytes;
 
@@ -67,6 +94,16 @@ pub enum Channel {
     Lossy,
 }
 
+impl Channel {
+    /// Its name on the wire.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Reliable => "_reliable",
+            Self::Lossy => "_lossy",
+        }
+    }
+}
+
 /// What a peer connection tells the room session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PeerEvent {
@@ -120,4 +157,15 @@ pub enum PeerState {
     Failed,
     /// Closed by us.
     Closed,
+}
+
+/// Counters of a line.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What its engine counted.
+    pub engine: EngineReport,
+    /// Packets of ours sent into the room.
+    pub room_sent: u64,
+    /// Packets received from the room.
+    pub room_received: u64,
 }

@@ -1,1 +1,136 @@
-//! Why a call ended, and what follows from it.
+//! Why a call ended, and what follows from it for the carrier, for the room and for the log.
+
+use livekit_protocol::DisconnectReason;
+use sip::Status;
+
+/// The reason a call ended. There is one a call; the first one stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// The other side hung up (BYE).
+    RemoteHangup,
+    /// The caller gave up before we answered (CANCEL).
+    RemoteCancel,
+    /// The other side refused our INVITE.
+    RemoteRefused(Status),
+    /// The offer cannot be read (RFC 8866).
+    OfferMalformed,
+    /// The offer has nothing that we speak (RFC 3264 §6).
+    OfferUnacceptable,
+    /// The range of RTP ports is used up.
+    PortsExhausted,
+    /// The room's server cannot be reached, or does not answer.
+    RoomUnreachable,
+    /// The room's server does not let the participant in.
+    RoomRefused,
+    /// The room was lost in mid-call and did not come back in time.
+    RoomLost,
+    /// The room was deleted or closed by its server.
+    RoomDeleted,
+    /// The participant was removed through the API.
+    ParticipantRemoved,
+    /// Another participant joined with the same identity.
+    DuplicateIdentity,
+    /// Nobody answered in the room while the caller heard ringing.
+    RingingTimeout,
+    /// Our INVITE stayed without a final answer, or the carrier cannot be reached.
+    CarrierUnreachable,
+    /// Our 200 was never acknowledged (RFC 3261 §13.3.1.4).
+    AckMissing,
+    /// No RTP came from the carrier for too long.
+    MediaTimeout,
+    /// The longest duration that the trunk allows is over.
+    MaxDuration,
+    /// The media plane gave up this call.
+    MediaFault,
+    /// The gateway is stopping.
+    Shutdown,
+    /// The call was hung up from our side on request.
+    LocalHangup,
+}
+
+/// What an end means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Refuses an INVITE that was not answered yet.
+    pub status: Status,
+    /// ITU-T Q.850 cause in the `Reason` header of a BYE (RFC 3326).
+    pub cause: u8,
+    /// Name in logs and metrics.
+    pub label: &'static str,
+    /// Why the participant leaves the room.
+    pub leave: DisconnectReason,
+    /// Something is broken: an operator should look.
+    pub is_fault: bool,
+}
+
+impl EndReason {
+    /// One row a reason: a new reason needs a row to compile.
+    pub fn outcome(self) -> Outcome {
+        use DisconnectReason::{ClientInitiated, MediaFailure, SipTrunkFailure, UserUnavailable};
+        let (status, cause, label, leave, is_fault) = match self {
+            Self::RemoteHangup => (Status::OK, 16, "remote_hangup", ClientInitiated, false),
+            Self::RemoteCancel => (Status::REQUEST_TERMINATED, 16, "cancelled", ClientInitiated, false),
+            Self::RemoteRefused(status) => (status, 21, "refused", leave_for(status), false),
+            Self::OfferMalformed => (Status::BAD_REQUEST, 88, "bad_offer", MediaFailure, false),
+            Self::OfferUnacceptable => (Status::NOT_ACCEPTABLE_HERE, 88, "no_codec", MediaFailure, false),
+            Self::PortsExhausted => (Status::SERVICE_UNAVAILABLE, 34, "no_ports", MediaFailure, true),
+            Self::RoomUnreachable => (Status::SERVICE_UNAVAILABLE, 41, "room_unreachable", ClientInitiated, true),
+            Self::RoomRefused => (Status::SERVICE_UNAVAILABLE, 41, "room_refused", ClientInitiated, true),
+            Self::RoomLost => (Status::SERVICE_UNAVAILABLE, 41, "room_lost", ClientInitiated, true),
+            Self::RoomDeleted => (Status::TEMPORARILY_UNAVAILABLE, 16, "room_deleted", ClientInitiated, false),
+            Self::ParticipantRemoved => (Status::DECLINE, 16, "participant_removed", ClientInitiated, false),
+            Self::DuplicateIdentity => (Status::BUSY_HERE, 17, "duplicate_identity", ClientInitiated, false),
+            Self::RingingTimeout => (Status::TEMPORARILY_UNAVAILABLE, 19, "ringing_timeout", UserUnavailable, false),
+            Self::CarrierUnreachable => (Status::REQUEST_TIMEOUT, 18, "carrier_unreachable", SipTrunkFailure, true),
+            Self::AckMissing => (Status::REQUEST_TIMEOUT, 102, "ack_missing", SipTrunkFailure, true),
+            Self::MediaTimeout => (Status::REQUEST_TIMEOUT, 102, "media_timeout", MediaFailure, true),
+            Self::MaxDuration => (Status::REQUEST_TERMINATED, 16, "max_duration", ClientInitiated, false),
+            Self::MediaFault => (Status::SERVER_INTERNAL_ERROR, 41, "media_fault", MediaFailure, true),
+            Self::Shutdown => (Status::SERVICE_UNAVAILABLE, 41, "shutdown", ClientInitiated, false),
+            Self::LocalHangup => (Status::DECLINE, 16, "local_hangup", ClientInitiated, false),
+        };
+        Outcome { status, cause, label, leave, is_fault }
+    }
+}
+
+/// A LiveKit server honours only "unavailable" and "rejected" from a leaving participant; the line between them is
+/// livekit-sip's.
+fn leave_for(status: Status) -> DisconnectReason {
+    match status {
+        Status::UNAUTHORIZED
+        | Status::FORBIDDEN
+        | Status::PROXY_AUTHENTICATION_REQUIRED
+        | Status::BUSY_HERE
+        | Status::NOT_ACCEPTABLE_HERE => DisconnectReason::UserRejected,
+        status if status.code() >= 600 => DisconnectReason::UserRejected,
+        status if status.code() >= 500 => DisconnectReason::SipTrunkFailure,
+        _ => DisconnectReason::UserUnavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_conditions_let_the_carrier_fail_over() {
+        // Telnyx tries its next route on 408, 480, 503 and 504 only.
+        for reason in [EndReason::PortsExhausted, EndReason::RoomUnreachable, EndReason::RoomRefused, EndReason::Shutdown] {
+            assert_eq!(reason.outcome().status, Status::SERVICE_UNAVAILABLE, "{reason:?}");
+        }
+        assert_eq!(EndReason::RingingTimeout.outcome().status, Status::TEMPORARILY_UNAVAILABLE);
+    }
+
+    #[test]
+    fn a_refused_callee_is_told_apart_in_the_room() {
+        for (status, leave) in [
+            (Status::BUSY_HERE, DisconnectReason::UserRejected),
+            (Status::NOT_FOUND, DisconnectReason::UserUnavailable),
+            (Status::SERVICE_UNAVAILABLE, DisconnectReason::SipTrunkFailure),
+            (Status::DECLINE, DisconnectReason::UserRejected),
+        ] {
+            assert_eq!(EndReason::RemoteRefused(status).outcome().leave, leave, "{status:?}");
+        }
+    }
+}

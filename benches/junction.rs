@@ -1,0 +1,207 @@
+//! The junction, one way at a time, and what it adds to bare libopus.
+//!
+//! `cargo bench --bench junction -- --check` only takes the ratios, and fails when one is above its bar.
+
+use std::{hint::black_box, time::Duration};
+
+use benches::{
+    Call, FRAME, bare_decoder, bare_encoder, carrier_packets,
+    detour::Detour,
+    room_packets, telephone,
+    timing::{Compared, Table, compare},
+};
+use criterion::{Criterion, Throughput, criterion_group};
+use media::{Profile, mixer};
+
+fn profile(complexity: u8) -> Profile {
+    Profile { complexity, ..Profile::default() }
+}
+
+/// Budget: a packet from the carrier to the room in under 25 µs, one from the room to the carrier in under 20 µs.
+fn junction(criterion: &mut Criterion) {
+    let (mut carrier, room) = (carrier_packets(), room_packets());
+    let mut group = criterion.benchmark_group("junction");
+    group.throughput(Throughput::Elements(1));
+    let mut call = Call::new(profile(0));
+    let mut n = 0;
+    group.bench_function("uplink", |bencher| {
+        bencher.iter(|| {
+            call.tick();
+            call.uplink(&mut carrier[n % 600], |payload| {
+                black_box(payload);
+            });
+            n += 1;
+        });
+    });
+    let mut call = Call::new(profile(0));
+    let mut n = 0;
+    group.bench_function("downlink", |bencher| {
+        bencher.iter(|| {
+            call.tick();
+            call.downlink(9, &room[n % 600], |datagram| {
+                black_box(datagram);
+            });
+            n += 1;
+        });
+    });
+    group.finish();
+}
+
+/// Budget: 1.05 times bare `opus_encode` of the same samples, byte by byte the same packets.
+fn uplink(table: &mut Table) {
+    let (mut carrier, speech) = (carrier_packets(), telephone());
+    for complexity in [0, 5] {
+        let mut check = Call::new(profile(complexity));
+        let mut encoder = bare_encoder(profile(complexity));
+        let mut expected = [0; 1_500];
+        encoder.encode(&[0; FRAME], &mut expected).expect("Opus");
+        for (datagram, frame) in carrier.iter_mut().zip(&speech) {
+            let length = encoder.encode(frame, &mut expected).expect("Opus");
+            check.tick();
+            let mut seen = 0;
+            check.uplink(datagram, |payload| {
+                assert_eq!(payload, &expected[..length], "the junction encodes as bare libopus does");
+                seen += 1;
+            });
+            assert_eq!(seen, 1, "one packet in, one out");
+        }
+        let mut call = Call::new(profile(complexity));
+        let mut encoder = bare_encoder(profile(complexity));
+        let compared = compare(
+            speech.len(),
+            || {
+                for datagram in &mut carrier {
+                    call.tick();
+                    call.uplink(datagram, |payload| {
+                        black_box(payload);
+                    });
+                }
+            },
+            || {
+                for frame in &speech {
+                    let _ = black_box(encoder.encode(frame, &mut expected));
+                }
+            },
+        );
+        table.ratio(&format!("uplink / bare encode, complexity {complexity}"), compared, 1.05);
+    }
+}
+
+/// Budget: 1.05 times bare `opus_decode` at 8 kHz.
+fn downlink(table: &mut Table) -> Compared {
+    let room = room_packets();
+    let mut call = Call::new(profile(0));
+    let mut decoder = bare_decoder();
+    let mut pcm = [0; 960];
+    let compared = compare(
+        room.len(),
+        || {
+            for payload in &room {
+                call.tick();
+                call.downlink(9, payload, |datagram| {
+                    black_box(datagram);
+                });
+            }
+        },
+        || {
+            for payload in &room {
+                let _ = black_box(decoder.decode(payload, &mut pcm, false));
+            }
+        },
+    );
+    table.ratio("downlink / bare decode", compared, 1.05);
+    compared
+}
+
+/// Budget: a quarter of the way by 48 kHz, both directions together.
+fn whole(table: &mut Table) {
+    let (mut carrier, room) = (carrier_packets(), room_packets());
+    let g711: Vec<Vec<u8>> = carrier.iter().map(|datagram| datagram[12..].to_vec()).collect();
+    let mut call = Call::new(Profile::default());
+    let mut detour = Detour::default();
+    let (mut payload, mut bytes) = ([0; 1_500], [0; FRAME]);
+    let compared = compare(
+        room.len(),
+        || {
+            for (datagram, payload) in carrier.iter_mut().zip(&room) {
+                call.tick();
+                call.uplink(datagram, |payload| {
+                    black_box(payload);
+                });
+                call.downlink(9, payload, |datagram| {
+                    black_box(datagram);
+                });
+            }
+        },
+        || {
+            for (g711, packet) in g711.iter().zip(&room) {
+                black_box(detour.uplink(g711, &mut payload));
+                detour.downlink(packet, black_box(&mut bytes));
+            }
+        },
+    );
+    table.ratio("both ways at 8 kHz / by 48 kHz, resampled", compared, 0.25);
+}
+
+/// Budget: ten talkers mixed in 2.5 times the time of two.
+fn mix(table: &mut Table) {
+    let speech = telephone();
+    let mix = |talkers: usize| {
+        let mut sum = [0; FRAME];
+        for n in 0..20_000 {
+            let first = n % 590;
+            let talkers = black_box(&speech[first..first + talkers]);
+            mixer::mix(&talkers.iter().map(|frame| frame.as_slice()), black_box(&mut sum));
+        }
+    };
+    table.ratio("mix of ten / mix of two", compare(20_000, || mix(10), || mix(2)), 2.5);
+}
+
+/// Budget: a packet of one call among a thousand costs 1.10 times that of one by itself.
+fn cold(table: &mut Table) {
+    let (mut carrier, room) = (carrier_packets(), room_packets());
+    let mut calls: Vec<Call> = (0..1_000).map(|_| Call::new(Profile::default())).collect();
+    let mut one = Call::new(Profile::default());
+    let mut step = |call: &mut Call, n: usize| {
+        call.tick();
+        call.uplink(&mut carrier[n % 600], |payload| {
+            black_box(payload);
+        });
+        call.downlink(9, &room[n % 600], |datagram| {
+            black_box(datagram);
+        });
+    };
+    let (mut cold, mut hot) = (Vec::new(), Vec::new());
+    for n in 0..12 {
+        // Each call is at another place of the speech; the first frames are those in which memory is taken.
+        let before = benches::timing::cpu_time();
+        for (offset, call) in calls.iter_mut().enumerate() {
+            step(call, n + offset);
+        }
+        cold.push(benches::timing::cpu_time() - before);
+        let before = benches::timing::cpu_time();
+        for offset in 0..1_000 {
+            step(&mut one, n + offset);
+        }
+        hot.push(benches::timing::cpu_time() - before);
+    }
+    let sum = |times: &[Duration]| times[2..].iter().sum::<Duration>().as_nanos() as f64 / 10_000.0;
+    let (ours, reference) = (sum(&cold), sum(&hot));
+    table.ratio("one of 1,000 calls / one call", Compared { ours, reference, ratio: ours / reference }, 1.10);
+}
+
+criterion_group!(benches, junction);
+
+fn main() {
+    let mut table = Table::default();
+    uplink(&mut table);
+    downlink(&mut table);
+    whole(&mut table);
+    mix(&mut table);
+    cold(&mut table);
+    table.finish();
+    if !std::env::args().any(|argument| argument == "--check") {
+        benches();
+        Criterion::default().configure_from_args().final_summary();
+    }
+}

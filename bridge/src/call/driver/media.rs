@@ -1,0 +1,249 @@
+//! The media of one call: its ports, its offer/answer, its line on the plane.
+
+use std::fmt;
+use std::future::pending;
+use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use media::sdp::{Codec, Direction, Exchange, Local, Policy, Session};
+use media::{CarrierConfig, Profile, rtcp};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Inbound, Parts, Settings};
+use crate::call::end::EndReason;
+use crate::dispatch;
+use crate::plane::{self, Command, EngineReport, EngineSpec, Family, LineEvent, LineHandle, PeerEvent, Plane, Report, Role, Spec};
+
+/// How long the media thread may take to count its packets at the end of a call.
+const REPORT_LIMIT: Duration = Duration::from_millis(500);
+
+pub(super) struct Media {
+    state: State,
+    offer: Bytes,
+    family: Family,
+    policy: Policy,
+    setup: Setup,
+    report: Option<Box<Report>>,
+}
+
+enum State {
+    Closed,
+    Open(Box<Open>),
+}
+
+/// A line, and what was agreed upon with the carrier.
+struct Open {
+    exchange: Exchange,
+    description: String,
+    /// Our offer went out in the 200 and is answered in the ACK.
+    delayed: bool,
+    line: LineHandle,
+    events: mpsc::Receiver<LineEvent>,
+    peer_events: Option<mpsc::Receiver<(Role, PeerEvent)>>,
+}
+
+/// How the carrier's leg is made.
+struct Setup {
+    peer: IpAddr,
+    source: media::source::Mode,
+    first_timeout: Duration,
+    timeout: Duration,
+    bitrate: u32,
+}
+
+impl Media {
+    pub(super) fn new(parts: &Parts, inbound: &Inbound) -> Self {
+        let settings = &parts.settings;
+        let wanted = &inbound.seat.media;
+        let setup = Setup {
+            peer: inbound.peer,
+            source: settings.source,
+            first_timeout: settings.media_timeout_initial,
+            timeout: wanted.timeout.unwrap_or(settings.media_timeout),
+            bitrate: settings.opus_bitrate,
+        };
+        let policy = policy(settings, wanted);
+        let (offer, family) = (inbound.offer.clone(), inbound.family);
+        Self { state: State::Closed, offer, family, policy, setup, report: None }
+    }
+
+    /// Reads the offer before it reserves ports for it, so that nonsense costs nothing.
+    pub(super) fn prepare(&mut self, plane: &Plane) -> Result<(), EndReason> {
+        let offer = match self.offer.is_empty() {
+            true => None,
+            false => Some(Session::parse(&self.offer).map_err(|error| refused(&error))?),
+        };
+        let ports = plane.reserve(self.family).map_err(|error| unavailable(&error))?;
+        let advertised = ports.advertised();
+        let local = Local {
+            address: advertised.ip(),
+            rtp_port: advertised.port(),
+            rtcp_port: advertised.port() + 1,
+            session_id: u64::from(rand::random::<u32>()),
+            version: 1,
+            direction: Direction::SendRecv,
+        };
+        let mut exchange = Exchange::new(local, self.policy.clone());
+        let (negotiated, description) = match &offer {
+            Some(offer) => exchange.answer(offer).map(|(agreed, text)| (Some(agreed), text)),
+            None => Ok((None, exchange.offer())),
+        }
+        .map_err(|error| refused(&error))?;
+        let engine = EngineSpec::Junction(self.setup.engine());
+        let line = plane.open(Spec { engine, carrier: Some(ports) }).map_err(|error| unavailable(&error))?;
+        if let Some(negotiated) = negotiated {
+            line.handle.try_send(Command::Carrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)?;
+        }
+        self.state = State::Open(Box::new(Open {
+            exchange,
+            description,
+            delayed: offer.is_none(),
+            line: line.handle,
+            events: line.events,
+            peer_events: Some(line.peer_events),
+        }));
+        Ok(())
+    }
+
+    /// The answer, or the offer where the caller made none.
+    pub(super) fn description(&self) -> Bytes {
+        match &self.state {
+            State::Open(open) => Bytes::from(open.description.clone()),
+            State::Closed => Bytes::new(),
+        }
+    }
+
+    /// What the room session needs of the line. It can be had once.
+    pub(super) fn room_side(&mut self) -> Option<(LineHandle, mpsc::Receiver<(Role, PeerEvent)>)> {
+        let State::Open(open) = &mut self.state else { return None };
+        Some((open.line.clone(), open.peer_events.take()?))
+    }
+
+    /// The ACK: with a delayed offer it holds the answer (RFC 3264 §4, RFC 3261 §13.2.1).
+    pub(super) fn acknowledged(&mut self, body: &[u8]) -> Result<(), EndReason> {
+        let State::Open(open) = &mut self.state else { return Ok(()) };
+        if !std::mem::take(&mut open.delayed) {
+            return Ok(());
+        }
+        let answer = Session::parse(body).map_err(|error| refused(&error))?;
+        let negotiated = open.exchange.accept_answer(&answer).map_err(|error| refused(&error))?;
+        open.line.try_send(Command::Carrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)
+    }
+
+    /// Lets media flow toward the carrier.
+    pub(super) async fn start(&mut self) {
+        if let State::Open(open) = &self.state {
+            // A line that is gone says so by its events.
+            let _ = open.line.send(Command::Start).await;
+        }
+    }
+
+    /// Answers an offer in mid-call; an empty one gets what is in force as our offer.
+    pub(super) async fn renegotiate(&mut self, offer: &[u8]) -> Result<Bytes, EndReason> {
+        let State::Open(open) = &mut self.state else { return Err(EndReason::MediaFault) };
+        if offer.is_empty() {
+            open.delayed = true;
+            return Ok(Bytes::from(open.exchange.offer()));
+        }
+        let offer = Session::parse(offer).map_err(|error| refused(&error))?;
+        let (negotiated, text) = open.exchange.answer(&offer).map_err(|error| refused(&error))?;
+        let command = Command::Carrier(Box::new(negotiated));
+        open.line.send(command).await.map_err(|_| EndReason::MediaFault)?;
+        Ok(Bytes::from(text))
+    }
+
+    /// Ends the carrier's side; the line is gone when the room session lets go of it too.
+    pub(super) async fn close(&mut self) {
+        let State::Open(open) = std::mem::replace(&mut self.state, State::Closed) else { return };
+        let (ask, answer) = oneshot::channel();
+        if open.line.send(Command::Report(ask)).await.is_ok()
+            && let Ok(Ok(report)) = tokio::time::timeout(REPORT_LIMIT, answer).await
+        {
+            self.report = Some(Box::new(report));
+        }
+    }
+
+    pub(super) async fn next_event(&mut self) -> Option<LineEvent> {
+        match &mut self.state {
+            State::Open(open) => open.events.recv().await,
+            State::Closed => pending().await,
+        }
+    }
+
+    /// The packets of the call in a few words.
+    pub(super) fn summary(&self) -> Summary<'_> {
+        Summary(self.report.as_deref())
+    }
+}
+
+impl Setup {
+    fn engine(&self) -> media::Config {
+        let now = Instant::now();
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let carrier = CarrierConfig {
+            seed: rand::random(),
+            clock: rtcp::Clock::new(now, since_1970),
+            cname: format!("{:016x}", rand::random::<u64>()),
+            source: self.source,
+            peer: Some(self.peer),
+            first_timeout: self.first_timeout,
+            timeout: self.timeout,
+        };
+        let profile = Profile { bitrate: i32::try_from(self.bitrate).unwrap_or(i32::MAX), ..Profile::default() };
+        media::Config { carrier, profile }
+    }
+}
+
+/// Counters of a call for its last line in the log.
+pub(super) struct Summary<'a>(Option<&'a Report>);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(EngineReport::Junction(report)) = self.0.map(|report| &report.engine) else {
+            return f.write_str("no media");
+        };
+        let stream = &report.carrier.stream;
+        write!(
+            f,
+            "carrier: {} packets in, {} lost, jitter {:.1} ms, {} out, {} lost there",
+            stream.received,
+            stream.lost,
+            stream.jitter.as_secs_f64() * 1e3,
+            stream.sent,
+            stream.remote_lost
+        )?;
+        if let Some(round_trip) = stream.round_trip {
+            write!(f, ", round trip {:.0} ms", round_trip.as_secs_f64() * 1e3)?;
+        }
+        write!(f, "; room: {} in, {} late, {} out", report.room_received, report.room_late, report.room_sent)?;
+        match report.carrier.strangers {
+            0 => Ok(()),
+            strangers => write!(f, "; {strangers} packets of strangers dropped"),
+        }
+    }
+}
+
+fn policy(settings: &Settings, wanted: &dispatch::Media) -> Policy {
+    let enabled: Vec<Codec> = settings.codecs.clone();
+    let spoken = |codec: &dispatch::Codec| Codec::from_name(&codec.name, codec.rate, 1).filter(|c| enabled.contains(c));
+    let mut codecs: Vec<Codec> = wanted.listed.iter().filter_map(spoken).collect();
+    if !wanted.only_listed {
+        let others: Vec<_> = enabled.iter().filter(|codec| !codecs.contains(codec)).copied().collect();
+        codecs.extend(others);
+    }
+    Policy { codecs, allow_loopback: settings.allow_loopback, own: settings.own.clone(), ..Policy::default() }
+}
+
+fn refused(error: &media::sdp::Error) -> EndReason {
+    tracing::info!(%error, "the offer is refused");
+    match error.status_hint() {
+        400 => EndReason::OfferMalformed,
+        _ => EndReason::OfferUnacceptable,
+    }
+}
+
+fn unavailable(error: &plane::Error) -> EndReason {
+    tracing::error!(%error, "no media for this call");
+    EndReason::PortsExhausted
+}

@@ -1,0 +1,213 @@
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn limits(answer: Answer) -> Limits {
+    Limits { answer, ringing: 5 * SECOND, ringing_interval: SECOND, duration: 60 * SECOND }
+}
+
+fn drain(call: &mut Call) -> Vec<Action> {
+    std::iter::from_fn(|| call.poll_action()).collect()
+}
+
+fn after(call: &mut Call, now: Instant, input: Input) -> Vec<Action> {
+    call.handle_input(now, input);
+    drain(call)
+}
+
+fn heard(heard: usize) -> Input {
+    Input::Audience(Audience { participants: 1, heard, ..Audience::default() })
+}
+
+/// A call that rings in its room.
+fn ringing(now: Instant, answer: Answer) -> Call {
+    let mut call = Call::inbound(limits(answer));
+    assert_eq!(drain(&mut call), [Action::PrepareMedia]);
+    assert_eq!(after(&mut call, now, Input::MediaReady), [Action::JoinRoom(CallStatus::Ringing)]);
+    assert_eq!(after(&mut call, now, Input::RoomJoined), [Action::Listen, Action::Ring]);
+    call
+}
+
+/// A call that both sides hear.
+fn active(now: Instant) -> Call {
+    let mut call = ringing(now, Answer::OnTrack);
+    assert_eq!(after(&mut call, now, heard(1)), [Action::Answer]);
+    let started = [Action::StartMedia, Action::SetStatus(CallStatus::Active)];
+    assert_eq!(after(&mut call, now, Input::Acknowledged), started);
+    call
+}
+
+/// A call that we place, as far as its INVITE.
+fn dialling(now: Instant) -> Call {
+    let mut call = Call::outbound(limits(Answer::Immediately));
+    assert_eq!(drain(&mut call), [Action::PrepareMedia]);
+    assert_eq!(after(&mut call, now, Input::MediaReady), [Action::JoinRoom(CallStatus::Dialing)]);
+    assert_eq!(after(&mut call, now, Input::RoomJoined), [Action::Dial]);
+    call
+}
+
+#[test]
+fn answers_when_the_room_is_ready_and_not_before() {
+    let now = Instant::now();
+    let alone = Audience::default();
+    let silent = Audience { participants: 1, ..alone };
+    let published = Audience { audio_tracks: 1, ..silent };
+    let talking = Audience { heard: 1, ..published };
+    let phone = Audience { sip: 1, ..silent };
+    let cases = [
+        ("nobody there", Answer::OnParticipant, alone, false),
+        ("somebody without audio", Answer::OnParticipant, silent, true),
+        ("somebody without audio, audio wanted", Answer::OnTrack, silent, false),
+        ("somebody whose audio has not reached us", Answer::OnTrack, published, false),
+        ("somebody with audio", Answer::OnTrack, talking, true),
+        ("another phone that rings too", Answer::OnTrack, phone, true),
+    ];
+    for (name, answer, audience, answered) in cases {
+        let mut call = ringing(now, answer);
+        let actions = after(&mut call, now, Input::Audience(audience));
+        assert_eq!(actions.contains(&Action::Answer), answered, "{name}");
+    }
+}
+
+#[test]
+fn answers_at_once_when_the_rule_says_so() {
+    let now = Instant::now();
+    let mut call = Call::inbound(limits(Answer::Immediately));
+    drain(&mut call);
+    after(&mut call, now, Input::MediaReady);
+    assert_eq!(after(&mut call, now, Input::RoomJoined), [Action::Listen, Action::Answer]);
+}
+
+#[test]
+fn an_audience_that_was_there_before_the_join_is_remembered() {
+    let now = Instant::now();
+    let mut call = Call::inbound(limits(Answer::OnTrack));
+    drain(&mut call);
+    after(&mut call, now, Input::MediaReady);
+    assert_eq!(after(&mut call, now, heard(1)), []);
+    assert_eq!(after(&mut call, now, Input::RoomJoined), [Action::Listen, Action::Answer]);
+}
+
+#[test]
+fn ringing_is_repeated_until_it_is_given_up() {
+    let start = Instant::now();
+    let mut call = ringing(start, Answer::OnTrack);
+    let mut at = Vec::new();
+    while let Some(next) = call.next_timeout() {
+        call.handle_timeout(next);
+        at.push(((next - start).as_secs(), drain(&mut call)));
+    }
+    let ring = |second| (second, vec![Action::Ring]);
+    let end = vec![
+        Action::SetStatus(CallStatus::Hangup),
+        Action::Refuse(Status::TEMPORARILY_UNAVAILABLE),
+        Action::Release,
+        Action::Finished(EndReason::RingingTimeout),
+    ];
+    assert_eq!(at, [ring(1), ring(2), ring(3), ring(4), (5, end)]);
+}
+
+#[test]
+fn a_room_that_does_not_answer_sends_the_carrier_elsewhere() {
+    let now = Instant::now();
+    let mut call = Call::inbound(limits(Answer::OnTrack));
+    drain(&mut call);
+    after(&mut call, now, Input::MediaReady);
+    call.handle_timeout(now + JOIN_LIMIT);
+    assert!(drain(&mut call).contains(&Action::Refuse(Status::SERVICE_UNAVAILABLE)));
+}
+
+#[test]
+fn every_end_from_every_state() {
+    let now = Instant::now();
+    type Start = fn(Instant) -> Call;
+    let starts: [(&str, Start); 4] = [
+        ("preparing", |_| {
+            let mut call = Call::inbound(limits(Answer::OnTrack));
+            drain(&mut call);
+            call
+        }),
+        ("ringing", |now| ringing(now, Answer::OnTrack)),
+        ("active", active),
+        ("dialling", dialling),
+    ];
+    let refuse = |reason: EndReason| Some(Action::Refuse(reason.outcome().status));
+    for reason in [EndReason::MaxDuration, EndReason::Shutdown, EndReason::RoomDeleted, EndReason::ParticipantRemoved] {
+        for (name, start) in starts {
+            let actions = after(&mut start(now), now, Input::Hangup(reason));
+            let said = actions.iter().find(|a| matches!(a, Action::Hangup | Action::Refuse(_))).cloned();
+            let expected = match name {
+                "preparing" | "ringing" => refuse(reason),
+                _ => Some(Action::Hangup),
+            };
+            assert_eq!(said, expected, "{name} {reason:?}");
+            assert_eq!(actions.last(), Some(&Action::Finished(reason)), "{name}");
+            let told = actions.contains(&Action::SetStatus(CallStatus::Hangup));
+            assert_eq!(told, name != "preparing", "{name}: the room hears of the end if the call was in it");
+        }
+    }
+    // What the stack has dealt with needs no word from us.
+    for input in [Input::RemoteHangup, Input::RemoteCancel, Input::AckMissing] {
+        for (name, start) in starts {
+            let actions = after(&mut start(now), now, input.clone());
+            let said = actions.iter().any(|a| matches!(a, Action::Hangup | Action::Refuse(_)));
+            assert!(!said, "{name} {input:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_happens_after_the_end() {
+    let now = Instant::now();
+    let mut call = active(now);
+    after(&mut call, now, Input::RemoteHangup);
+    assert_eq!(call.next_timeout(), None);
+    for input in [Input::RemoteHangup, Input::MediaTimeout, Input::Digit('5'), Input::RoomJoined] {
+        assert_eq!(after(&mut call, now, input), []);
+    }
+}
+
+#[test]
+fn the_longest_duration_counts_from_the_answer() {
+    let now = Instant::now();
+    let mut call = ringing(now, Answer::OnTrack);
+    let answered = now + 4 * SECOND;
+    after(&mut call, answered, heard(1));
+    after(&mut call, answered + SECOND, Input::Acknowledged);
+    assert_eq!(call.next_timeout(), Some(answered + 60 * SECOND));
+    call.handle_timeout(answered + 60 * SECOND);
+    assert!(drain(&mut call).contains(&Action::Finished(EndReason::MaxDuration)));
+}
+
+#[test]
+fn a_new_offer_is_taken_up_in_mid_call_only() {
+    let now = Instant::now();
+    let offer = Bytes::from_static(b"v=0");
+    let mut call = active(now);
+    assert_eq!(after(&mut call, now, Input::Reoffered(offer.clone())), [Action::Renegotiate(offer.clone())]);
+    let mut early = ringing(now, Answer::OnTrack);
+    let refused = [Action::RefuseReoffer(Status::REQUEST_PENDING)];
+    assert_eq!(after(&mut early, now, Input::Reoffered(offer)), refused);
+}
+
+#[test]
+fn keys_are_for_the_room_once_the_call_is_answered() {
+    let now = Instant::now();
+    assert_eq!(after(&mut active(now), now, Input::Digit('7')), [Action::PublishDigit('7')]);
+    assert_eq!(after(&mut ringing(now, Answer::OnTrack), now, Input::Digit('7')), []);
+}
+
+#[test]
+fn an_outbound_call_goes_from_dialing_to_ringing_to_active() {
+    let now = Instant::now();
+    let mut call = dialling(now);
+    assert_eq!(after(&mut call, now, Input::RemoteRinging), [Action::SetStatus(CallStatus::Ringing)]);
+    assert_eq!(after(&mut call, now, Input::RemoteRinging), [], "said once");
+    let started = [Action::Listen, Action::StartMedia, Action::SetStatus(CallStatus::Active)];
+    assert_eq!(after(&mut call, now, Input::RemoteAnswered), started);
+
+    let mut busy = dialling(now);
+    let refused = EndReason::RemoteRefused(Status::BUSY_HERE);
+    let ended = [Action::SetStatus(CallStatus::Hangup), Action::Release, Action::Finished(refused)];
+    assert_eq!(after(&mut busy, now, Input::RemoteRefused(refused)), ended);
+}

@@ -1,0 +1,25 @@
+//! Whom the commands believe over TLS.
+
+use std::path::Path;
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use sip::Wire;
+
+use super::Failure;
+
+/// The system's authorities and the one given; none where nothing is connected by TLS.
+pub(super) fn roots(ca: Option<&Path>, wire: Wire) -> Result<RootCertStore, Failure> {
+    let mut store = RootCertStore::empty();
+    if wire != Wire::Tls {
+        return Ok(store);
+    }
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if let Some(file) = ca {
+        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| format!("{}: {error}", file.display()))? {
+            store.add(certificate.map_err(|error| format!("{}: {error}", file.display()))?)?;
+        }
+    }
+    Ok(store)
+}

@@ -1,0 +1,97 @@
+//! The door: access list, trunk, and the password where the trunk asks for one.
+//!
+//! Nothing is told to a guesser: an unknown user and a wrong password get the same answer after the same work, and a
+//! source that goes on guessing gets none.
+
+mod guessers;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sip::digest::{self, Authorization, Credentials, Scope};
+use sip::endpoint::ExtraHeaders;
+use sip::{HeaderName, Request, Status};
+use tracing::info;
+
+use self::guessers::Guessers;
+use crate::dispatch::{self, Admission, Challenge, Query, Refusal};
+use crate::store::{InboundTrunk, Snapshot};
+
+/// What becomes of a caller at the door.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// Let in by this trunk.
+    Enter(Arc<InboundTrunk>),
+    /// Asked for a password, or told that it was wrong.
+    Challenge(Status, ExtraHeaders),
+    /// Has guessed too often; gets no answer for a while.
+    Guesser,
+    /// No trunk takes the call.
+    Refuse(Refusal),
+}
+
+/// The state of the door: the key that nonces are made with, and who has guessed wrong.
+#[derive(Debug)]
+pub(super) struct Door {
+    digest: digest::Server,
+    /// The moment that nonces are dated from.
+    opened: Instant,
+    guessers: Guessers,
+}
+
+impl Door {
+    pub(super) fn new(now: Instant, key: &[u8; 32]) -> Self {
+        Self { digest: digest::Server::new(key), opened: now, guessers: Guessers::default() }
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        now: Instant,
+        objects: &Snapshot,
+        query: &Query,
+        request: &Request,
+    ) -> Verdict {
+        match dispatch::admit(objects, query) {
+            Admission::Accept(trunk) => Verdict::Enter(trunk),
+            Admission::Refuse(refusal) => Verdict::Refuse(refusal),
+            Admission::Challenge(challenge) => self.ask(now, &challenge, query.source, request),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        now: Instant,
+        challenge: &Challenge,
+        source: SocketAddr,
+        request: &Request,
+    ) -> Verdict {
+        if self.guessers.is_locked(now, source.ip()) {
+            return Verdict::Guesser;
+        }
+        let scope = Scope { realm: &challenge.realm, source: None };
+        let Some(answer) = Authorization::of(&request.headers, &challenge.realm) else {
+            return self.challenge(now, scope, false);
+        };
+        let known = challenge.credentials(&answer.username);
+        let credentials = known.map(|(trunk, password)| {
+            Credentials { username: trunk.info.auth_username.clone(), password: password.to_owned() }
+        });
+        let verdict = self.digest.verify(now - self.opened, scope, request, &answer, credentials.as_ref());
+        match (verdict, known) {
+            (digest::Verdict::Accepted, Some((trunk, _))) => Verdict::Enter(Arc::clone(trunk)),
+            (digest::Verdict::Stale, _) => self.challenge(now, scope, true),
+            (digest::Verdict::Accepted | digest::Verdict::Refused, _) => {
+                self.guessers.note(now, source.ip());
+                info!(reason = "wrong_password", "refused: the password or the user is wrong");
+                Verdict::Challenge(Status::FORBIDDEN, Vec::new())
+            }
+        }
+    }
+
+    fn challenge(&mut self, now: Instant, scope: Scope<'_>, stale: bool) -> Verdict {
+        let challenges = self.digest.challenge(now - self.opened, scope, stale);
+        let headers = challenges.iter().map(|c| (HeaderName::ProxyAuthenticate, c.to_string())).collect();
+        Verdict::Challenge(Status::PROXY_AUTHENTICATION_REQUIRED, headers)
+    }
+}

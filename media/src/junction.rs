@@ -1,0 +1,274 @@
+//! One call's media: a carrier's RTP on one side, a room's Opus on the other.
+//!
+//! ```text
+//!          handle_rtp                    uplink                       poll_output: Room
+//! carrier ────────────► source, reorder ──────► G.711, PLC, Opus ───────────────────────► room
+//!         ◄──────────── pace, G.711     ◄────── mix, Opus FEC/PLC ◄──────────────────────
+//!          poll_output: Rtp             downlink                      handle_room
+//! ```
+//!
+//! Packets push: what arrives in order leaves at once, both ways. A tick that pulled would delay everything by half a frame,
+//! and there is nothing it would be needed for: media time, not the tick, keeps the streams regular. Inputs are only put into
+//! their place; the work is done by [`Junction::poll_output`], one packet a call, so there is no queue of outputs either. Drain
+//! it after every input, and after [`Junction::handle_timeout`] at [`Junction::next_timeout`].
+
+mod downlink;
+mod uplink;
+
+use std::{net::SocketAddr, time::Instant};
+
+use self::{downlink::Downlink, uplink::Uplink};
+use crate::{
+    Error,
+    codec::opus::{LARGEST, Profile},
+    dtmf,
+    frame::{LONGEST, earliest},
+    leg::{
+        CarrierConfig, CarrierReport,
+        carrier::{Carrier, Happening},
+    },
+    random::Random,
+    rtp::Header,
+    sdp::Negotiated,
+};
+
+/// The largest datagram there is.
+const DATAGRAM: usize = Header::LEN + LONGEST;
+
+/// How a junction is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The carrier's side.
+    pub carrier: CarrierConfig,
+    /// How to encode toward the room.
+    pub profile: Profile,
+}
+
+/// What a junction, a [`Phone`](crate::Phone) or a [`Guest`](crate::Guest) gives back. It lends from a buffer that the next call reuses.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output<'a> {
+    /// To be sent from the RTP socket.
+    Rtp {
+        /// Where.
+        to: SocketAddr,
+        /// What.
+        datagram: &'a [u8],
+    },
+    /// To be sent from the RTCP socket, which is the RTP socket with `rtcp-mux`.
+    Rtcp {
+        /// Where.
+        to: SocketAddr,
+        /// What.
+        datagram: &'a [u8],
+    },
+    /// To be published: twenty milliseconds of Opus. The peer connection numbers them.
+    Room {
+        /// What.
+        payload: &'a [u8],
+        /// When, at 48 kHz.
+        timestamp: u32,
+        /// The first after a pause.
+        marker: bool,
+        /// How loud, in -dBov; 127 is silence.
+        level: u8,
+    },
+    /// Something happened.
+    Event(Event),
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The carrier was heard for the first time.
+    FirstRtp,
+    /// A participant of the room was heard for the first time.
+    FirstRoom {
+        /// Whose stream.
+        ssrc: u32,
+    },
+    /// A key was pressed; each is told once.
+    Digit(dtmf::Event),
+    /// The carrier has been silent for too long; told once.
+    MediaTimeout,
+}
+
+/// What there is to tell of a junction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The carrier's side.
+    pub carrier: CarrierReport,
+    /// Samples of the carrier that were made up.
+    pub carrier_concealed: u64,
+    /// Frames encoded toward the room.
+    pub room_sent: u64,
+    /// Packets of the room.
+    pub room_received: u64,
+    /// Packets of the room that came too late.
+    pub room_late: u64,
+    /// Samples of the room that were made up.
+    pub room_concealed: u64,
+    /// Samples of the room that were lost and decoded from redundancy.
+    pub room_recovered: u64,
+    /// Samples of the room left out because they came faster than time.
+    pub room_dropped: u64,
+    /// How loud the carrier is, in -dBov.
+    pub carrier_level: u8,
+    /// How loud the room is, in -dBov.
+    pub room_level: u8,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Junction {
+    now: Instant,
+    carrier: Carrier,
+    uplink: Uplink,
+    downlink: Downlink,
+    first_room: Option<u32>,
+    datagram: Box<[u8; DATAGRAM]>,
+    payload: Box<[u8; LARGEST]>,
+}
+
+impl Junction {
+    /// A junction that knows neither side yet.
+    pub fn new(now: Instant, config: &Config) -> Result<Self, Error> {
+        let origin = Random::new(config.carrier.seed.rotate_left(32)).next() as u32;
+        Ok(Self {
+            now,
+            carrier: Carrier::new(now, &config.carrier),
+            uplink: Uplink::new(config.profile, origin)?,
+            downlink: Downlink::new(),
+            first_room: None,
+            datagram: Box::new([0; DATAGRAM]),
+            payload: Box::new([0; LARGEST]),
+        })
+    }
+
+    /// Takes what was negotiated with the carrier: at the answer and at each later one (hold, media moved).
+    pub fn set_carrier(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
+        self.now = now;
+        self.carrier.set(now, negotiated)
+    }
+
+    /// The call is answered and acknowledged. Before this nothing is sent to the carrier.
+    pub fn start(&mut self, now: Instant) {
+        self.now = now;
+        self.carrier.start(now);
+    }
+
+    /// Whether the room takes our audio: closed, nothing is encoded and the clock runs on.
+    pub fn set_room_open(&mut self, open: bool) {
+        self.uplink.voice_mut().set_open(open);
+    }
+
+    /// Changes how to encode toward the room, as load and loss suggest.
+    pub fn set_profile(&mut self, profile: Profile) -> Result<(), Error> {
+        self.uplink.voice_mut().set(profile)
+    }
+
+    /// A datagram came to the RTP socket.
+    pub fn handle_rtp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        self.now = now;
+        self.carrier.handle_rtp(now, from, datagram);
+    }
+
+    /// A datagram came to the RTCP socket.
+    pub fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        self.now = now;
+        self.carrier.handle_rtcp(now, from, datagram);
+    }
+
+    /// An Opus packet of a remote track came.
+    pub fn handle_room(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, payload: &[u8]) {
+        self.now = now;
+        let talkers = self.downlink.talkers_mut();
+        let heard = if self.carrier.is_sending() {
+            talkers.handle_packet(now, ssrc, sequence, timestamp, payload)
+        } else {
+            // Nobody is to hear it yet, but that somebody speaks may be what the answer waits for.
+            talkers.notice(now, ssrc)
+        };
+        // Without memory for a decoder this talker stays unheard, and the call goes on.
+        if heard.unwrap_or(false) {
+            self.first_room = Some(ssrc);
+        }
+    }
+
+    /// A remote track has ended.
+    pub fn forget(&mut self, ssrc: u32) {
+        self.downlink.talkers_mut().forget(ssrc);
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.carrier.handle_timeout(now);
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub fn next_timeout(&self) -> Option<Instant> {
+        earliest(self.carrier.next_timeout(), self.downlink.next_timeout(&self.carrier))
+    }
+
+    /// The next thing to be done.
+    pub fn poll_output(&mut self) -> Option<Output<'_>> {
+        let now = self.now;
+        if let Some(event) = self.poll_event() {
+            return Some(Output::Event(event));
+        }
+        if let Some(spoken) = self.uplink.poll(now, &mut self.carrier, &mut self.payload[..]) {
+            return Some(Output::Room {
+                payload: &self.payload[..spoken.length],
+                timestamp: spoken.timestamp,
+                marker: spoken.marker,
+                level: spoken.level,
+            });
+        }
+        loop {
+            if let Some((to, length)) = self.carrier.poll_rtp(now, &mut self.datagram[..]) {
+                return Some(Output::Rtp { to, datagram: &self.datagram[..length] });
+            }
+            if !self.downlink.advance(now, &mut self.carrier) {
+                break;
+            }
+        }
+        let (to, length) = self.carrier.poll_rtcp(now, &mut self.datagram[..])?;
+        Some(Output::Rtcp { to, datagram: &self.datagram[..length] })
+    }
+
+    /// How the call is doing.
+    pub fn report(&self) -> Report {
+        let room = self.downlink.talkers().counts();
+        let voice = self.uplink.voice();
+        Report {
+            carrier: self.carrier.report(),
+            carrier_concealed: self.uplink.concealed(),
+            room_sent: voice.frames(),
+            room_received: room.received,
+            room_late: room.late,
+            room_concealed: room.concealed,
+            room_recovered: room.recovered,
+            room_dropped: self.downlink.dropped(),
+            carrier_level: voice.level(),
+            room_level: self.downlink.level(),
+        }
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        if let Some(ssrc) = self.first_room.take() {
+            return Some(Event::FirstRoom { ssrc });
+        }
+        self.carrier.poll_happening().map(Event::from)
+    }
+}
+
+impl From<Happening> for Event {
+    fn from(happening: Happening) -> Self {
+        match happening {
+            Happening::FirstRtp => Self::FirstRtp,
+            Happening::Pressed(event) => Self::Digit(event),
+            Happening::Timeout => Self::MediaTimeout,
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! From the room to the carrier.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    frame::{FRAME, SILENCE, earliest, level},
+    leg::{carrier::Carrier, talkers::Talkers},
+};
+
+/// So far ahead of the clock, what is quiet is left out.
+const AHEAD: Duration = Duration::from_millis(60);
+/// So far ahead, anything is.
+const FAR_AHEAD: Duration = Duration::from_millis(120);
+/// Quieter than this, nobody misses twenty milliseconds.
+const QUIET: u8 = 50;
+
+/// Mixes the talkers into the carrier's stream, and fills it with silence where nobody speaks.
+#[derive(Debug)]
+pub(crate) struct Downlink {
+    talkers: Talkers,
+    level: u8,
+    dropped: u64,
+}
+
+impl Downlink {
+    pub(crate) fn new() -> Self {
+        Self { talkers: Talkers::new(), level: SILENCE, dropped: 0 }
+    }
+
+    pub(crate) fn talkers(&self) -> &Talkers {
+        &self.talkers
+    }
+
+    pub(crate) fn talkers_mut(&mut self) -> &mut Talkers {
+        &mut self.talkers
+    }
+
+    /// Moves the next stretch of sound into the carrier's stream; false when it is too early for any.
+    pub(crate) fn advance(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
+        let mut mixed = [0; FRAME];
+        if let Some(samples) = self.talkers.poll(now, &mut mixed) {
+            self.pass(now, carrier, &mixed[..samples]);
+            return true;
+        }
+        if self.talkers.is_anybody_active() {
+            return false;
+        }
+        let filled = carrier.fill(now);
+        if filled {
+            self.level = SILENCE;
+        }
+        filled
+    }
+
+    /// When to advance again.
+    pub(crate) fn next_timeout(&self, carrier: &Carrier) -> Option<Instant> {
+        let silence = if self.talkers.is_anybody_active() { None } else { carrier.due() };
+        earliest(self.talkers.next_timeout(), silence)
+    }
+
+    /// Level of what was last sent.
+    pub(crate) fn level(&self) -> u8 {
+        self.level
+    }
+
+    /// Samples left out because they came faster than time.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// A talker's clock may be faster than ours, and a burst after a stall is: the stream never gets far ahead of the clock.
+    fn pass(&mut self, now: Instant, carrier: &mut Carrier, samples: &[i16]) {
+        self.level = level(samples);
+        let lead = carrier.lead(now);
+        if lead > FAR_AHEAD || (lead > AHEAD && self.level >= QUIET) {
+            self.dropped += samples.len() as u64;
+            return;
+        }
+        carrier.push(samples);
+    }
+}

@@ -1,0 +1,368 @@
+//! The carrier's leg: RTP and RTCP of one negotiated stream of G.711, with telephone events.
+
+mod terms;
+mod watch;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use self::{
+    terms::{Kind, Terms},
+    watch::Watch,
+};
+use super::{
+    pace::Pace,
+    receiver::{Piece, Receiver},
+    sender::Sender,
+};
+use crate::{
+    Error, dtmf,
+    frame::{RATE, earliest},
+    random::Random,
+    rtcp::{self, Control},
+    rtp::{Header, Packet, Ssrc},
+    sdp::Negotiated,
+    source::{Lock, Mode, Remote, Verdict},
+};
+
+/// Behind by more than this many samples, 100 ms, silence is left out instead of sent late.
+const TOO_FAR_BEHIND: u64 = 800;
+
+/// What a carrier's leg has to be told once.
+#[derive(Clone, Debug)]
+pub struct CarrierConfig {
+    /// Random; sets the SSRC and where sequence numbers and timestamps begin.
+    pub seed: u64,
+    /// Maps our clock onto the time of day, for reports.
+    pub clock: rtcp::Clock,
+    /// Our name in reports, the same for the whole call.
+    pub cname: String,
+    /// How far addresses that are not in the SDP are believed.
+    pub source: Mode,
+    /// Where the signalling comes from.
+    pub peer: Option<IpAddr>,
+    /// Without any RTP for so long after the start, the call is over; zero for never.
+    pub first_timeout: Duration,
+    /// Without RTP for so long later on, the call is over; zero for never.
+    pub timeout: Duration,
+}
+
+/// What there is to tell of a carrier's leg.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CarrierReport {
+    /// Packets, loss, jitter and round trip.
+    pub stream: rtcp::Summary,
+    /// When the last packet was heard.
+    pub last_heard: Option<Instant>,
+    /// Packets from addresses that are not the peer's.
+    pub strangers: u64,
+    /// Datagrams that are no RTP, or of a payload type that was not agreed upon.
+    pub unusable: u64,
+    /// Packets that came after their place was filled.
+    pub late: u64,
+    /// Packets that came twice.
+    pub repeated: u64,
+    /// Where media comes from.
+    pub source: Option<SocketAddr>,
+}
+
+/// What happened on the leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    FirstRtp,
+    Pressed(dtmf::Event),
+    Timeout,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    random: Random,
+    cname: String,
+    mode: Mode,
+    peer: Option<IpAddr>,
+    lock: Option<Lock>,
+    terms: Terms,
+    control: Control,
+    receiver: Receiver,
+    digits: dtmf::Receiver,
+    sender: Sender,
+    /// The clock of what we send, set by the start.
+    pace: Option<Pace>,
+    watch: Watch,
+    last_heard: Option<Instant>,
+    /// Told, or not yet: that the first packet was heard.
+    first: Option<bool>,
+    unusable: u64,
+}
+
+impl Carrier {
+    pub(crate) fn new(now: Instant, config: &CarrierConfig) -> Self {
+        let mut random = Random::new(config.seed);
+        let ssrc = Ssrc(random.next() as u32);
+        Self {
+            cname: config.cname.clone(),
+            mode: config.source,
+            peer: config.peer,
+            lock: None,
+            terms: Terms::default(),
+            control: Control::new(now, config.clock, ssrc, RATE, random.next() as u32),
+            receiver: Receiver::new(now),
+            digits: dtmf::Receiver::new(RATE),
+            sender: Sender::new(ssrc, random.next()),
+            pace: None,
+            watch: Watch::new(config.first_timeout, config.timeout),
+            last_heard: None,
+            first: None,
+            unusable: 0,
+            random,
+        }
+    }
+
+    /// Takes what was agreed upon, at the answer or at a later one.
+    pub(crate) fn set(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
+        self.terms = Terms::new(negotiated)?;
+        let remote =
+            Remote { rtp: negotiated.remote_rtp, rtcp: negotiated.remote_rtcp, mux: negotiated.mux, peer: self.peer };
+        match &mut self.lock {
+            Some(lock) => lock.renew(remote),
+            None => self.lock = Some(Lock::new(self.mode, remote)),
+        }
+        self.sender.set(self.terms.law, self.terms.payload_type, self.terms.packet);
+        if self.pace.is_some() {
+            self.apply_direction(now);
+        }
+        Ok(())
+    }
+
+    /// The call is answered and acknowledged: from now on we send.
+    pub(crate) fn start(&mut self, now: Instant) {
+        if self.pace.is_some() {
+            return;
+        }
+        self.pace = Some(Pace::new(now));
+        if let Some(lock) = &mut self.lock {
+            lock.allow_send();
+        }
+        self.apply_direction(now);
+    }
+
+    /// Takes in a datagram of the RTP socket.
+    pub(crate) fn handle_rtp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        if self.terms.mux && rtcp::is_rtcp(datagram) {
+            return self.handle_rtcp(now, from, datagram);
+        }
+        let packet = Packet::parse(datagram);
+        let (Some(packet), Some(lock)) = (packet, &mut self.lock) else {
+            self.unusable += 1;
+            return;
+        };
+        let Some(kind) = self.terms.kind_of(packet.payload_type()) else {
+            self.unusable += 1;
+            return;
+        };
+        match lock.judge_rtp(now, from, &packet) {
+            Verdict::Accept => {}
+            Verdict::AcceptNew => {
+                self.receiver.restart();
+                self.digits = dtmf::Receiver::new(RATE);
+            }
+            // Counted there.
+            Verdict::Refuse => return,
+        }
+        self.first.get_or_insert(false);
+        self.last_heard = Some(now);
+        self.watch.handle_packet(now);
+        let place = self.control.handle_packet(now, &packet);
+        match kind {
+            // On hold the peer may go on for a moment; nobody is to hear it.
+            _ if !self.terms.receives => self.receiver.handle_other(now, place),
+            Kind::Audio => {
+                let (timestamp, payload) = (packet.timestamp(), packet.payload());
+                self.receiver.handle_audio(now, place, timestamp, packet.payload_type(), payload);
+            }
+            Kind::Event => {
+                self.digits.handle_packet(now, &packet);
+                self.receiver.handle_other(now, place);
+            }
+            Kind::ComfortNoise => self.receiver.handle_other(now, place),
+        }
+    }
+
+    /// Takes in a datagram of the RTCP socket.
+    pub(crate) fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+        let Some(lock) = &mut self.lock else { return };
+        if lock.judge_rtcp(from) != Verdict::Refuse {
+            // A goodbye is not the end of a call, only a BYE of the signalling is.
+            self.control.handle_datagram(now, datagram);
+        }
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.digits.handle_timeout(now);
+        self.watch.handle_timeout(now);
+    }
+
+    /// When to call [`Self::handle_timeout`] and to poll again, but for the time that audio is due.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let held = earliest(self.receiver.next_timeout(), self.digits.next_timeout());
+        let report = self.pace.map(|_| self.control.next_timeout());
+        earliest(earliest(held, report), self.watch.next_timeout())
+    }
+
+    /// The next thing that happened.
+    pub(crate) fn poll_happening(&mut self) -> Option<Happening> {
+        if self.first == Some(false) {
+            self.first = Some(true);
+            return Some(Happening::FirstRtp);
+        }
+        while let Some(output) = self.digits.poll_output() {
+            if let dtmf::Output::Pressed(event) = output {
+                return Some(Happening::Pressed(event));
+            }
+        }
+        self.watch.poll_timeout().then_some(Happening::Timeout)
+    }
+
+    /// The next stretch of what is heard. A key that is down is not heard: digits travel as such.
+    pub(crate) fn poll_piece(&mut self, now: Instant, pcm: &mut [i16]) -> Option<Heard> {
+        let muted = self.digits.is_held();
+        Some(match self.receiver.poll(now)? {
+            Piece::Lost(samples) => Heard::Lost(samples),
+            Piece::Pause(samples) => Heard::Pause(samples),
+            Piece::Audio { bytes, .. } if muted => Heard::Pause(bytes.len() as u64),
+            Piece::Audio { payload_type, bytes } => Heard::Audio(self.terms.law_of(payload_type).decode(bytes, pcm)),
+        })
+    }
+
+    /// Queues samples to be sent; while nothing may be sent they are dropped.
+    pub(crate) fn push(&mut self, samples: &[i16]) {
+        if self.is_sending() {
+            self.sender.push(samples);
+        }
+    }
+
+    /// Sends silence if it is time to send and there is nothing else. Returns whether a packet is ready now.
+    pub(crate) fn fill(&mut self, now: Instant) -> bool {
+        if self.due().is_none_or(|due| now < due) {
+            return false;
+        }
+        self.catch_up(now);
+        self.sender.push_silence();
+        true
+    }
+
+    /// Writes the next packet, if there is one: where it goes, and how long it is.
+    pub(crate) fn poll_rtp(&mut self, now: Instant, datagram: &mut [u8]) -> Option<(SocketAddr, usize)> {
+        while let Some(written) = self.sender.poll(datagram) {
+            if let Some(to) = self.lock.as_mut().and_then(Lock::send_rtp) {
+                self.control.handle_sent(now, written.timestamp, written.length - Header::LEN);
+                return Some((to, written.length));
+            }
+        }
+        None
+    }
+
+    /// Writes a telephone event in place of the packet that is due.
+    pub(crate) fn send_event(
+        &mut self,
+        now: Instant,
+        outgoing: dtmf::Outgoing,
+        datagram: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let payload_type = self.terms.send_events?;
+        let header = Header {
+            marker: outgoing.marker,
+            payload_type,
+            sequence: self.sender.take_sequence(),
+            timestamp: outgoing.timestamp,
+            ssrc: self.sender.ssrc(),
+        };
+        let rest = header.write(datagram)?;
+        rest.get_mut(..outgoing.payload.len())?.copy_from_slice(&outgoing.payload);
+        self.sender.skip(self.terms.packet as u64);
+        let to = self.lock.as_mut().and_then(Lock::send_rtp)?;
+        self.control.handle_sent(now, outgoing.timestamp, outgoing.payload.len());
+        Some((to, Header::LEN + outgoing.payload.len()))
+    }
+
+    /// Writes a report if one is due.
+    pub(crate) fn poll_rtcp(&mut self, now: Instant, datagram: &mut [u8]) -> Option<(SocketAddr, usize)> {
+        if self.pace.is_none() || now < self.control.next_timeout() {
+            return None;
+        }
+        let random = self.random.next() as u32;
+        let length = self.control.poll_report(now, random, &self.cname, datagram)?;
+        Some((self.lock.as_mut().and_then(Lock::send_rtcp)?, length))
+    }
+
+    /// When the next packet is due by the clock; `None` while nothing is sent.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        Some(self.pace.filter(|_| self.terms.sends)?.due(self.sender.position()))
+    }
+
+    /// How far what is queued is ahead of the clock.
+    pub(crate) fn lead(&self, now: Instant) -> Duration {
+        self.pace.map_or(Duration::ZERO, |pace| pace.lead(now, self.sender.end()))
+    }
+
+    /// Whether we may send and are wanted to.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.pace.is_some() && self.terms.sends
+    }
+
+    /// Timestamp and samples of the packet that is due.
+    pub(crate) fn next_packet(&self) -> (u32, usize) {
+        (self.sender.timestamp(), self.sender.packet())
+    }
+
+    /// Whether digits can be sent as events.
+    pub(crate) fn takes_events(&self) -> bool {
+        self.terms.send_events.is_some()
+    }
+
+    pub(crate) fn report(&self) -> CarrierReport {
+        let counts = self.receiver.counts();
+        CarrierReport {
+            stream: self.control.summary(),
+            last_heard: self.last_heard,
+            strangers: self.lock.map_or(0, |lock| lock.strangers()),
+            unusable: self.unusable,
+            late: counts.late,
+            repeated: counts.repeated,
+            source: self.lock.and_then(|lock| lock.locked()),
+        }
+    }
+
+    /// Lets go of time that has passed without us: the driver was held up, or the talker's clock is slow.
+    pub(crate) fn catch_up(&mut self, now: Instant) {
+        let Some(pace) = self.pace else { return };
+        let behind = pace.lag(now, self.sender.position());
+        if behind > TOO_FAR_BEHIND {
+            self.sender.clear();
+            self.sender.skip(behind);
+        }
+    }
+
+    fn apply_direction(&mut self, now: Instant) {
+        self.watch.set(now, self.terms.receives);
+        if !self.terms.sends {
+            self.sender.clear();
+        }
+        // After a hold the clock of the stream has gone on without packets, which catching up lets pass.
+        self.catch_up(now);
+    }
+}
+
+/// A stretch of what is heard, decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// So many samples were decoded.
+    Audio(usize),
+    /// So many were lost.
+    Lost(u64),
+    /// So many passed in silence.
+    Pause(u64),
+}

@@ -1,0 +1,217 @@
+//! What comes from the carrier, in order and on its own clock.
+//!
+//! Arrival drives it: a packet in order is handed on at once. The pieces that come out follow each other without a hole in
+//! media time; where audio is missing there is a piece that says for how long, and whether it was lost or never sent.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    frame::{LONGEST, duration_of, samples_in},
+    jitter::{Hold, Placed, Ring},
+    rtp::Extended,
+};
+
+/// Packets that may wait behind a gap.
+const SLOTS: usize = 32;
+/// Tag of a packet that takes a sequence number but holds no audio: an event, comfort noise.
+const NOT_AUDIO: u8 = u8::MAX;
+/// A pause up to this long is believed as the timestamps tell it; a longer one only if the clock agrees.
+const BELIEVED: Duration = Duration::from_secs(10);
+/// How far clock and timestamps may disagree about a long pause.
+const AGREEMENT: Duration = Duration::from_secs(2);
+
+/// A stretch of the carrier's media time.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// Audio of this payload type, one byte a sample.
+    Audio { payload_type: u8, bytes: &'a [u8] },
+    /// So many samples are missing that the carrier sent.
+    Lost(u64),
+    /// So many samples passed in which the carrier sent nothing.
+    Pause(u64),
+}
+
+/// Puts the carrier's packets in order.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    ring: Ring<SLOTS, LONGEST>,
+    state: State,
+    hold: Hold,
+    /// When the last gap was noticed.
+    gap_since: Option<Instant>,
+    /// When the last audio was over.
+    ended: Instant,
+    counts: Counts,
+}
+
+/// What happened to packets besides being heard.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) late: u64,
+    pub(crate) repeated: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Nothing was heard yet.
+    Silent,
+    /// The stream begins anew; time in between is told by the clock.
+    Restarted,
+    /// The next sample should have this timestamp; `lost` packets were given up before it.
+    Flowing { expected: u32, lost: bool },
+}
+
+impl Receiver {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            ring: Ring::new(now, 0),
+            state: State::Silent,
+            hold: Hold::Open,
+            gap_since: None,
+            ended: now,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Another source speaks from here on.
+    pub(crate) fn restart(&mut self) {
+        if !matches!(self.state, State::Silent) {
+            self.state = State::Restarted;
+        }
+        self.ring.restart(0);
+    }
+
+    /// Takes in a packet of audio.
+    pub(crate) fn handle_audio(
+        &mut self,
+        now: Instant,
+        place: Extended,
+        timestamp: u32,
+        payload_type: u8,
+        bytes: &[u8],
+    ) {
+        self.insert(now, place, timestamp, payload_type, bytes);
+    }
+
+    /// Takes note of a packet that holds no audio but a place among those that do.
+    pub(crate) fn handle_other(&mut self, now: Instant, place: Extended) {
+        self.insert(now, place, 0, NOT_AUDIO, &[]);
+    }
+
+    /// The next piece, if there is one at this time.
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Piece<'_>> {
+        loop {
+            match self.ring.front().map(|slot| slot.tag) {
+                Some(NOT_AUDIO) => self.ring.advance(),
+                Some(_) => return Some(self.take()),
+                None => self.give_up_gap(now)?,
+            }
+        }
+    }
+
+    /// When a held gap is to be given up.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let (missing, slot) = self.ring.first()?;
+        (missing > 0).then(|| slot.arrived + self.hold.time(slot.arrived))
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn insert(&mut self, now: Instant, place: Extended, timestamp: u32, tag: u8, bytes: &[u8]) {
+        let number = match place {
+            Extended::At(number) => number,
+            Extended::Restarted(number) => {
+                self.restart();
+                number
+            }
+            // Proves nothing yet; one packet that makes no sense is dropped.
+            Extended::Wild => return,
+        };
+        if self.ring.next() == 0 {
+            self.ring.restart(number);
+        }
+        let filled = self.ring.first().is_some_and(|(missing, _)| number < self.ring.next() + missing);
+        match self.ring.insert(now, number, timestamp, tag, bytes) {
+            Placed::Stored if filled => self.hold.handle_filled(now),
+            Placed::Stored => {}
+            Placed::Repeated => self.counts.repeated += 1,
+            Placed::Late => {
+                self.counts.late += 1;
+                if let Some(since) = self.gap_since {
+                    self.hold.handle_late(now, now.saturating_duration_since(since));
+                }
+            }
+            Placed::Beyond => {
+                // More is missing than could be reordering; what waited behind an earlier gap is given up with it.
+                self.ring.restart(number);
+                self.ring.insert(now, number, timestamp, tag, bytes);
+                self.mark_lost();
+            }
+            Placed::TooLong => {}
+        }
+    }
+
+    /// Skips missing packets when their time is over; `None` when there is nothing to skip or it is too early.
+    fn give_up_gap(&mut self, now: Instant) -> Option<()> {
+        let (missing, slot) = self.ring.first()?;
+        let since = slot.arrived;
+        if now < since + self.hold.time(since) {
+            return None;
+        }
+        self.gap_since = Some(since);
+        for _ in 0..missing {
+            self.ring.advance();
+        }
+        self.mark_lost();
+        Some(())
+    }
+
+    fn mark_lost(&mut self) {
+        if let State::Flowing { lost, .. } = &mut self.state {
+            *lost = true;
+        }
+    }
+
+    /// The packet at the front, or first the time that passed before it.
+    fn take(&mut self) -> Piece<'_> {
+        let Some(slot) = self.ring.front() else { return Piece::Pause(0) };
+        let (timestamp, arrived, length) = (slot.timestamp, slot.arrived, slot.bytes().len());
+        if let Some(piece) = self.time_before(timestamp, arrived) {
+            self.state = State::Flowing { expected: timestamp, lost: false };
+            return piece;
+        }
+        self.state = State::Flowing { expected: timestamp.wrapping_add(length as u32), lost: false };
+        self.ended = arrived + duration_of(length as u64);
+        match self.ring.take() {
+            Some(slot) => Piece::Audio { payload_type: slot.tag, bytes: slot.bytes() },
+            None => Piece::Pause(0),
+        }
+    }
+
+    /// What the timestamps say passed before this packet.
+    fn time_before(&mut self, timestamp: u32, arrived: Instant) -> Option<Piece<'static>> {
+        let by_clock = arrived.saturating_duration_since(self.ended);
+        let (ahead, lost) = match self.state {
+            State::Silent => return None,
+            State::Restarted => return pause(samples_in(by_clock)),
+            State::Flowing { expected, lost } => (timestamp.wrapping_sub(expected).cast_signed(), lost),
+        };
+        let ahead = match u64::try_from(ahead) {
+            Ok(0) => return None,
+            Ok(ahead) => ahead,
+            // A clock set back: the stream goes on from here.
+            Err(_) => return pause(samples_in(by_clock)),
+        };
+        let told = duration_of(ahead);
+        if told > BELIEVED && told.abs_diff(by_clock) > AGREEMENT {
+            return pause(samples_in(by_clock));
+        }
+        Some(if lost { Piece::Lost(ahead) } else { Piece::Pause(ahead) })
+    }
+}
+
+fn pause(samples: u64) -> Option<Piece<'static>> {
+    (samples > 0).then_some(Piece::Pause(samples))
+}

@@ -1,0 +1,130 @@
+//! The RTP stream toward the carrier: samples in, packets of the negotiated length out.
+
+use crate::{
+    codec::g711::Law,
+    frame::{FRAME, Fifo, LONGEST},
+    rtp::{Header, Ssrc},
+};
+
+/// Samples waiting to be sent: the longest packet, and what may come at once while it fills.
+const QUEUE: usize = 2 * LONGEST;
+
+/// Cuts samples into packets and numbers them.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    ssrc: Ssrc,
+    sequence: u16,
+    /// Timestamp of the sample at position 0.
+    origin: u32,
+    /// Samples sent or skipped.
+    position: u64,
+    law: Law,
+    payload_type: u8,
+    /// Samples in a packet.
+    packet: usize,
+    /// The next packet is the first after silence.
+    marker: bool,
+    queue: Fifo<QUEUE>,
+}
+
+/// A packet written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Written {
+    pub(crate) length: usize,
+    pub(crate) timestamp: u32,
+}
+
+impl Sender {
+    /// A stream that begins at random numbers (RFC 3550 §5.1), taken from a seed.
+    pub(crate) fn new(ssrc: Ssrc, random: u64) -> Self {
+        Self {
+            ssrc,
+            sequence: random as u16,
+            origin: (random >> 16) as u32,
+            position: 0,
+            law: Law::Mu,
+            payload_type: 0,
+            packet: FRAME,
+            marker: true,
+            queue: Fifo::new(),
+        }
+    }
+
+    /// What to send from the next packet on.
+    pub(crate) fn set(&mut self, law: Law, payload_type: u8, packet: usize) {
+        (self.law, self.payload_type) = (law, payload_type);
+        self.packet = packet.clamp(1, LONGEST);
+    }
+
+    /// Queues samples; what does not fit is dropped.
+    pub(crate) fn push(&mut self, samples: &[i16]) {
+        self.queue.push(samples);
+    }
+
+    /// Completes the next packet with silence.
+    pub(crate) fn push_silence(&mut self) {
+        self.queue.push_silence(self.packet.saturating_sub(self.queue.len()));
+    }
+
+    /// Lets time pass without sending: the timestamp moves on.
+    pub(crate) fn skip(&mut self, samples: u64) {
+        self.position += samples;
+        self.marker = true;
+    }
+
+    /// Drops what is queued.
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+    }
+
+    /// Writes the next packet if there are samples for it.
+    pub(crate) fn poll(&mut self, datagram: &mut [u8]) -> Option<Written> {
+        let samples = self.queue.front().get(..self.packet)?;
+        let timestamp = self.timestamp();
+        let header = Header {
+            marker: self.marker,
+            payload_type: self.payload_type,
+            sequence: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+        };
+        let payload = header.write(datagram)?;
+        let length = Header::LEN + self.law.encode(samples, payload);
+        self.queue.consume(self.packet);
+        self.position += self.packet as u64;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.marker = false;
+        Some(Written { length, timestamp })
+    }
+
+    /// Takes a sequence number for a packet that is not audio; the caller writes it.
+    pub(crate) fn take_sequence(&mut self) -> u16 {
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        sequence
+    }
+
+    pub(crate) fn ssrc(&self) -> Ssrc {
+        self.ssrc
+    }
+
+    /// Timestamp of the next sample to be sent.
+    pub(crate) fn timestamp(&self) -> u32 {
+        self.origin.wrapping_add(self.position as u32)
+    }
+
+    /// Samples sent or skipped: the position of the next packet.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The position behind all that is queued.
+    pub(crate) fn end(&self) -> u64 {
+        self.position + self.queue.len() as u64
+    }
+
+    /// Samples in a packet.
+    pub(crate) fn packet(&self) -> usize {
+        self.packet
+    }
+}

@@ -1,0 +1,340 @@
+//! One remote voice of the room: its packets in order, decoded, made up for where they are missing.
+//!
+//! ```text
+//!              packet                  nothing came in time
+//! Quiet ──────────────────► Speaking ──────────────────────► Fading ──► Quiet after 60 ms
+//!   ▲                         │  ▲            packet           │
+//!   └── silence was sent ─────┘  └─────────────────────────────┘
+//! ```
+//!
+//! Nothing is decoded before it is needed for longer than it takes to come: a packet in order is decoded at once.
+
+use std::time::{Duration, Instant};
+
+use super::arrival::Arrival;
+use crate::{
+    Error,
+    codec::opus::{self, Decoder, LARGEST},
+    frame::{FRAME, Fifo, OPUS_TICKS},
+    jitter::{Placed, Ring},
+    rtp::{Extended, Sequence},
+};
+
+/// Packets that may wait for one that is missing.
+const SLOTS: usize = 16;
+/// Decoded samples that may wait for the other talkers, 240 ms: the longest packet twice.
+const DECODED: usize = 2 * opus::LONGEST;
+/// Samples made up when nothing comes; the last of them is silent.
+const FADE: usize = 3 * FRAME;
+/// Redundancy comes with the next packet, so its sender's frame has to be waited for.
+const REDUNDANCY: Duration = Duration::from_millis(25);
+/// Later than this a packet is late even if its place was not made up.
+const TOO_LATE: Duration = Duration::from_millis(80);
+/// Late for so long, it is not the packets that are late but the line that is slower.
+const SLOWER: Duration = Duration::from_millis(40);
+/// A timestamp that goes back by more than a second is another timeline.
+const ANOTHER_TIMELINE: i32 = -48_000;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Talker {
+    ssrc: u32,
+    state: State,
+    sequence: Option<Sequence>,
+    ring: Ring<SLOTS, LARGEST>,
+    decoder: Decoder,
+    decoded: Fifo<DECODED>,
+    arrival: Arrival,
+    /// Timestamp of the next sample to be decoded or made up.
+    next: u32,
+    /// Samples in the last packet.
+    packet: usize,
+    /// The last packet repeated the one before it.
+    redundant: bool,
+    late_since: Option<Instant>,
+    heard: Instant,
+    counts: Counts,
+    /// Where a packet is decoded, kept because it is long to be cleared each time.
+    pcm: Box<[i16; opus::LONGEST]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Quiet,
+    Speaking,
+    Fading { made: usize },
+}
+
+/// What happened to packets besides being decoded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) received: u64,
+    pub(crate) late: u64,
+    /// Samples made up.
+    pub(crate) concealed: u64,
+    /// Samples decoded from redundancy.
+    pub(crate) recovered: u64,
+}
+
+impl Talker {
+    pub(crate) fn new(now: Instant, ssrc: u32) -> Result<Self, Error> {
+        Ok(Self {
+            ssrc,
+            state: State::Quiet,
+            sequence: None,
+            ring: Ring::new(now, 0),
+            decoder: Decoder::new()?,
+            decoded: Fifo::new(),
+            arrival: Arrival::new(now, 0),
+            next: 0,
+            packet: FRAME,
+            redundant: false,
+            late_since: None,
+            heard: now,
+            counts: Counts::default(),
+            pcm: Box::new([0; opus::LONGEST]),
+        })
+    }
+
+    /// Becomes another talker, in the same memory. The counts go on.
+    pub(crate) fn become_another(&mut self, now: Instant, ssrc: u32) {
+        self.decoder.reset();
+        self.decoded.clear();
+        self.ring.restart(0);
+        (self.ssrc, self.state, self.sequence) = (ssrc, State::Quiet, None);
+        (self.late_since, self.heard, self.redundant) = (None, now, false);
+    }
+
+    /// Takes in a packet.
+    pub(crate) fn handle_packet(&mut self, now: Instant, sequence: u16, timestamp: u32, payload: &[u8]) {
+        self.heard = now;
+        self.counts.received += 1;
+        let Some(number) = self.place(now, sequence, timestamp) else { return };
+        let late = self.arrival.handle_packet(now, timestamp);
+        if late > TOO_LATE && !self.line_is_slower(now, timestamp) {
+            self.counts.late += 1;
+            // Its number is passed over without waiting.
+            self.insert(now, number, timestamp, &[]);
+            return;
+        }
+        self.insert(now, number, timestamp, payload);
+    }
+
+    /// Decodes what is there and makes up for what is known to be missing.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        loop {
+            let progress = match self.ring.first() {
+                Some((0, _)) => {
+                    self.play(now);
+                    true
+                }
+                Some(_) => self.bridge(now),
+                None => false,
+            };
+            if !progress {
+                return;
+            }
+        }
+    }
+
+    /// Goes on without a packet that should have come by now. Does nothing before its time or when samples are left.
+    pub(crate) fn make_up(&mut self, now: Instant) {
+        let made = match self.state {
+            State::Speaking => 0,
+            State::Fading { made } => made,
+            State::Quiet => return,
+        };
+        if self.decoded.len() > 0 || now < self.deadline() {
+            return;
+        }
+        if made >= FADE {
+            self.state = State::Quiet;
+            return;
+        }
+        self.conceal(self.packet.min(FRAME), made);
+        self.state = State::Fading { made: made + self.packet.min(FRAME) };
+    }
+
+    /// When to call [`Self::make_up`] or [`Self::advance`] again.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let waits = self.state != State::Quiet && (self.decoded.len() == 0 || !self.ring.is_empty());
+        waits.then(|| self.deadline())
+    }
+
+    /// Whether others have to wait for this one's samples.
+    pub(crate) fn is_active(&self) -> bool {
+        self.state != State::Quiet || self.decoded.len() > 0
+    }
+
+    /// Samples ready to be mixed.
+    pub(crate) fn decoded(&self) -> &[i16] {
+        self.decoded.front()
+    }
+
+    pub(crate) fn consume(&mut self, samples: usize) {
+        self.decoded.consume(samples);
+    }
+
+    pub(crate) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    pub(crate) fn heard(&self) -> Instant {
+        self.heard
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    fn place(&mut self, now: Instant, sequence: u16, timestamp: u32) -> Option<u64> {
+        let Some(known) = &mut self.sequence else {
+            let number = self.sequence.insert(Sequence::new(sequence)).highest();
+            self.begin(now, number, timestamp);
+            return Some(number);
+        };
+        match known.extend(sequence) {
+            Extended::At(number) => Some(number),
+            Extended::Restarted(number) => {
+                self.begin(now, number, timestamp);
+                Some(number)
+            }
+            // One packet that makes no sense proves nothing.
+            Extended::Wild => None,
+        }
+    }
+
+    fn begin(&mut self, now: Instant, number: u64, timestamp: u32) {
+        self.ring.restart(number);
+        self.arrival.shift(now, timestamp);
+        (self.state, self.next) = (State::Quiet, timestamp);
+    }
+
+    fn insert(&mut self, now: Instant, number: u64, timestamp: u32, payload: &[u8]) {
+        match self.ring.insert(now, number, timestamp, 0, payload) {
+            Placed::Beyond => {
+                self.ring.restart(number);
+                self.ring.insert(now, number, timestamp, 0, payload);
+            }
+            Placed::Late => self.counts.late += 1,
+            // Repeated packets and those that no path carries whole are passed over.
+            Placed::Stored | Placed::Repeated | Placed::TooLong => {}
+        }
+    }
+
+    /// A burst after a stall is late only for a moment; what stays late is the new normal.
+    fn line_is_slower(&mut self, now: Instant, timestamp: u32) -> bool {
+        let since = *self.late_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < SLOWER {
+            return false;
+        }
+        self.late_since = None;
+        self.arrival.shift(now, timestamp);
+        self.next = timestamp;
+        true
+    }
+
+    fn deadline(&self) -> Instant {
+        let wait = self.arrival.wait();
+        let wait = if self.redundant { wait.max(REDUNDANCY) } else { wait };
+        self.arrival.due(self.next) + wait
+    }
+
+    /// The packet at the front: speech, silence, or too late to be either.
+    fn play(&mut self, now: Instant) {
+        let Self { ring, decoder, decoded, pcm, .. } = self;
+        let Some(slot) = ring.take() else { return };
+        let (timestamp, payload) = (slot.timestamp, slot.bytes());
+        let ahead = timestamp.wrapping_sub(self.next).cast_signed();
+        if payload.is_empty() {
+            return;
+        }
+        if (ANOTHER_TIMELINE..0).contains(&ahead)
+            && self.late_since.is_none_or(|since| now.saturating_duration_since(since) < SLOWER)
+        {
+            self.counts.late += 1;
+            self.late_since.get_or_insert(now);
+            return;
+        }
+        if ahead < 0 {
+            self.arrival.shift(now, timestamp);
+        }
+        self.late_since = None;
+        let samples = opus::samples(payload).unwrap_or(self.packet);
+        self.next = timestamp.wrapping_add(samples as u32 * OPUS_TICKS);
+        if opus::is_silence(payload) {
+            self.state = State::Quiet;
+            return;
+        }
+        self.redundant = opus::has_redundancy(payload);
+        self.packet = samples;
+        match decoder.decode(payload, &mut pcm[..]) {
+            Some(samples) => {
+                decoded.push(&pcm[..samples]);
+                self.state = State::Speaking;
+            }
+            None => self.conceal(samples, 0),
+        }
+    }
+
+    /// Packets are missing and a later one is there: waits until they were due, then makes up for them. Returns whether the
+    /// later one may be played.
+    fn bridge(&mut self, now: Instant) -> bool {
+        let deadline = self.deadline();
+        let Some((missing, slot)) = self.ring.first() else { return false };
+        if self.state != State::Quiet && now < deadline {
+            return false;
+        }
+        let ahead = slot.timestamp.wrapping_sub(self.next).cast_signed() / OPUS_TICKS.cast_signed();
+        let ahead = usize::try_from(ahead).unwrap_or(0);
+        if self.state != State::Quiet && (1..=FADE).contains(&ahead) {
+            self.fill(ahead);
+        }
+        for _ in 0..missing {
+            self.ring.advance();
+        }
+        true
+    }
+
+    /// Fills a gap before the first packet there is: made up, but for what that packet repeats.
+    fn fill(&mut self, samples: usize) {
+        let made = if let State::Fading { made } = self.state { made } else { 0 };
+        let recoverable = match self.ring.first() {
+            Some((_, slot)) if opus::has_redundancy(slot.bytes()) => opus::samples(slot.bytes()).unwrap_or(0),
+            _ => 0,
+        };
+        let recovered = if recoverable <= samples { recoverable } else { 0 };
+        self.conceal(samples - recovered, made);
+        if recovered == 0 {
+            return;
+        }
+        let mut pcm = [0; opus::LONGEST];
+        let Some((_, slot)) = self.ring.first() else { return };
+        if self.decoder.recover(slot.bytes(), &mut pcm[..recovered]) {
+            self.decoded.push(&pcm[..recovered]);
+            self.counts.recovered += recovered as u64;
+        }
+        self.next = self.next.wrapping_add(recovered as u32 * OPUS_TICKS);
+    }
+
+    /// Makes up samples, fading after the first frame; `made` were made up before them.
+    fn conceal(&mut self, samples: usize, made: usize) {
+        let mut pcm = [0; opus::LONGEST];
+        // libopus conceals in steps of 2.5 ms; a length that is none leaves a rest of silence.
+        let whole = samples.min(FADE) / 20 * 20;
+        let pcm = &mut pcm[..samples.min(FADE)];
+        if whole > 0 && self.decoder.conceal(&mut pcm[..whole]) {
+            fade(pcm, made);
+        }
+        self.decoded.push(pcm);
+        self.counts.concealed += pcm.len() as u64;
+        self.next = self.next.wrapping_add(samples as u32 * OPUS_TICKS);
+    }
+}
+
+fn fade(samples: &mut [i16], made: usize) {
+    for (n, sample) in samples.iter_mut().enumerate() {
+        let faded = (made + n).saturating_sub(FRAME) as f32 / (FADE - FRAME - 1) as f32;
+        *sample = (f32::from(*sample) * (1.0 - faded).max(0.0)) as i16;
+    }
+}

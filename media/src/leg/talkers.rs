@@ -1,0 +1,135 @@
+//! All remote voices of the room, mixed without waiting for a tick.
+//!
+//! Samples come out as soon as every active talker has some: with one talker that is the moment its packet arrives, with more
+//! it is when the last of them has delivered. One that stays behind is made up for at its deadline, and is left out once it is
+//! quiet. So going from one talker to two and back is nothing special: nobody's samples are skipped or repeated.
+
+use std::time::Instant;
+
+use super::talker::{Counts, Talker};
+use crate::{
+    Error,
+    frame::{FRAME, earliest},
+    mixer,
+};
+
+/// Voices that can be decoded; the least recently heard makes room for another.
+const TALKERS: usize = 16;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Talkers {
+    /// In use: the first `used`. The others are kept for those to come.
+    talkers: Vec<Talker>,
+    used: usize,
+}
+
+impl Talkers {
+    pub(crate) fn new() -> Self {
+        Self { talkers: Vec::with_capacity(TALKERS), used: 0 }
+    }
+
+    /// Takes in a packet of a talker, who may be new. Returns whether it is.
+    pub(crate) fn handle_packet(
+        &mut self,
+        now: Instant,
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+        payload: &[u8],
+    ) -> Result<bool, Error> {
+        let (index, new) = self.find(now, ssrc)?;
+        let talker = &mut self.talkers[index];
+        talker.handle_packet(now, sequence, timestamp, payload);
+        talker.advance(now);
+        Ok(new)
+    }
+
+    /// Takes note of a talker whose packets are not to be decoded. Returns whether it is new.
+    pub(crate) fn notice(&mut self, now: Instant, ssrc: u32) -> Result<bool, Error> {
+        Ok(self.find(now, ssrc)?.1)
+    }
+
+    /// A talker has left.
+    pub(crate) fn forget(&mut self, ssrc: u32) {
+        if let Some(index) = self.position(ssrc) {
+            self.used -= 1;
+            self.talkers.swap(index, self.used);
+        }
+    }
+
+    /// Mixes what every active talker has; returns how many samples, at most a frame.
+    pub(crate) fn poll(&mut self, now: Instant, mixed: &mut [i16; FRAME]) -> Option<usize> {
+        let active = &mut self.talkers[..self.used];
+        let mut ready = usize::MAX;
+        for talker in active.iter_mut() {
+            talker.advance(now);
+            talker.make_up(now);
+            if talker.is_active() {
+                ready = ready.min(talker.decoded().len());
+            }
+        }
+        if ready == 0 || ready == usize::MAX {
+            return None;
+        }
+        let ready = ready.min(FRAME);
+        let active = || self.talkers[..self.used].iter().filter(|talker| talker.is_active());
+        mixer::mix(&active().map(Talker::decoded), &mut mixed[..ready]);
+        for talker in self.talkers[..self.used].iter_mut().filter(|talker| talker.is_active()) {
+            talker.consume(ready);
+        }
+        Some(ready)
+    }
+
+    /// When a talker that stays behind is to be made up for.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.talkers[..self.used].iter().fold(None, |next, talker| earliest(next, talker.next_timeout()))
+    }
+
+    /// Whether anybody speaks.
+    pub(crate) fn is_anybody_active(&self) -> bool {
+        self.talkers[..self.used].iter().any(|talker| talker.is_active())
+    }
+
+    /// Sums over all talkers there were; of those beyond memory's limit, the counts go on in the same place.
+    pub(crate) fn counts(&self) -> Counts {
+        self.talkers.iter().fold(Counts::default(), |sum, talker| {
+            let counts = talker.counts();
+            Counts {
+                received: sum.received + counts.received,
+                late: sum.late + counts.late,
+                concealed: sum.concealed + counts.concealed,
+                recovered: sum.recovered + counts.recovered,
+            }
+        })
+    }
+
+    /// The place of a talker, and whether it is new.
+    fn find(&mut self, now: Instant, ssrc: u32) -> Result<(usize, bool), Error> {
+        match self.position(ssrc) {
+            Some(index) => Ok((index, false)),
+            None => Ok((self.admit(now, ssrc)?, true)),
+        }
+    }
+
+    fn position(&self, ssrc: u32) -> Option<usize> {
+        self.talkers[..self.used].iter().position(|talker| talker.ssrc() == ssrc)
+    }
+
+    /// Finds a place: one that was left, a new one, or that of the talker heard least recently.
+    fn admit(&mut self, now: Instant, ssrc: u32) -> Result<usize, Error> {
+        if self.used == self.talkers.len() && self.used < TALKERS {
+            self.talkers.push(Talker::new(now, ssrc)?);
+            self.used += 1;
+            return Ok(self.used - 1);
+        }
+        if self.used == TALKERS {
+            let oldest = (0..TALKERS).min_by_key(|index| self.talkers[*index].heard()).unwrap_or(0);
+            self.talkers[oldest].become_another(now, ssrc);
+            return Ok(oldest);
+        }
+        self.talkers[self.used].become_another(now, ssrc);
+        self.used += 1;
+        Ok(self.used - 1)
+    }
+}

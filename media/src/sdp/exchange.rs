@@ -1,0 +1,91 @@
+//! What a call remembers from one offer to the next (RFC 3264 §8).
+//!
+//! ```text
+//! Idle ──offer()──► Offered ──accept_answer()──► Agreed ──offer()──► Offered …
+//!   └────────────────answer()─────────────────────► ▲ └──answer()──┘
+//! ```
+
+use super::negotiate::{accept, answer_session, choose, offer_session};
+use super::{Direction, Error, Local, Negotiated, Policy, Session};
+
+/// The offers and answers of one call. A failed one leaves everything as it was.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    local: Local,
+    policy: Policy,
+    /// The text we sent last, whose version is `local.version`.
+    written: Option<Session>,
+    /// Our offer that is not answered yet.
+    offered: Option<Session>,
+    agreed: Option<Agreed>,
+}
+
+/// What is in force, and the media lines it came with.
+#[derive(Clone, Debug)]
+struct Agreed {
+    negotiated: Negotiated,
+    lines: Session,
+}
+
+impl Exchange {
+    /// Nothing is agreed upon yet.
+    pub fn new(local: Local, policy: Policy) -> Self {
+        Self { local, policy, written: None, offered: None, agreed: None }
+    }
+
+    /// Answers an offer, the first or another. The codec in force is kept if it is still offered.
+    pub fn answer(&mut self, offer: &Session) -> Result<(Negotiated, String), Error> {
+        let before = self.agreed.as_ref().map(|agreed| &agreed.negotiated);
+        let negotiated = choose(offer, &self.local, &self.policy, before)?;
+        let answer = answer_session(offer, &negotiated, &self.local);
+        let answer = self.versioned(answer);
+        let text = answer.to_string();
+        self.offered = None;
+        self.agreed = Some(Agreed { negotiated: negotiated.clone(), lines: answer });
+        Ok((negotiated, text))
+    }
+
+    /// Offers: all that we speak at first, what is in force later.
+    pub fn offer(&mut self) -> String {
+        let before = self.agreed.as_ref().map(|agreed| (&agreed.lines, &agreed.negotiated));
+        let offer = offer_session(&self.local, &self.policy, before);
+        let offer = self.versioned(offer);
+        let text = offer.to_string();
+        self.offered = Some(offer);
+        text
+    }
+
+    /// Takes the answer to the offer that is open.
+    pub fn accept_answer(&mut self, answer: &Session) -> Result<Negotiated, Error> {
+        let offer = self.offered.as_ref().ok_or(Error::NotAnAnswer)?;
+        let negotiated = accept(answer, offer, &self.local, &self.policy)?;
+        let lines = self.offered.take().ok_or(Error::NotAnAnswer)?;
+        self.agreed = Some(Agreed { negotiated: negotiated.clone(), lines });
+        Ok(negotiated)
+    }
+
+    /// Forgets the offer that is open: it was refused. What was in force stays so.
+    pub fn withdraw(&mut self) {
+        self.offered = None;
+    }
+
+    /// What we want from the next offer or answer on: to hold, or to resume.
+    pub fn set_direction(&mut self, direction: Direction) {
+        self.local.direction = direction;
+    }
+
+    /// What is in force.
+    pub fn negotiated(&self) -> Option<&Negotiated> {
+        self.agreed.as_ref().map(|agreed| &agreed.negotiated)
+    }
+
+    /// The version rises by one with every text that differs from the one before (RFC 3264 §8).
+    fn versioned(&mut self, mut session: Session) -> Session {
+        if self.written.as_ref().is_some_and(|written| *written != session) {
+            self.local.version += 1;
+            session.origin.version = self.local.version.to_string();
+        }
+        self.written = Some(session.clone());
+        session
+    }
+}

@@ -1,0 +1,203 @@
+//! The choice of the line and the codec.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::{Format, Negotiated};
+use crate::sdp::address::check_target;
+use crate::sdp::media::Media;
+use crate::sdp::{Codec, Direction, Error, Events, Local, Policy, Preference, Session};
+
+const TRANSPORT: &str = "RTP/AVP";
+const TELEPHONE_EVENT: &str = "telephone-event";
+/// RTP payload types that a shared port would take for RTCP (RFC 5761 §4).
+const UNMUXABLE: std::ops::RangeInclusive<u8> = 64..=95;
+
+/// What an offer and our side agree upon. `before` is what was in force: its line and its codec are kept if they still
+/// fit, so that a refresh changes nothing.
+pub(in crate::sdp) fn choose(
+    offer: &Session,
+    local: &Local,
+    policy: &Policy,
+    before: Option<&Negotiated>,
+) -> Result<Negotiated, Error> {
+    let mut why_not = Error::NoAudio;
+    let kept = before.map_or(0, |before| before.line);
+    let lines = offer.media.iter().enumerate();
+    let (mut lines, others): (Vec<_>, Vec<_>) = lines.partition(|(line, _)| *line == kept);
+    lines.extend(others);
+    for (line, media) in lines {
+        if !media.is_audio() {
+            continue;
+        }
+        match choose_from(offer, media, local, policy, before) {
+            Ok(negotiated) => return Ok(Negotiated { line, ..negotiated }),
+            // The first reason is told, unless all that is known is that something was missing.
+            Err(error) if why_not == Error::NoAudio => why_not = error,
+            Err(_) => {}
+        }
+    }
+    Err(why_not)
+}
+
+/// What the answer to our own offer says.
+pub(in crate::sdp) fn accept(
+    answer: &Session,
+    offer: &Session,
+    local: &Local,
+    policy: &Policy,
+) -> Result<Negotiated, Error> {
+    if answer.media.len() != offer.media.len() {
+        return Err(Error::NotAnAnswer);
+    }
+    let mut lines = offer.media.iter().zip(&answer.media).enumerate();
+    let Some((line, (ours, theirs))) = lines.find(|(_, (ours, _))| ours.is_audio()) else {
+        return Err(Error::NotAnAnswer);
+    };
+    if !theirs.is_audio() {
+        return Err(Error::NoAudio);
+    }
+    check_transport(theirs)?;
+    // Theirs that we have offered, in the order of the answer; what they send comes under the types of our offer.
+    let common: Vec<_> = formats(theirs, policy).filter(|format| ours.codec_is_listed(format.codec)).collect();
+    let chosen = *common.first().ok_or(Error::NoCommonCodec)?;
+    let receive = formats(ours, policy).filter(|own| common.iter().any(|format| format.codec == own.codec)).collect();
+    let events = policy.events.then(|| common_events(theirs, chosen.codec)).flatten();
+    let own_events = policy.events.then(|| common_events(ours, chosen.codec)).flatten().filter(|_| events.is_some());
+    let target = target(answer, theirs, local, policy, theirs.mux && ours.mux)?;
+    let direction = held(&target, answer.direction(theirs)).reversed().and(offer.direction(ours));
+    Ok(Negotiated {
+        remote_rtp: target.rtp,
+        remote_rtcp: target.rtcp,
+        mux: target.mux,
+        codec: chosen.codec,
+        payload_type: chosen.payload_type,
+        receive,
+        events: events.map(|(payload_type, _)| payload_type),
+        receive_events: own_events.map(|(payload_type, _)| payload_type),
+        keys: events.map_or(Events::KEYS, |(_, keys)| keys),
+        ptime: ptime(theirs, policy),
+        direction,
+        line,
+    })
+}
+
+fn choose_from(
+    offer: &Session,
+    media: &Media,
+    local: &Local,
+    policy: &Policy,
+    before: Option<&Negotiated>,
+) -> Result<Negotiated, Error> {
+    check_transport(media)?;
+    let common: Vec<_> = formats(media, policy).collect();
+    let chosen = prefer(&common, policy, before).ok_or(Error::NoCommonCodec)?;
+    let events = policy.events.then(|| common_events(media, chosen.codec)).flatten();
+    let muxable = |payload_type: u8| !UNMUXABLE.contains(&payload_type);
+    let mux = media.mux && muxable(chosen.payload_type) && events.is_none_or(|(event, _)| muxable(event));
+    let target = target(offer, media, local, policy, mux)?;
+    let direction = held(&target, offer.direction(media)).reversed().and(local.direction);
+    Ok(Negotiated {
+        remote_rtp: target.rtp,
+        remote_rtcp: target.rtcp,
+        mux,
+        codec: chosen.codec,
+        payload_type: chosen.payload_type,
+        receive: vec![chosen],
+        events: events.map(|(payload_type, _)| payload_type),
+        receive_events: events.map(|(payload_type, _)| payload_type),
+        keys: events.map_or(Events::KEYS, |(_, keys)| keys),
+        ptime: ptime(media, policy),
+        direction,
+        line: 0,
+    })
+}
+
+fn check_transport(media: &Media) -> Result<(), Error> {
+    match media.protocol.eq_ignore_ascii_case(TRANSPORT) {
+        true => Ok(()),
+        false => Err(Error::Protocol(media.protocol.chars().filter(|char| !char.is_control()).take(32).collect())),
+    }
+}
+
+/// The formats of a line that we speak, in its order.
+fn formats(media: &Media, policy: &Policy) -> impl Iterator<Item = Format> {
+    media
+        .payload_types()
+        .filter_map(|payload_type| Some(Format { payload_type, codec: media.codec(payload_type)? }))
+        .filter(|format| policy.codecs.contains(&format.codec))
+}
+
+fn prefer(common: &[Format], policy: &Policy, before: Option<&Negotiated>) -> Option<Format> {
+    let find = |codec: Codec| common.iter().find(|format| format.codec == codec).copied();
+    let first = match policy.preference {
+        Preference::Ours => policy.codecs.iter().find_map(|codec| find(*codec)),
+        Preference::Theirs => common.first().copied(),
+    };
+    before.and_then(|before| find(before.codec)).or(first)
+}
+
+/// The telephone events that share the codec's clock, with the keys that the peer understands.
+fn common_events(media: &Media, codec: Codec) -> Option<(u8, Events)> {
+    let payload_type = media.payload_types().find(|payload_type| {
+        let map = media.map(*payload_type);
+        map.is_some_and(|map| map.name.eq_ignore_ascii_case(TELEPHONE_EVENT) && map.clock_rate == codec.clock_rate())
+    })?;
+    let keys = media.parameters(payload_type).map_or(Events::KEYS, Events::read);
+    (!keys.is_empty()).then_some((payload_type, keys))
+}
+
+/// As the peer asks, within what it can take.
+fn ptime(media: &Media, policy: &Policy) -> Duration {
+    let wanted = media.ptime.unwrap_or(policy.ptime);
+    media.maxptime.map_or(wanted, |most| wanted.min(most))
+}
+
+struct Target {
+    rtp: SocketAddr,
+    rtcp: SocketAddr,
+    mux: bool,
+}
+
+fn target(session: &Session, media: &Media, local: &Local, policy: &Policy, mux: bool) -> Result<Target, Error> {
+    let address = session.host(media).ok_or(Error::NoAddress)?.address()?;
+    let rtp = SocketAddr::new(address, media.port);
+    check(rtp, local, policy)?;
+    let rtcp = match &media.rtcp {
+        _ if mux => rtp,
+        Some(rtcp) => {
+            let host = rtcp.host.as_ref().map_or(Ok(address), |host| host.address())?;
+            SocketAddr::new(host, rtcp.port)
+        }
+        // The highest port has none above it: its RTCP shares it.
+        None => SocketAddr::new(address, media.port.checked_add(1).unwrap_or(media.port)),
+    };
+    check(rtcp, local, policy)?;
+    Ok(Target { rtp, rtcp, mux })
+}
+
+fn check(target: SocketAddr, local: &Local, policy: &Policy) -> Result<(), Error> {
+    let address = target.ip();
+    if address.is_ipv4() != local.address.to_canonical().is_ipv4() {
+        return Err(Error::AddressFamily(address));
+    }
+    if address == local.address && [local.rtp_port, local.rtcp_port].contains(&target.port()) {
+        return Err(Error::RefusedPort(address, target.port()));
+    }
+    check_target(target, policy)
+}
+
+/// The unspecified address is how hold was said before there were directions (RFC 3264 §8.4): such a peer hears nothing.
+fn held(target: &Target, direction: Direction) -> Direction {
+    match target.rtp.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => direction.and(Direction::SendOnly),
+        IpAddr::V6(address) if address.is_unspecified() => direction.and(Direction::SendOnly),
+        _ => direction,
+    }
+}
+
+impl Media {
+    fn codec_is_listed(&self, codec: Codec) -> bool {
+        self.payload_types().any(|payload_type| self.codec(payload_type) == Some(codec))
+    }
+}

@@ -1,0 +1,114 @@
+//! Our side of the talk, as sessions to be written.
+
+use super::Negotiated;
+use crate::sdp::address::Host;
+use crate::sdp::media::{Map, Media, Rtcp};
+use crate::sdp::session::Origin;
+use crate::sdp::{Codec, Events, Local, Policy, Session};
+
+/// Where telephone events are usually found.
+const EVENTS: u8 = 101;
+
+/// The answer to an offer, with its media lines in their order.
+pub(in crate::sdp) fn answer(offer: &Session, negotiated: &Negotiated, local: &Local) -> Session {
+    let media = offer.media.iter().enumerate().map(|(line, media)| match line == negotiated.line {
+        true => accepted(media, negotiated, local),
+        false => media.refused(),
+    });
+    session(local, media.collect())
+}
+
+/// An offer of all that we speak; or, within a call, of what is in force first and under the types it has, with the
+/// media lines that there are.
+pub(in crate::sdp) fn offer(local: &Local, policy: &Policy, before: Option<(&Session, &Negotiated)>) -> Session {
+    let mut media = Media::new("audio", local.rtp_port, "RTP/AVP");
+    let Some((last, negotiated)) = before else {
+        for codec in &policy.codecs {
+            add_codec(&mut media, codec.payload_type(), *codec);
+        }
+        add_events(&mut media, policy);
+        finish(&mut media, local, policy.offer_mux);
+        media.ptime = Some(policy.ptime);
+        return session(local, vec![media]);
+    };
+    for format in &negotiated.receive {
+        add_codec(&mut media, format.payload_type, format.codec);
+    }
+    if let Some(events) = negotiated.receive_events {
+        add_event_type(&mut media, events, negotiated.codec.clock_rate(), Events::KEYS);
+    }
+    finish(&mut media, local, negotiated.mux);
+    media.ptime = Some(negotiated.ptime);
+    let lines = last.media.iter().enumerate().map(|(line, old)| match line == negotiated.line {
+        true => media.clone(),
+        false => old.refused(),
+    });
+    session(local, lines.collect())
+}
+
+fn session(local: &Local, media: Vec<Media>) -> Session {
+    let host = Host::Address(local.address);
+    let origin = Origin {
+        username: "-".to_owned(),
+        session_id: local.session_id.to_string(),
+        version: local.version.to_string(),
+        host: host.clone(),
+    };
+    Session { origin, connection: Some(host), direction: None, media }
+}
+
+fn accepted(offered: &Media, negotiated: &Negotiated, local: &Local) -> Media {
+    let mut media = Media::new(&offered.kind, local.rtp_port, &offered.protocol);
+    add_codec(&mut media, negotiated.payload_type, negotiated.codec);
+    if let Some(events) = negotiated.events {
+        add_event_type(&mut media, events, negotiated.codec.clock_rate(), negotiated.keys);
+    }
+    finish(&mut media, local, negotiated.mux);
+    media.direction = Some(negotiated.direction);
+    media.ptime = Some(negotiated.ptime);
+    media
+}
+
+fn finish(media: &mut Media, local: &Local, mux: bool) {
+    media.direction = Some(local.direction);
+    media.mux = mux;
+    // Where RTCP is heard goes without saying if it is the port above.
+    let implied = local.rtp_port.checked_add(1) == Some(local.rtcp_port);
+    if !mux && !implied && local.rtcp_port != 0 {
+        media.rtcp = Some(Rtcp { port: local.rtcp_port, host: None });
+    }
+}
+
+/// One telephone-event format for each clock.
+fn add_events(media: &mut Media, policy: &Policy) {
+    if !policy.events {
+        return;
+    }
+    let mut payload_type = EVENTS;
+    for codec in &policy.codecs {
+        let clock_rate = codec.clock_rate();
+        if media.maps.iter().any(|map| map.name == "telephone-event" && map.clock_rate == clock_rate) {
+            continue;
+        }
+        add_event_type(media, payload_type, clock_rate, Events::KEYS);
+        payload_type += 1;
+    }
+}
+
+fn add_codec(media: &mut Media, payload_type: u8, codec: Codec) {
+    add(media, payload_type, codec.name(), codec.clock_rate(), codec.channels());
+    if codec == Codec::Opus {
+        // One loss is mended from the packet after it (RFC 7587 §6.1).
+        media.parameters.push((payload_type, "useinbandfec=1".to_owned()));
+    }
+}
+
+fn add_event_type(media: &mut Media, payload_type: u8, clock_rate: u32, keys: Events) {
+    add(media, payload_type, "telephone-event", clock_rate, 1);
+    media.parameters.push((payload_type, keys.to_string()));
+}
+
+fn add(media: &mut Media, payload_type: u8, name: &str, clock_rate: u32, channels: u8) {
+    media.formats.push(payload_type.to_string());
+    media.maps.push(Map { payload_type, name: name.to_owned(), clock_rate, channels });
+}

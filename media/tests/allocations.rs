@@ -1,0 +1,217 @@
+//! Ten thousand packets each way, with loss, pauses and mixing: nothing is allocated.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use media::{
+    CarrierConfig, Config, Desk, Guest, Junction, Output, Phone, Profile,
+    codec::g711::Law,
+    desk::{GuestConfig, Play},
+    rtcp::Clock,
+    rtp::{Header, Ssrc},
+    sdp::{Direction, Local, Negotiated, Policy, Session, answer},
+    source::Mode,
+};
+
+/// Counts what the thread under test asks for.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every request is passed on to the system's allocator as it is; counting touches no memory but the counter, which
+// needs no destructor.
+#[expect(unsafe_code, reason = "a global allocator is unsafe by its nature")]
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: as above.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations_during(run: impl FnOnce()) -> u64 {
+    let before = COUNT.with(Cell::get);
+    run();
+    COUNT.with(Cell::get) - before
+}
+
+fn peer() -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], 4_000))
+}
+
+fn terms() -> Negotiated {
+    let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+                m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+    let offer = Session::parse(text.as_bytes()).expect("a session");
+    let local = Local {
+        address: [192, 0, 2, 9].into(),
+        rtp_port: 5_000,
+        rtcp_port: 5_001,
+        session_id: 1,
+        version: 1,
+        direction: Direction::SendRecv,
+    };
+    answer(&offer, &local, &Policy::default()).expect("an answer").0
+}
+
+fn config(now: Instant) -> CarrierConfig {
+    CarrierConfig {
+        seed: 1,
+        clock: Clock::new(now, Duration::from_secs(1_800_000_000)),
+        cname: "test".into(),
+        source: Mode::Learn,
+        peer: None,
+        first_timeout: Duration::from_secs(30),
+        timeout: Duration::from_secs(15),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "any instant will do for a beginning")]
+fn beginning() -> Instant {
+    Instant::now()
+}
+
+/// A carrier's packet: a tone, or a key now and then.
+fn carrier_packet(n: u32, datagram: &mut [u8; 172]) -> usize {
+    let key = n % 500 < 10;
+    let header = Header {
+        marker: n == 0,
+        payload_type: if key { 101 } else { 0 },
+        sequence: n as u16,
+        timestamp: if key { (n - n % 500) * 160 } else { n * 160 },
+        ssrc: Ssrc(9),
+    };
+    let payload = header.write(datagram).expect("room for a header");
+    if key {
+        payload[..4].copy_from_slice(&[5, if n % 500 > 6 { 0x80 } else { 0 }, 0, 160]);
+        return Header::LEN + 4;
+    }
+    let mut pcm = [0i16; 160];
+    for (i, sample) in pcm.iter_mut().enumerate() {
+        *sample = (((n * 160 + i as u32) as f32 * 0.3).sin() * 6_000.0) as i16;
+    }
+    Header::LEN + Law::Mu.encode(&pcm, payload)
+}
+
+/// Fifty frames of Opus, to be sent over and over.
+fn opus_packets() -> Vec<Vec<u8>> {
+    let mut encoder = opus::Encoder::new(8_000, opus::Channels::Mono, opus::Application::Voip).expect("an encoder");
+    encoder.set_inband_fec(true).expect("redundancy");
+    encoder.set_packet_loss_perc(20).expect("a loss");
+    let frames = (0..50).map(|n| {
+        let pcm: Vec<i16> = (0..160).map(|i| (((n * 160 + i) as f32 * 0.21).sin() * 5_000.0) as i16).collect();
+        encoder.encode_vec(&pcm, 1_500).expect("Opus")
+    });
+    frames.collect()
+}
+
+#[test]
+fn a_running_junction_allocates_nothing() {
+    let start = beginning();
+    let mut junction =
+        Junction::new(start, &Config { carrier: config(start), profile: Profile::default() }).expect("a junction");
+    junction.set_carrier(start, &terms()).expect("terms that can be met");
+    junction.start(start);
+    let packets = opus_packets();
+    // Both talkers are heard once before: that is when their decoders are made.
+    for ssrc in [7, 8] {
+        junction.handle_room(start, ssrc, 0, 0, &packets[0]);
+    }
+    while junction.poll_output().is_some() {}
+
+    let (mut rtp, mut room, mut rtcp) = (0, 0, 0);
+    let count = allocations_during(|| {
+        for n in 1..10_000u32 {
+            let now = start + Duration::from_millis(20 * u64::from(n));
+            let mut datagram = [0; 172];
+            let length = carrier_packet(n, &mut datagram);
+            // Every 20th is lost, every 33rd comes twice; the rest of a second in ten is a pause.
+            if n % 20 != 0 {
+                junction.handle_rtp(now, peer(), &datagram[..length]);
+            }
+            if n % 33 == 0 {
+                junction.handle_rtp(now, peer(), &datagram[..length]);
+            }
+            for ssrc in [7, 8] {
+                let speaks = n % 500 < 450 && (ssrc == 7 || n % 1_000 < 500);
+                if speaks && n % 17 != ssrc {
+                    let payload = &packets[n as usize % packets.len()];
+                    let payload = if n % 100 == 99 { &payload[..1] } else { payload };
+                    junction.handle_room(now, ssrc, n as u16, n * 960, payload);
+                }
+            }
+            loop {
+                while let Some(output) = junction.poll_output() {
+                    match output {
+                        Output::Rtp { .. } => rtp += 1,
+                        Output::Rtcp { .. } => rtcp += 1,
+                        Output::Room { .. } => room += 1,
+                        Output::Event(_) => {}
+                    }
+                }
+                let end = now + Duration::from_millis(19);
+                match junction.next_timeout().filter(|at| *at <= end) {
+                    Some(at) => junction.handle_timeout(at.max(now)),
+                    None => break,
+                }
+            }
+            std::hint::black_box(junction.report());
+        }
+    });
+    assert!(rtp > 9_900 && room > 9_000 && rtcp > 30, "{rtp} to the carrier, {room} to the room, {rtcp} reports");
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_phone_and_a_guest_allocate_nothing() {
+    let start = beginning();
+    let mut phone = Phone::new(
+        start,
+        &config(start),
+        Desk::new(Play::Tone { frequency: 440.0, level: 20 }, Duration::from_secs(10)),
+    );
+    phone.set_carrier(start, &terms()).expect("terms that can be met");
+    phone.start(start);
+    let mut guests = [Play::Echo, Play::Tone { frequency: 300.0, level: 20 }].map(|play| {
+        let desk = Desk::new(play, Duration::from_secs(10));
+        Guest::new(start, GuestConfig::default(), desk).expect("a guest")
+    });
+    let packets = opus_packets();
+    for guest in &mut guests {
+        guest.start(start);
+        guest.handle_room(start, 7, 0, 0, &packets[0]);
+    }
+    let count = allocations_during(|| {
+        for n in 1..2_000u32 {
+            let now = start + Duration::from_millis(20 * u64::from(n));
+            let mut datagram = [0; 172];
+            let length = carrier_packet(n, &mut datagram);
+            if n % 20 != 0 {
+                phone.handle_rtp(now, peer(), &datagram[..length]);
+            }
+            phone.handle_timeout(now);
+            while phone.poll_output().is_some() {}
+            for guest in &mut guests {
+                guest.handle_room(now, 7, n as u16, n * 960, &packets[n as usize % packets.len()]);
+                while guest.poll_output().is_some() {}
+                guest.handle_timeout(now);
+                while guest.poll_output().is_some() {}
+            }
+        }
+    });
+    assert_eq!(count, 0);
+}

@@ -1,0 +1,41 @@
+//! Sounds to send, and what to ask of those that arrive.
+
+use media::desk::{correlate, pitch};
+
+/// So many samples of a sine.
+pub(crate) fn tone(frequency: f32, level: u8, samples: usize) -> Vec<i16> {
+    let step = f64::from(frequency) * std::f64::consts::TAU / 8_000.0;
+    let peak = 32_768.0 * 10f64.powf((3.01 - f64::from(level)) / 20.0);
+    (0..samples).map(|n| (peak * (n as f64 * step).sin()) as i16).collect()
+}
+
+/// Twelve seconds of speech at -26 dBov.
+pub(crate) fn speech() -> Vec<i16> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/speech.wav");
+    let file = std::fs::read(path).expect("the speech is in the tree");
+    file[44..].as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect()
+}
+
+/// Asserts that a tone is what was heard, within 5 Hz and 3 dB.
+#[track_caller]
+pub(crate) fn assert_tone(heard: &[i16], frequency: f32, level: u8, name: &str) {
+    let window = &heard[heard.len() / 4..heard.len() * 3 / 4];
+    let found = pitch(&window[..window.len().min(8_000)]).unwrap_or(0.0);
+    assert!((found - frequency).abs() <= 5.0, "{name}: {found} Hz instead of {frequency}");
+    let loud = media::frame::level(window);
+    assert!(loud.abs_diff(level) <= 3, "{name}: -{loud} dBov instead of -{level}");
+}
+
+/// By how many samples `heard` is behind `said` around a place, and how alike they are there.
+pub(crate) fn delay(said: &[i16], heard: &[i16], at: usize, reach: usize) -> (i64, f32) {
+    let float = |samples: &[i16]| -> Vec<f32> { samples.iter().copied().map(f32::from).collect() };
+    let from = at.saturating_sub(reach);
+    let hay = &heard[from..(at + 4_000 + reach).min(heard.len())];
+    let (place, likeness) = correlate(&float(&said[at..at + 4_000]), &float(hay)).expect("a window within both");
+    (from as i64 + place as i64 - at as i64, likeness)
+}
+
+/// The share of a tone's energy that arrived.
+pub(crate) fn energy(samples: &[i16]) -> f64 {
+    samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum()
+}

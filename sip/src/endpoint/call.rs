@@ -1,0 +1,131 @@
+//! One call as the endpoint sees it.
+//!
+//! ```text
+//! inbound   Offered ──2xx──► Up ──BYE──► Closing ──► gone
+//! outbound  Calling ──2xx──► Up
+//!              └──3xx-6xx──► Refused ──retry──► Calling
+//! ```
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{
+    command::{ExtraHeaders, Invite},
+    event::Event,
+    flow::Destination,
+    route::Path,
+    transactions::TxId,
+};
+use crate::{
+    dialog::{Dialog, DialogId},
+    message::{CallId, Tag},
+    transaction::{Resend, earliest},
+};
+
+/// A call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) path: Path,
+    pub(crate) state: State,
+}
+
+/// How far the call is. What a state does not need is gone when it is entered.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// Somebody calls us and has no final answer.
+    Offered { invite: TxId, id: DialogId, reminder: Option<Reminder> },
+    /// We call somebody and have no final answer.
+    Calling { invite: TxId, attempt: Box<Attempt>, hangup: Hangup },
+    /// We were refused, and may try again.
+    Refused { attempt: Box<Attempt>, until: Instant },
+    /// Answered.
+    Up { dialog: Box<Dialog>, exchange: Exchange },
+    /// Our BYE is under way; `finally` is told when it is done.
+    Closing { dialog: Box<Dialog>, finally: Option<Event> },
+}
+
+/// A provisional answer, said again before proxies lose patience (RFC 3261 §13.3.1.1).
+#[derive(Debug)]
+pub(crate) struct Reminder {
+    pub(crate) response: Bytes,
+    pub(crate) at: Instant,
+}
+
+/// Whether the user above has lost interest in a call that is not answered.
+#[derive(Debug)]
+pub(crate) enum Hangup {
+    /// No.
+    Unwanted,
+    /// Yes, but nothing was heard yet, so there is nothing to cancel (RFC 3261 §9.1).
+    Waiting(ExtraHeaders),
+    /// CANCEL was sent; if not even that brings an answer, it is over.
+    Cancelling { give_up: Instant },
+}
+
+/// The offer and answer that are open within a call: one at a time (RFC 3261 §14).
+#[derive(Debug)]
+pub(crate) enum Exchange {
+    /// None.
+    Idle,
+    /// The peer's INVITE waits for our answer.
+    Theirs { invite: TxId },
+    /// Our 2xx is repeated until its ACK comes.
+    Unacknowledged(Unacknowledged),
+    /// Our INVITE waits for the peer's answer.
+    Ours,
+}
+
+/// A 2xx of ours without its ACK (RFC 3261 §13.3.1.4).
+#[derive(Debug)]
+pub(crate) struct Unacknowledged {
+    pub(crate) cseq: u32,
+    pub(crate) response: Bytes,
+    pub(crate) to: Destination,
+    pub(crate) resend: Resend,
+    pub(crate) give_up: Instant,
+    /// The user above wants the call ended, which has to wait for the ACK (RFC 3261 §15).
+    pub(crate) hangup: Option<ExtraHeaders>,
+}
+
+/// What an outbound call is tried with, kept for another try.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) invite: Invite,
+    pub(crate) call_id: CallId,
+    pub(crate) local_tag: Tag,
+    pub(crate) cseq: u32,
+    pub(crate) tries: u8,
+}
+
+impl Call {
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::Offered { reminder, .. } => reminder.as_ref().map(|reminder| reminder.at),
+            State::Calling { hangup: Hangup::Cancelling { give_up }, .. } => Some(*give_up),
+            State::Refused { until, .. } => Some(*until),
+            State::Up { exchange: Exchange::Unacknowledged(waiting), .. } => {
+                earliest(Some(waiting.resend.at()), Some(waiting.give_up))
+            }
+            // These wait for a transaction or for the user above.
+            State::Calling { .. } | State::Up { .. } | State::Closing { .. } => None,
+        }
+    }
+
+    /// The dialog that requests of the peer find this call by.
+    pub(crate) fn dialog_id(&self) -> Option<&DialogId> {
+        match &self.state {
+            State::Offered { id, .. } => Some(id),
+            State::Up { dialog, .. } | State::Closing { dialog, .. } => Some(dialog.id()),
+            State::Calling { .. } | State::Refused { .. } => None,
+        }
+    }
+
+    /// Whether packets of the peer are those of somebody we have agreed to talk to.
+    pub(crate) fn knows_peer(&self) -> bool {
+        match &self.state {
+            State::Offered { .. } => false,
+            State::Calling { .. } | State::Refused { .. } | State::Up { .. } | State::Closing { .. } => true,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the user above may ask of the endpoint.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::flow::NextHop;
+use crate::message::{CallId, HeaderName, NameAddr, Status, Tag, Uri};
+
+/// Names a call for as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallHandle(u64);
+
+impl CallHandle {
+    const OUTBOUND: u64 = 1 << 63;
+
+    /// The handle of an outbound call: whoever places it chooses the number, a new one each time.
+    pub fn outbound(number: u64) -> Self {
+        Self(number | Self::OUTBOUND)
+    }
+
+    pub(crate) fn inbound(number: u64) -> Self {
+        Self(number & !Self::OUTBOUND)
+    }
+
+    /// Whether we placed the call.
+    pub fn is_outbound(self) -> bool {
+        self.0 & Self::OUTBOUND != 0
+    }
+}
+
+/// Extra header fields, in order. Those that the stack writes itself (Via, From, To, Call-ID, CSeq, Contact, Route,
+/// Record-Route, Max-Forwards, Content-Type, Content-Length) are ignored here.
+pub type ExtraHeaders = Vec<(HeaderName, String)>;
+
+/// What the user above may ask. A command that does not fit the state of its call, or whose call is gone, does nothing:
+/// the network may always have been quicker.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Inbound: say 100 (RFC 3261 §8.2.6.1) and settle the To tag of everything later; random when not given.
+    Trying {
+        /// The call.
+        call: CallHandle,
+        /// The To tag.
+        local_tag: Option<Tag>,
+    },
+    /// Inbound: say 180, 183 or another 1xx. It is repeated once a minute so that proxies go on waiting
+    /// (RFC 3261 §13.3.1.1).
+    Progress {
+        /// The call.
+        call: CallHandle,
+        /// 101 to 199.
+        status: Status,
+        /// More headers.
+        headers: ExtraHeaders,
+        /// SDP, or empty.
+        body: Bytes,
+    },
+    /// Inbound: accept with 200. The answer is repeated until the ACK comes: [`Event::Acked`], or
+    /// [`Event::AckMissing`] after 32 s.
+    ///
+    /// [`Event::Acked`]: super::Event::Acked
+    /// [`Event::AckMissing`]: super::Event::AckMissing
+    Answer {
+        /// The call.
+        call: CallHandle,
+        /// More headers.
+        headers: ExtraHeaders,
+        /// SDP: the answer, or an offer when the INVITE had none.
+        body: Bytes,
+    },
+    /// Inbound: refuse with a final status, also with a challenge. The call is over; its handle means nothing any more.
+    Reject {
+        /// The call.
+        call: CallHandle,
+        /// 300 to 699.
+        status: Status,
+        /// The reason phrase; the usual one when not given.
+        reason: Option<String>,
+        /// More headers.
+        headers: ExtraHeaders,
+    },
+    /// Inbound: never say a word. Repetitions of the INVITE are swallowed for 32 s. The call is over.
+    Ignore {
+        /// The call.
+        call: CallHandle,
+    },
+    /// Accept a re-INVITE of the peer with 200; repeated until the ACK comes, like [`Command::Answer`].
+    AnswerReinvite {
+        /// The call.
+        call: CallHandle,
+        /// More headers.
+        headers: ExtraHeaders,
+        /// SDP.
+        body: Bytes,
+    },
+    /// Refuse a re-INVITE of the peer; the call goes on as it was.
+    RejectReinvite {
+        /// The call.
+        call: CallHandle,
+        /// 300 to 699, 488 as a rule.
+        status: Status,
+        /// More headers.
+        headers: ExtraHeaders,
+    },
+    /// End the call in the way that its state asks for: BYE when it is answered (after the ACK, if that is still
+    /// awaited: RFC 3261 §15), CANCEL when it is outbound and not answered (after the first provisional answer:
+    /// RFC 3261 §9.1; a 200 that crosses it gets ACK and BYE), 603 when it is inbound and not answered. The only event
+    /// that follows is [`Event::HungUp`].
+    ///
+    /// [`Event::HungUp`]: super::Event::HungUp
+    Hangup {
+        /// The call.
+        call: CallHandle,
+        /// More headers, `Reason` for example.
+        headers: ExtraHeaders,
+    },
+    /// Place a call.
+    Invite(Box<Invite>),
+    /// Try a refused outbound call once more in the same dialog identity (same Call-ID and From tag, next CSeq): the way
+    /// to answer 401, 407 and 422. Possible for 32 s after [`Event::Rejected`], four times a call.
+    ///
+    /// [`Event::Rejected`]: super::Event::Rejected
+    Retry {
+        /// The call.
+        call: CallHandle,
+        /// Headers to add to those of the first try; one of the same name replaces it.
+        headers: ExtraHeaders,
+    },
+    /// Offer something else within an answered call.
+    Reinvite {
+        /// The call.
+        call: CallHandle,
+        /// More headers.
+        headers: ExtraHeaders,
+        /// SDP; an offer, not empty.
+        body: Bytes,
+    },
+    /// Refuse new calls with 503 and Retry-After, and say so in answers to OPTIONS. Calls in progress go on.
+    Drain {
+        /// When to come back.
+        retry_after: Duration,
+    },
+}
+
+/// An outbound call.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Its handle, from [`CallHandle::outbound`]; a handle in use makes the command do nothing.
+    pub call: CallHandle,
+    /// Where to send it.
+    pub to: NextHop,
+    /// The Request-URI.
+    pub uri: Uri,
+    /// From, without a tag.
+    pub from: NameAddr,
+    /// To, without a tag.
+    pub to_header: NameAddr,
+    /// The Call-ID; random when not given.
+    pub call_id: Option<CallId>,
+    /// The From tag; random when not given.
+    pub local_tag: Option<Tag>,
+    /// More headers.
+    pub headers: ExtraHeaders,
+    /// SDP, or empty for a call that lets the other side offer.
+    pub body: Bytes,
+}

@@ -1,0 +1,262 @@
+//! What the user above asks for.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{
+    Endpoint, REMINDER,
+    call::{Attempt, Call, Exchange, Hangup, Reminder, State, Unacknowledged},
+    command::{CallHandle, Command, ExtraHeaders, Invite},
+    compose::Answer,
+    event::{Event, Failure},
+    route::Path,
+    transactions::{Owner, ServerMachine, TxId},
+};
+use crate::{
+    dialog::Dialog,
+    message::{Message, Method, Status, Tag},
+    transaction::{PATIENCE, Resend, T2, invite_server},
+};
+
+/// Tries of one call, the first included: a challenge, a stale nonce, a session interval, and one to spare.
+const MAX_TRIES: u8 = 5;
+
+impl Endpoint {
+    /// The user above wants something.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Trying { call, local_tag } => self.trying(now, call, local_tag),
+            Command::Progress { call, status, headers, body } => {
+                let answer = Answer { headers, body, ..Answer::new(status) };
+                self.progress(now, call, answer);
+            }
+            Command::Answer { call, headers, body } => {
+                self.accept(now, call, Answer { headers, body, ..Answer::new(Status::OK) });
+            }
+            Command::Reject { call, status, reason, headers } => {
+                self.reject(now, call, Answer { reason, headers, ..Answer::new(status) });
+            }
+            Command::Ignore { call } => self.ignore(now, call),
+            Command::AnswerReinvite { call, headers, body } => {
+                self.accept_reinvite(now, call, Answer { headers, body, ..Answer::new(Status::OK) });
+            }
+            Command::RejectReinvite { call, status, headers } => {
+                self.reject_reinvite(now, call, Answer { headers, ..Answer::new(status) });
+            }
+            Command::Hangup { call, headers } => self.hang_up(now, call, headers),
+            Command::Invite(invite) => self.place(now, *invite),
+            Command::Retry { call, headers } => self.retry(now, call, headers),
+            Command::Reinvite { call, headers, body } => self.reinvite(now, call, headers, body),
+            Command::Drain { retry_after } => self.draining = Some(retry_after),
+        }
+    }
+
+    fn trying(&mut self, now: Instant, handle: CallHandle, local_tag: Option<Tag>) {
+        let Some(mut call) = self.calls.take(handle) else { return };
+        if let (State::Offered { id, .. }, Some(tag)) = (&mut call.state, local_tag) {
+            id.local = tag;
+        }
+        let offered = match &call.state {
+            State::Offered { invite, id, .. } => Some((*invite, id.local.clone())),
+            _ => None,
+        };
+        self.put(handle, call);
+        if let Some((invite, tag)) = offered {
+            self.answer_server(now, invite, &tag, Answer::new(Status::TRYING));
+        }
+    }
+
+    fn progress(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
+        if !answer.status.is_provisional() || answer.status == Status::TRYING {
+            return;
+        }
+        let Some(mut call) = self.calls.take(handle) else { return };
+        let State::Offered { invite, id, .. } = call.state else { return self.put(handle, call) };
+        let listener = self.listener(call.path.wire, Some(call.path.local), call.path.remote.ip());
+        let asked = self.transactions.server(invite).map(|tx| &tx.asked);
+        let Some(response) = asked.map(|asked| self.compose_answer(asked, &id.local, listener, answer)) else {
+            return self.end(handle, None);
+        };
+        let bytes = Message::Response(response.clone()).to_bytes();
+        let reminder = Some(Reminder { response: bytes, at: now + REMINDER });
+        call.state = State::Offered { invite, id, reminder };
+        self.put(handle, call);
+        self.respond(now, invite, response);
+    }
+
+    fn accept(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
+        let Some(call) = self.calls.take(handle) else { return };
+        let State::Offered { invite, id, .. } = call.state else { return self.put(handle, call) };
+        let dialog = self.transactions.server(invite).map(|tx| Dialog::answering(&tx.asked.headers, &id.local));
+        // What could not become a dialog was refused when it came.
+        let Some(Ok(dialog)) = dialog else { return self.end(handle, None) };
+        self.accept_invite(now, handle, call.path, Box::new(dialog), invite, answer);
+    }
+
+    /// Sends a 2xx, to be repeated until its ACK comes over whatever protocol (RFC 3261 §13.3.1.4).
+    fn accept_invite(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        path: Path,
+        dialog: Box<Dialog>,
+        invite: TxId,
+        answer: Answer,
+    ) {
+        let listener = self.listener(path.wire, Some(path.local), path.remote.ip());
+        let made = self.transactions.server(invite).and_then(|tx| {
+            let response = self.compose_answer(&tx.asked, &dialog.id().local, listener, answer);
+            Some((response, tx.asked.headers.cseq().ok()?.number, tx.reply_to.clone()))
+        });
+        let Some((response, cseq, to)) = made else { return self.end(handle, None) };
+        let waiting = Unacknowledged {
+            cseq,
+            response: Message::Response(response.clone()).to_bytes(),
+            to,
+            resend: Resend::doubling(now, T2),
+            give_up: now + PATIENCE,
+            hangup: None,
+        };
+        self.put(handle, Call { path, state: State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) } });
+        self.respond(now, invite, response);
+    }
+
+    fn reject(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
+        if answer.status.is_provisional() || answer.status.is_success() {
+            return;
+        }
+        let Some(call) = self.calls.take(handle) else { return };
+        let State::Offered { invite, id, .. } = call.state else { return self.put(handle, call) };
+        self.end(handle, None);
+        self.answer_server(now, invite, &id.local, answer);
+    }
+
+    fn ignore(&mut self, now: Instant, handle: CallHandle) {
+        let Some(call) = self.calls.take(handle) else { return };
+        let State::Offered { invite, .. } = call.state else { return self.put(handle, call) };
+        self.end(handle, None);
+        if let Some(tx) = self.transactions.server_mut(invite)
+            && let ServerMachine::Invite(machine) = &mut tx.machine
+        {
+            machine.handle_input(now, invite_server::Input::Ignore);
+        }
+        self.settle_server(now, invite);
+    }
+
+    fn accept_reinvite(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
+        let Some(call) = self.calls.take(handle) else { return };
+        let State::Up { mut dialog, exchange: Exchange::Theirs { invite } } = call.state else {
+            return self.put(handle, call);
+        };
+        if let Some(tx) = self.transactions.server(invite) {
+            dialog.refresh_target(&tx.asked.headers);
+        }
+        self.accept_invite(now, handle, call.path, dialog, invite, answer);
+    }
+
+    fn reject_reinvite(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
+        if answer.status.is_provisional() || answer.status.is_success() {
+            return;
+        }
+        let Some(call) = self.calls.take(handle) else { return };
+        let State::Up { dialog, exchange: Exchange::Theirs { invite } } = call.state else {
+            return self.put(handle, call);
+        };
+        let tag = dialog.id().local.clone();
+        self.put(handle, Call { path: call.path, state: State::Up { dialog, exchange: Exchange::Idle } });
+        self.answer_server(now, invite, &tag, answer);
+    }
+
+    fn hang_up(&mut self, now: Instant, handle: CallHandle, headers: ExtraHeaders) {
+        let Some(mut call) = self.calls.take(handle) else { return };
+        let finally = Event::HungUp { call: handle };
+        match call.state {
+            State::Offered { invite, id, .. } => {
+                self.end(handle, Some(finally));
+                self.answer_server(now, invite, &id.local, Answer { headers, ..Answer::new(Status::DECLINE) });
+            }
+            State::Calling { .. } => self.hang_up_calling(now, handle, call, headers),
+            State::Refused { .. } => self.end(handle, Some(finally)),
+            State::Up { dialog, exchange: Exchange::Unacknowledged(mut waiting) } => {
+                waiting.hangup = Some(headers);
+                call.state = State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) };
+                self.put(handle, call);
+            }
+            State::Up { dialog, exchange } => {
+                self.close_exchange(now, &dialog.id().local, &exchange);
+                self.say_bye(now, handle, call.path, dialog, headers, Some(finally));
+            }
+            // Already on its way.
+            state @ State::Closing { .. } => {
+                call.state = state;
+                self.put(handle, call);
+            }
+        }
+    }
+
+    fn place(&mut self, now: Instant, invite: Invite) {
+        let handle = invite.call;
+        if self.calls.contains(handle) {
+            return;
+        }
+        let listener = self.listener(invite.to.wire, None, invite.to.address.ip()).map(|listener| listener.bind);
+        let is_full = self.calls.len() >= self.config.limits.calls || !self.has_room();
+        let Some(local) = listener.filter(|_| !is_full) else {
+            return self.tell(Event::Failed { call: handle, why: Failure::Unavailable });
+        };
+        let call_id = invite.call_id.clone().unwrap_or_else(|| self.names.call_id());
+        let local_tag = invite.local_tag.clone().unwrap_or_else(|| self.names.tag());
+        let path = Path::to_hop(&invite.to, local);
+        let attempt = Box::new(Attempt { invite, call_id, local_tag, cseq: 1, tries: 1 });
+        self.call_out(now, handle, path, attempt);
+    }
+
+    fn retry(&mut self, now: Instant, handle: CallHandle, headers: ExtraHeaders) {
+        let Some(call) = self.calls.take(handle) else { return };
+        let State::Refused { mut attempt, .. } = call.state else { return self.put(handle, call) };
+        attempt.tries += 1;
+        if attempt.tries > MAX_TRIES || !self.has_room() {
+            return self.end(handle, Some(Event::Failed { call: handle, why: Failure::Unavailable }));
+        }
+        attempt.cseq += 1;
+        let kept = &mut attempt.invite.headers;
+        kept.retain(|(name, _)| !headers.iter().any(|(new, _)| new == name));
+        kept.extend(headers);
+        self.call_out(now, handle, call.path, attempt);
+    }
+
+    fn call_out(&mut self, now: Instant, handle: CallHandle, path: Path, attempt: Box<Attempt>) {
+        let Some(invite) = self.send_invite(now, handle, &path, &attempt) else {
+            return self.end(handle, Some(Event::Failed { call: handle, why: Failure::Unavailable }));
+        };
+        self.put(handle, Call { path, state: State::Calling { invite, attempt, hangup: Hangup::Unwanted } });
+    }
+
+    fn reinvite(&mut self, now: Instant, handle: CallHandle, headers: ExtraHeaders, body: Bytes) {
+        let Some(mut call) = self.calls.take(handle) else { return };
+        match call.state {
+            State::Up { mut dialog, exchange: Exchange::Idle } if self.has_room() => {
+                let request = dialog.request(Method::Invite);
+                let owner = Owner::Reinvite(handle);
+                let sent = self.send_within(now, &call.path, &dialog, request, headers, body, owner);
+                let exchange = if sent.is_some() { Exchange::Ours } else { Exchange::Idle };
+                call.state = State::Up { dialog, exchange };
+                self.put(handle, call);
+                if sent.is_none() {
+                    self.tell(Event::ReinviteRejected { call: handle, response: None });
+                }
+            }
+            // Another offer is open, or there is no room for this one.
+            state @ State::Up { .. } => {
+                call.state = state;
+                self.put(handle, call);
+                self.tell(Event::ReinviteRejected { call: handle, response: None });
+            }
+            state => {
+                call.state = state;
+                self.put(handle, call);
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What the endpoint tells the user above.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::{
+    command::CallHandle,
+    flow::{Destination, Wire},
+};
+use crate::message::{Request, Response};
+
+/// One thing that the driver has to do.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send a message.
+    Send {
+        /// Where to.
+        to: Destination,
+        /// The whole message.
+        bytes: Bytes,
+    },
+    /// Tell the user above.
+    Event(Event),
+}
+
+/// What the user above has to know. [`Event::call`] names the call; [`Event::is_last`] tells when it is over.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A new call. Nothing was sent yet, not even 100: answer with one of [`Command::Trying`], [`Command::Progress`],
+    /// [`Command::Answer`], [`Command::Reject`], [`Command::Ignore`]. A multipart body was reduced to its SDP part.
+    ///
+    /// [`Command::Trying`]: super::Command::Trying
+    /// [`Command::Progress`]: super::Command::Progress
+    /// [`Command::Answer`]: super::Command::Answer
+    /// [`Command::Reject`]: super::Command::Reject
+    /// [`Command::Ignore`]: super::Command::Ignore
+    Incoming {
+        /// Its handle from now on.
+        call: CallHandle,
+        /// The INVITE, as it came.
+        request: Box<Request>,
+        /// Where the packet came from.
+        source: SocketAddr,
+        /// Over what.
+        wire: Wire,
+        /// The address of ours that it came to.
+        local: SocketAddr,
+        /// What the access list said of the source.
+        trusted: bool,
+    },
+    /// The peer wants the session changed or refreshed; an empty body asks us for an offer. Glare and wrong order were
+    /// dealt with.
+    Reinvite {
+        /// The call.
+        call: CallHandle,
+        /// The re-INVITE.
+        request: Box<Request>,
+    },
+    /// The peer took back its re-INVITE before it was answered.
+    ReinviteCancelled {
+        /// The call.
+        call: CallHandle,
+    },
+    /// The ACK of our 200 came, to the INVITE or to a re-INVITE.
+    Acked {
+        /// The call.
+        call: CallHandle,
+        /// SDP when our 200 carried an offer, else empty as a rule.
+        body: Bytes,
+    },
+    /// The caller gave up before the answer; CANCEL and INVITE are answered. Last event of the call.
+    Cancelled {
+        /// The call.
+        call: CallHandle,
+        /// The Reason header of the CANCEL (RFC 3326).
+        reason: Option<String>,
+    },
+    /// The peer hung up; its BYE is answered. Last event of the call.
+    Ended {
+        /// The call.
+        call: CallHandle,
+        /// The BYE.
+        request: Box<Request>,
+    },
+    /// Nobody acknowledged our 200 for 32 s; BYE is sent. Last event of the call.
+    AckMissing {
+        /// The call.
+        call: CallHandle,
+    },
+    /// Outbound: a provisional answer.
+    Progress {
+        /// The call.
+        call: CallHandle,
+        /// 100 to 199.
+        response: Box<Response>,
+    },
+    /// Outbound: answered, and the ACK is sent.
+    Answered {
+        /// The call.
+        call: CallHandle,
+        /// The 2xx.
+        response: Box<Response>,
+    },
+    /// Outbound: refused, and the ACK is sent. Last event of the call unless [`Command::Retry`] follows.
+    ///
+    /// [`Command::Retry`]: super::Command::Retry
+    Rejected {
+        /// The call.
+        call: CallHandle,
+        /// The 3xx-6xx.
+        response: Box<Response>,
+    },
+    /// Our re-INVITE was accepted, and the ACK is sent.
+    ReinviteAnswered {
+        /// The call.
+        call: CallHandle,
+        /// The 2xx.
+        response: Box<Response>,
+    },
+    /// Our re-INVITE was refused; the call goes on as it was.
+    ReinviteRejected {
+        /// The call.
+        call: CallHandle,
+        /// The 3xx-6xx; none when it was not sent, because another offer is still open.
+        response: Option<Box<Response>>,
+    },
+    /// The call could not be made, or has broken down. Last event of the call.
+    Failed {
+        /// The call.
+        call: CallHandle,
+        /// Why.
+        why: Failure,
+    },
+    /// What [`Command::Hangup`] asked for is done, whatever the peer said to it. Last event of the call.
+    ///
+    /// [`Command::Hangup`]: super::Command::Hangup
+    HungUp {
+        /// The call.
+        call: CallHandle,
+    },
+}
+
+impl Event {
+    /// The call that this is about.
+    pub fn call(&self) -> CallHandle {
+        match self {
+            Self::Incoming { call, .. }
+            | Self::Reinvite { call, .. }
+            | Self::ReinviteCancelled { call }
+            | Self::Acked { call, .. }
+            | Self::Cancelled { call, .. }
+            | Self::Ended { call, .. }
+            | Self::AckMissing { call }
+            | Self::Progress { call, .. }
+            | Self::Answered { call, .. }
+            | Self::Rejected { call, .. }
+            | Self::ReinviteAnswered { call, .. }
+            | Self::ReinviteRejected { call, .. }
+            | Self::Failed { call, .. }
+            | Self::HungUp { call } => *call,
+        }
+    }
+
+    /// Nothing follows for this call ([`Event::Rejected`] counts, although a retry may bring it back).
+    pub fn is_last(&self) -> bool {
+        match self {
+            Self::Cancelled { .. }
+            | Self::Ended { .. }
+            | Self::AckMissing { .. }
+            | Self::Rejected { .. }
+            | Self::Failed { .. }
+            | Self::HungUp { .. } => true,
+            Self::Incoming { .. }
+            | Self::Reinvite { .. }
+            | Self::ReinviteCancelled { .. }
+            | Self::Acked { .. }
+            | Self::Progress { .. }
+            | Self::Answered { .. }
+            | Self::ReinviteAnswered { .. }
+            | Self::ReinviteRejected { .. } => false,
+        }
+    }
+}
+
+/// Why a call broke down without the peer having said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// No answer for 32 s (Timers B and F): what 408 would say.
+    #[error("no answer")]
+    TimedOut,
+    /// The message could not be sent: what 503 would say.
+    #[error("peer not reachable")]
+    Transport,
+    /// The peer does not know the call any more (481, or 408 within the call: RFC 3261 §12.2.1.2).
+    #[error("peer has lost the call")]
+    Gone,
+    /// The answer cannot be used: no Contact, no tag.
+    #[error("answer of the peer is unusable")]
+    BadAnswer,
+    /// No room for another call, or no listener for that protocol and address family.
+    #[error("no capacity or no listener")]
+    Unavailable,
+}

@@ -1,0 +1,302 @@
+//! Responses to what we sent, and what it means when none comes ([RFC 3261 §13.2.2], [§12.2.1.2], [§9.1]).
+//!
+//! [RFC 3261 §13.2.2]: https://www.rfc-editor.org/rfc/rfc3261#section-13.2.2
+//! [§12.2.1.2]: https://www.rfc-editor.org/rfc/rfc3261#section-12.2.1.2
+//! [§9.1]: https://www.rfc-editor.org/rfc/rfc3261#section-9.1
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{
+    Endpoint, Wake,
+    call::{Call, Exchange, Hangup, State},
+    command::{CallHandle, ExtraHeaders},
+    compose,
+    event::{Event, Failure, Output},
+    flow::Flow,
+    key::ClientKey,
+    transactions::{ClientMachine, Owner, TxId},
+};
+use crate::{
+    dialog::{Dialog, remote_tag},
+    message::{Method, Response, Status},
+    transaction::{self, PATIENCE},
+};
+
+/// Forks of one INVITE whose 2xx are acknowledged; a call reaches a handful of phones, not a crowd.
+const MAX_FORKS: usize = 8;
+
+impl Endpoint {
+    pub(super) fn handle_response(&mut self, now: Instant, flow: &Flow, response: Response) {
+        let known = ClientKey::of_response(&response.headers).and_then(|key| self.transactions.find_client(&key));
+        let Some((id, tx)) = known.and_then(|id| Some((id, self.transactions.client_mut(id)?))) else {
+            self.stats.unmatched_responses += 1;
+            return;
+        };
+        let sent = tx.sent.as_deref();
+        let ack = || sent.map_or_else(Bytes::new, |invite| compose::ack_refusal(invite, &response));
+        tx.machine.handle_response(now, response.status, ack);
+        self.settle_client(now, id, Some((*flow, response)));
+    }
+
+    /// Does what a client transaction wants; `news` is the response that it was just given.
+    pub(super) fn settle_client(&mut self, now: Instant, id: TxId, mut news: Option<(Flow, Response)>) {
+        let Some(tx) = self.transactions.client_mut(id) else { return };
+        if tx.machine.next_timeout().is_some_and(|at| at <= now) {
+            tx.machine.handle_timeout(now);
+        }
+        let owner = tx.owner;
+        let (mut delivered, mut failure) = (None, None);
+        while let Some(output) = tx.machine.poll_output() {
+            match output {
+                transaction::Output::Send(bytes) => {
+                    self.stats.sent += 1;
+                    self.outputs.push_back(Output::Send { to: tx.to.clone(), bytes });
+                }
+                transaction::Output::Deliver => delivered = news.take(),
+                transaction::Output::TimedOut => failure = Some(Failure::TimedOut),
+                transaction::Output::Unreachable => failure = Some(Failure::Transport),
+            }
+        }
+        self.alarms.set(Wake::Client(id), tx.machine.next_timeout());
+        let is_over = tx.machine.is_terminated();
+        match (owner, delivered, failure) {
+            (Owner::Invite(handle), Some((flow, response)), _) => {
+                self.invite_answered(now, handle, id, &flow, response);
+            }
+            (Owner::Reinvite(handle), Some((_, response)), _) => self.reinvite_answered(now, handle, id, response),
+            (Owner::Bye(handle), Some((_, response)), _) if response.status.is_final() => self.bye_done(handle),
+            (Owner::Invite(handle), None, Some(why)) => self.invite_failed(handle, id, why),
+            (Owner::Reinvite(handle), None, Some(why)) => self.reinvite_failed(now, handle, why),
+            (Owner::Bye(handle), None, Some(_)) => self.bye_done(handle),
+            // Provisional answers to BYE, whatever becomes of a CANCEL, and nothing new.
+            (Owner::Bye(_) | Owner::Nobody, _, _) | (Owner::Invite(_) | Owner::Reinvite(_), None, None) => {}
+        }
+        if is_over {
+            self.drop_client(id);
+        }
+    }
+
+    fn invite_answered(&mut self, now: Instant, handle: CallHandle, id: TxId, flow: &Flow, response: Response) {
+        match response.status {
+            status if status.is_provisional() => self.invite_progress(now, handle, id, response),
+            status if status.is_success() => self.invite_accepted(now, handle, id, flow, response),
+            _ => self.invite_refused(now, handle, id, response),
+        }
+    }
+
+    fn invite_progress(&mut self, now: Instant, handle: CallHandle, id: TxId, response: Response) {
+        let Some(mut call) = self.calls.take(handle) else { return };
+        match call.state {
+            State::Calling { invite, attempt, hangup: Hangup::Waiting(headers) } if invite == id => {
+                self.send_cancel(now, id, headers);
+                let hangup = Hangup::Cancelling { give_up: now + PATIENCE };
+                call.state = State::Calling { invite, attempt, hangup };
+                self.put(handle, call);
+            }
+            State::Calling { invite, attempt, hangup } => {
+                if matches!(hangup, Hangup::Unwanted) && invite == id {
+                    self.tell(Event::Progress { call: handle, response: Box::new(response) });
+                }
+                call.state = State::Calling { invite, attempt, hangup };
+                self.put(handle, call);
+            }
+            // The transaction absorbs what comes after a final answer.
+            state => {
+                call.state = state;
+                self.put(handle, call);
+            }
+        }
+    }
+
+    /// A 2xx: the first makes the call, repeated ones are acknowledged again, those of other forks are ended
+    /// (RFC 3261 §13.2.2.4).
+    fn invite_accepted(&mut self, now: Instant, handle: CallHandle, id: TxId, flow: &Flow, response: Response) {
+        if self.acknowledge_again(id, &response) {
+            return;
+        }
+        let Some(tx) = self.transactions.client(id) else { return };
+        let dialog = tx.sent.as_deref().map(|sent| Dialog::answered(sent, &response.headers));
+        let Some(call) = self.calls.take(handle) else {
+            return self.end_fork(now, id, dialog.and_then(Result::ok));
+        };
+        match (call.state, dialog) {
+            (State::Calling { invite, attempt, hangup }, Some(Ok(dialog))) if invite == id => {
+                let mut path = call.path;
+                if flow.wire == path.wire {
+                    path.connection = flow.connection;
+                }
+                self.send_ack(id, &path, &dialog, attempt.cseq);
+                let dialog = Box::new(dialog);
+                match hangup {
+                    Hangup::Unwanted => {
+                        self.put(handle, Call { path, state: State::Up { dialog, exchange: Exchange::Idle } });
+                        self.tell(Event::Answered { call: handle, response: Box::new(response) });
+                    }
+                    // The 200 has crossed our CANCEL (RFC 3261 §9.1).
+                    Hangup::Waiting(headers) => {
+                        self.say_bye(now, handle, path, dialog, headers, Some(Event::HungUp { call: handle }));
+                    }
+                    Hangup::Cancelling { .. } => {
+                        self.say_bye(now, handle, path, dialog, Vec::new(), Some(Event::HungUp { call: handle }));
+                    }
+                }
+            }
+            (State::Calling { invite, hangup, .. }, _) if invite == id => {
+                let event = match hangup {
+                    Hangup::Unwanted => Event::Failed { call: handle, why: Failure::BadAnswer },
+                    Hangup::Waiting(_) | Hangup::Cancelling { .. } => Event::HungUp { call: handle },
+                };
+                self.end(handle, Some(event));
+            }
+            (state, dialog) => {
+                self.put(handle, Call { path: call.path, state });
+                self.end_fork(now, id, dialog.and_then(Result::ok));
+            }
+        }
+    }
+
+    fn invite_refused(&mut self, now: Instant, handle: CallHandle, id: TxId, response: Response) {
+        let Some(mut call) = self.calls.take(handle) else { return };
+        match call.state {
+            State::Calling { invite, attempt, hangup: Hangup::Unwanted } if invite == id => {
+                call.state = State::Refused { attempt, until: now + PATIENCE };
+                self.put(handle, call);
+                self.tell(Event::Rejected { call: handle, response: Box::new(response) });
+            }
+            State::Calling { invite, .. } if invite == id => {
+                self.end(handle, Some(Event::HungUp { call: handle }));
+            }
+            state => {
+                call.state = state;
+                self.put(handle, call);
+            }
+        }
+    }
+
+    fn invite_failed(&mut self, handle: CallHandle, id: TxId, why: Failure) {
+        let event = match self.calls.get(handle).map(|call| &call.state) {
+            Some(State::Calling { invite, hangup: Hangup::Unwanted, .. }) if *invite == id => {
+                Event::Failed { call: handle, why }
+            }
+            Some(State::Calling { invite, .. }) if *invite == id => Event::HungUp { call: handle },
+            _ => return,
+        };
+        self.end(handle, Some(event));
+    }
+
+    fn reinvite_answered(&mut self, now: Instant, handle: CallHandle, id: TxId, response: Response) {
+        if response.status.is_provisional() || self.acknowledge_again(id, &response) {
+            return;
+        }
+        let Some(cseq) = self.transactions.client(id).and_then(|tx| tx.sent.as_ref()?.headers.cseq().ok()) else {
+            return;
+        };
+        let Some(mut call) = self.calls.take(handle) else { return };
+        let is_success = response.status.is_success();
+        match call.state {
+            State::Up { mut dialog, exchange: Exchange::Ours } if is_success => {
+                dialog.refresh_target(&response.headers);
+                self.send_ack(id, &call.path, &dialog, cseq.number);
+                call.state = State::Up { dialog, exchange: Exchange::Idle };
+                self.put(handle, call);
+                self.tell(Event::ReinviteAnswered { call: handle, response: Box::new(response) });
+            }
+            // The peer has forgotten the call (RFC 3261 §12.2.1.2).
+            State::Up { dialog, exchange: Exchange::Ours } if is_fatal(response.status) => {
+                self.tell(Event::Failed { call: handle, why: Failure::Gone });
+                self.say_bye(now, handle, call.path, dialog, Vec::new(), None);
+            }
+            State::Up { dialog, exchange: Exchange::Ours } => {
+                call.state = State::Up { dialog, exchange: Exchange::Idle };
+                self.put(handle, call);
+                self.tell(Event::ReinviteRejected { call: handle, response: Some(Box::new(response)) });
+            }
+            // The call is being ended; the peer still wants its ACK.
+            State::Closing { dialog, finally } => {
+                if is_success {
+                    self.send_ack(id, &call.path, &dialog, cseq.number);
+                }
+                call.state = State::Closing { dialog, finally };
+                self.put(handle, call);
+            }
+            state => {
+                call.state = state;
+                self.put(handle, call);
+            }
+        }
+    }
+
+    fn reinvite_failed(&mut self, now: Instant, handle: CallHandle, why: Failure) {
+        let Some(mut call) = self.calls.take(handle) else { return };
+        match call.state {
+            State::Up { dialog, exchange: Exchange::Ours } => {
+                self.tell(Event::Failed { call: handle, why });
+                self.say_bye(now, handle, call.path, dialog, Vec::new(), None);
+            }
+            state => {
+                call.state = state;
+                self.put(handle, call);
+            }
+        }
+    }
+
+    fn bye_done(&mut self, handle: CallHandle) {
+        let Some(call) = self.calls.take(handle) else { return };
+        match call.state {
+            State::Closing { finally, .. } => self.end(handle, finally),
+            state => self.put(handle, Call { path: call.path, state }),
+        }
+    }
+
+    /// Ends a dialog that nobody wanted: the 2xx of another fork, or one that came after the call was over.
+    fn end_fork(&mut self, now: Instant, id: TxId, dialog: Option<Dialog>) {
+        let (Some(mut dialog), Some(tx)) = (dialog, self.transactions.client(id)) else { return };
+        let Some(cseq) = tx.sent.as_ref().and_then(|sent| sent.headers.cseq().ok()) else { return };
+        if tx.acks.len() >= MAX_FORKS {
+            return;
+        }
+        let Some(path) = self.path_of(&tx.to) else { return };
+        self.send_ack(id, &path, &dialog, cseq.number);
+        if self.has_room() {
+            let request = dialog.request(Method::Bye);
+            self.send_within(now, &path, &dialog, request, Vec::new(), Bytes::new(), Owner::Nobody);
+        }
+    }
+
+    /// Repeats the ACK of a 2xx that was acknowledged before.
+    fn acknowledge_again(&mut self, id: TxId, response: &Response) -> bool {
+        let tag = remote_tag(response);
+        let Some(tx) = self.transactions.client(id) else { return false };
+        let Some((_, (bytes, to))) = tx.acks.iter().find(|(known, _)| *known == tag) else { return false };
+        let (bytes, to) = (bytes.clone(), to.clone());
+        self.send(to, bytes);
+        true
+    }
+
+    /// Sends CANCEL for a call that is ringing, or makes a note to do so.
+    pub(super) fn hang_up_calling(&mut self, now: Instant, handle: CallHandle, mut call: Call, headers: ExtraHeaders) {
+        let State::Calling { invite, attempt, hangup } = call.state else { return };
+        let is_proceeding = self
+            .transactions
+            .client(invite)
+            .is_some_and(|tx| matches!(&tx.machine, ClientMachine::Invite(machine) if machine.is_proceeding()));
+        let hangup = match hangup {
+            Hangup::Unwanted if is_proceeding => {
+                self.send_cancel(now, invite, headers);
+                Hangup::Cancelling { give_up: now + PATIENCE }
+            }
+            Hangup::Unwanted => Hangup::Waiting(headers),
+            // Once is enough.
+            hangup @ (Hangup::Waiting(_) | Hangup::Cancelling { .. }) => hangup,
+        };
+        call.state = State::Calling { invite, attempt, hangup };
+        self.put(handle, call);
+    }
+}
+
+/// Answers to a request within a call that mean there is no call (RFC 3261 §12.2.1.2).
+fn is_fatal(status: Status) -> bool {
+    matches!(status, Status::CALL_DOES_NOT_EXIST | Status::REQUEST_TIMEOUT)
+}

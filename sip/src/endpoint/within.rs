@@ -1,0 +1,179 @@
+//! Requests of the peer within a call ([RFC 3261 §12.2.2], [§14.2], [§15.1.2]).
+//!
+//! [RFC 3261 §12.2.2]: https://www.rfc-editor.org/rfc/rfc3261#section-12.2.2
+//! [§14.2]: https://www.rfc-editor.org/rfc/rfc3261#section-14.2
+//! [§15.1.2]: https://www.rfc-editor.org/rfc/rfc3261#section-15.1.2
+
+use std::time::Instant;
+
+use super::{
+    Endpoint,
+    body::reduce_to_sdp,
+    call::{Call, Exchange, State},
+    command::CallHandle,
+    compose::Answer,
+    event::Event,
+    flow::Flow,
+    requests::{Arrival, not_handled, unreadable_body},
+    transactions::TxId,
+};
+use crate::{
+    dialog::{Dialog, DialogId},
+    message::{HeaderName, Method, Request, Status, Tag},
+};
+
+/// Upper bound of the Retry-After of a 500 to a re-INVITE that came too soon (RFC 3261 §14.2).
+const REINVITE_PAUSE: u32 = 10;
+
+impl Endpoint {
+    /// A request with a To tag that is neither ACK nor CANCEL and not a repetition.
+    pub(super) fn handle_within(&mut self, now: Instant, arrival: &Arrival, request: Request) {
+        let Ok(id) = DialogId::of_request(&request.headers) else { return };
+        let Some(handle) = self.calls.find(&id) else {
+            return self.refuse(arrival, &request, Answer::new(Status::CALL_DOES_NOT_EXIST));
+        };
+        if !self.has_room() {
+            self.stats.overloaded += 1;
+            return self.refuse_overloaded(arrival, &request);
+        }
+        let Some(mut call) = self.calls.take(handle) else { return };
+        follow(&mut call, &arrival.flow);
+        let tx = self.open_server(arrival, &request, None);
+        match call.state {
+            State::Up { mut dialog, exchange } => {
+                let is_in_order = request.headers.cseq().is_ok_and(|cseq| dialog.accept_cseq(cseq.number));
+                if is_in_order {
+                    self.handle_in_order(
+                        now,
+                        handle,
+                        Call { state: State::Up { dialog, exchange }, ..call },
+                        tx,
+                        request,
+                    );
+                } else {
+                    self.put(handle, Call { state: State::Up { dialog, exchange }, ..call });
+                    self.answer_server(now, tx, &id.local, Answer::new(Status::SERVER_INTERNAL_ERROR));
+                }
+            }
+            // A caller may end with BYE what it could have cancelled, once it knows our tag (RFC 3261 §15).
+            State::Offered { invite, .. } if request.method == Method::Bye => {
+                self.answer_server(now, tx, &id.local, Answer::new(Status::OK));
+                self.answer_server(now, invite, &id.local, Answer::new(Status::REQUEST_TERMINATED));
+                let reason = request.headers.get(&HeaderName::Reason).map(str::to_owned);
+                self.end(handle, Some(Event::Cancelled { call: handle, reason }));
+            }
+            // Two BYEs have met; ours is still waiting for its answer.
+            state @ State::Closing { .. } => {
+                let status = if request.method == Method::Bye { Status::OK } else { Status::CALL_DOES_NOT_EXIST };
+                self.put(handle, Call { state, ..call });
+                self.answer_server(now, tx, &id.local, Answer::new(status));
+            }
+            // Nothing but BYE makes sense before the answer, and calls without a dialog are not found by one.
+            state @ (State::Offered { .. } | State::Calling { .. } | State::Refused { .. }) => {
+                self.put(handle, Call { state, ..call });
+                self.answer_server(now, tx, &id.local, not_handled(&request.method));
+            }
+        }
+    }
+
+    fn handle_in_order(&mut self, now: Instant, handle: CallHandle, call: Call, tx: TxId, request: Request) {
+        let State::Up { dialog, exchange } = call.state else { return };
+        let tag = dialog.id().local.clone();
+        if let Some(answer) = self.unsupported(&request).filter(|_| request.method != Method::Bye) {
+            self.put(handle, Call { path: call.path, state: State::Up { dialog, exchange } });
+            return self.answer_server(now, tx, &tag, answer);
+        }
+        match request.method {
+            Method::Invite => self.handle_reinvite(now, handle, call.path, (dialog, exchange), tx, request),
+            Method::Bye => {
+                self.answer_server(now, tx, &tag, Answer::new(Status::OK));
+                self.close_exchange(now, &tag, &exchange);
+                // Whoever wants to hang up and only waits for the ACK has what was wanted.
+                let event = match exchange {
+                    Exchange::Unacknowledged(waiting) if waiting.hangup.is_some() => Event::HungUp { call: handle },
+                    _ => Event::Ended { call: handle, request: Box::new(request) },
+                };
+                self.end(handle, Some(event));
+            }
+            ref method => {
+                let answer = if *method == Method::Options { self.abilities() } else { not_handled(method) };
+                self.put(handle, Call { path: call.path, state: State::Up { dialog, exchange } });
+                self.answer_server(now, tx, &tag, answer);
+            }
+        }
+    }
+
+    /// An INVITE within a call: one offer at a time (RFC 3261 §14.2).
+    fn handle_reinvite(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        path: super::route::Path,
+        (dialog, exchange): (Box<Dialog>, Exchange),
+        tx: TxId,
+        mut request: Request,
+    ) {
+        let tag = dialog.id().local.clone();
+        let objection = match &exchange {
+            Exchange::Idle => unreadable_body(&mut request),
+            Exchange::Theirs { .. } => {
+                let pause = self.names.below(REINVITE_PAUSE + 1).to_string();
+                Some(Answer::new(Status::SERVER_INTERNAL_ERROR).with(HeaderName::RetryAfter, pause))
+            }
+            // Glare; or our last 2xx has not reached the peer's INVITE for sure, and the peer will try again.
+            Exchange::Ours | Exchange::Unacknowledged(_) => Some(Answer::new(Status::REQUEST_PENDING)),
+        };
+        if let Some(answer) = objection {
+            self.put(handle, Call { path, state: State::Up { dialog, exchange } });
+            return self.answer_server(now, tx, &tag, answer);
+        }
+        if let Some(record) = self.transactions.server_mut(tx) {
+            record.call = Some(handle);
+        }
+        self.put(handle, Call { path, state: State::Up { dialog, exchange: Exchange::Theirs { invite: tx } } });
+        self.tell(Event::Reinvite { call: handle, request: Box::new(request) });
+    }
+
+    /// The ACK of a 2xx (RFC 3261 §13.3.1.4).
+    pub(super) fn acknowledge(&mut self, now: Instant, mut ack: Request) {
+        let number = ack.headers.cseq().map(|cseq| cseq.number);
+        let found = DialogId::of_request(&ack.headers).ok().and_then(|id| self.calls.find(&id));
+        let Some((handle, mut call)) = found.and_then(|handle| Some((handle, self.calls.take(handle)?))) else {
+            self.stats.unmatched_acks += 1;
+            return;
+        };
+        match call.state {
+            State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) } if number == Ok(waiting.cseq) => {
+                if let Some(headers) = waiting.hangup {
+                    let finally = Some(Event::HungUp { call: handle });
+                    return self.say_bye(now, handle, call.path, dialog, headers, finally);
+                }
+                call.state = State::Up { dialog, exchange: Exchange::Idle };
+                self.put(handle, call);
+                // A body that is no SDP is as good as none: the answer that the user above waits for is missing.
+                let body = if reduce_to_sdp(&mut ack) { ack.body } else { bytes::Bytes::new() };
+                self.tell(Event::Acked { call: handle, body });
+            }
+            // A repeated ACK, or one of another INVITE.
+            state => {
+                call.state = state;
+                self.put(handle, call);
+            }
+        }
+    }
+
+    /// Gives an INVITE of the peer that is still open its final answer, because the call ends.
+    pub(super) fn close_exchange(&mut self, now: Instant, tag: &Tag, exchange: &Exchange) {
+        if let Exchange::Theirs { invite } = exchange {
+            self.answer_server(now, *invite, tag, Answer::new(Status::REQUEST_TERMINATED));
+        }
+    }
+}
+
+/// The peer has opened another stream: its own requests show which one is alive.
+fn follow(call: &mut Call, flow: &Flow) {
+    let is_same_peer = flow.remote.ip() == call.path.remote.ip() && flow.wire == call.path.wire;
+    if is_same_peer && flow.connection.is_some() {
+        call.path.connection = flow.connection;
+    }
+}

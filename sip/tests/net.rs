@@ -1,0 +1,247 @@
+//! Calls over real sockets on loopback: UDP, TCP and TLS, IPv4 and IPv6.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use rustls::{RootCertStore, pki_types::CertificateDer};
+use sip::{
+    Command, Event, Host, Invite, NameAddr, NextHop, Uri, Wire,
+    endpoint::{self, Advertised, Listener},
+    net::{self, Certificate, Config, Handle, Roots},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UdpSocket},
+    sync::mpsc::Receiver,
+    time::timeout,
+};
+
+const SDP: Bytes = Bytes::from_static(b"v=0\r\n");
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+type Side = (Handle, Receiver<Event>);
+
+/// A certificate for `localhost`, on disk and to be believed; the files go away with it.
+struct Authority {
+    directory: PathBuf,
+    certificate: Certificate,
+    roots: Roots,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let directory = std::env::temp_dir().join(format!("sip-net-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory for the test");
+        let certificate = Certificate { chain: directory.join("chain.pem"), key: directory.join("key.pem") };
+        let mut authority = Self { directory, certificate, roots: Roots::default() };
+        authority.renew();
+        authority
+    }
+
+    /// Writes another certificate, which then is the only one believed.
+    fn renew(&mut self) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        std::fs::write(&self.certificate.chain, made.cert.pem()).expect("the chain");
+        std::fs::write(&self.certificate.key, made.signing_key.serialize_pem()).expect("the key");
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from(made.cert.der().to_vec())).expect("a root");
+        self.roots = Roots(Arc::new(roots));
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn config(listeners: &[(Wire, IpAddr)], seed: u8, authority: Option<&Authority>) -> Config {
+    let listeners = listeners.iter().map(|&(wire, ip)| Listener {
+        wire,
+        bind: SocketAddr::new(ip, 0),
+        advertised: Advertised { host: Host::from(ip), port: 0 },
+    });
+    let mut config = Config::new(endpoint::Config::new(listeners.collect(), [seed; 32]));
+    if let Some(authority) = authority {
+        config.certificate = Some(authority.certificate.clone());
+        config.roots = authority.roots.clone();
+    }
+    config
+}
+
+async fn next(side: &mut Side) -> Event {
+    timeout(Duration::from_secs(10), side.1.recv()).await.expect("an event in time").expect("a driver")
+}
+
+fn address(side: &Side, wire: Wire, ip: IpAddr) -> SocketAddr {
+    let mut listeners = side.0.listeners().iter();
+    listeners.find(|listener| listener.wire == wire && listener.bind.ip() == ip).expect("a listener").bind
+}
+
+fn invite(side: &Side, wire: Wire, address: SocketAddr, server_name: Option<&str>) -> Invite {
+    let uri = Uri::sip(Some("b"), address.ip(), Some(address.port()));
+    Invite {
+        call: side.0.new_call(),
+        to: NextHop { wire, address, server_name: server_name.map(str::to_owned) },
+        uri: uri.clone(),
+        from: NameAddr::new(Uri::sip(Some("a"), address.ip(), None)),
+        to_header: NameAddr::new(uri),
+        call_id: None,
+        local_tag: None,
+        headers: Vec::new(),
+        body: SDP,
+    }
+}
+
+/// Makes a call, and lets `ends` hang up: 0 the caller, 1 the called.
+async fn call(sides: &mut [Side; 2], wire: Wire, to: SocketAddr, ends: usize) {
+    let invite = invite(&sides[0], wire, to, Some("localhost"));
+    let mut calls = [invite.call, invite.call];
+    sides[0].0.send(Command::Invite(Box::new(invite))).await.expect("a driver");
+    let Event::Incoming { call, wire: came_over, .. } = next(&mut sides[1]).await else { panic!("no call came") };
+    assert_eq!(came_over, wire);
+    calls[1] = call;
+    sides[1].0.send(Command::Answer { call, headers: Vec::new(), body: SDP }).await.expect("a driver");
+    assert!(matches!(next(&mut sides[0]).await, Event::Answered { .. }));
+    assert!(matches!(next(&mut sides[1]).await, Event::Acked { .. }));
+    sides[ends].0.send(Command::Hangup { call: calls[ends], headers: Vec::new() }).await.expect("a driver");
+    assert!(matches!(next(&mut sides[1 - ends]).await, Event::Ended { .. }));
+    assert!(matches!(next(&mut sides[ends]).await, Event::HungUp { .. }));
+}
+
+#[tokio::test]
+async fn calls_over_every_protocol_and_family() {
+    let authority = Authority::new("calls");
+    let all: Vec<_> = [Wire::Udp, Wire::Tcp, Wire::Tls].iter().flat_map(|&wire| [(wire, V4), (wire, V6)]).collect();
+    let mut sides = [
+        net::bind(config(&all, 1, Some(&authority))).await.expect("sockets"),
+        net::bind(config(&all, 2, Some(&authority))).await.expect("sockets"),
+    ];
+    for &(wire, ip) in &all {
+        let to = address(&sides[1], wire, ip);
+        for ends in [0, 1] {
+            call(&mut sides, wire, to, ends).await;
+        }
+    }
+    for side in &sides {
+        assert_eq!(side.0.stats().await.expect("a driver").calls, 0);
+    }
+    sides[0].0.shutdown().await;
+    assert!(sides[0].0.stats().await.is_err());
+}
+
+#[tokio::test]
+async fn a_peer_that_nobody_vouches_for_is_not_called() {
+    let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
+    let listeners = [(Wire::Tls, V4)];
+    let bob = net::bind(config(&listeners, 2, Some(&theirs))).await.expect("sockets");
+    let to = address(&bob, Wire::Tls, V4);
+    let mut believing = config(&listeners, 3, Some(&ours));
+    believing.roots = theirs.roots.clone();
+    for (case, config, name) in [
+        ("unknown authority", config(&listeners, 1, Some(&ours)), "localhost"),
+        ("other name", believing, "carrier.example.com"),
+    ] {
+        let mut alice = net::bind(config).await.expect("sockets");
+        let invite = invite(&alice, Wire::Tls, to, Some(name));
+        alice.0.send(Command::Invite(Box::new(invite))).await.expect("a driver");
+        assert!(matches!(next(&mut alice).await, Event::Failed { why: sip::Failure::Transport, .. }), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_without_a_restart() {
+    let mut authority = Authority::new("renewed");
+    let bob = net::bind(config(&[(Wire::Tls, V4)], 2, Some(&authority))).await.expect("sockets");
+    let to = address(&bob, Wire::Tls, V4);
+    authority.renew();
+    bob.0.reload_certificate().expect("good files");
+    let alice = net::bind(config(&[(Wire::Tls, V4)], 1, Some(&authority))).await.expect("sockets");
+    let mut sides = [alice, bob];
+    call(&mut sides, Wire::Tls, to, 0).await;
+    std::fs::write(&authority.certificate.chain, "nonsense").expect("a file");
+    assert!(sides[1].0.reload_certificate().is_err());
+    call(&mut sides, Wire::Tls, to, 0).await;
+}
+
+#[tokio::test]
+async fn nobody_listening_is_known_at_once() {
+    let mut alice = net::bind(config(&[(Wire::Tcp, V4)], 1, None)).await.expect("sockets");
+    let free = tokio::net::TcpListener::bind((V4, 0)).await.expect("a port").local_addr().expect("its address");
+    let invite = invite(&alice, Wire::Tcp, free, None);
+    alice.0.send(Command::Invite(Box::new(invite))).await.expect("a driver");
+    assert!(matches!(next(&mut alice).await, Event::Failed { why: sip::Failure::Transport, .. }));
+}
+
+#[tokio::test]
+async fn keep_alives_are_answered_and_options_too() {
+    let bob = net::bind(config(&[(Wire::Tcp, V4), (Wire::Udp, V4)], 2, None)).await.expect("sockets");
+    let mut stream = TcpStream::connect(address(&bob, Wire::Tcp, V4)).await.expect("a stream");
+    stream.write_all(b"\r\n\r\n").await.expect("open");
+    let mut pong = [0; 2];
+    timeout(Duration::from_secs(5), stream.read_exact(&mut pong)).await.expect("in time").expect("open");
+    assert_eq!(&pong, b"\r\n");
+
+    let socket = UdpSocket::bind((V4, 0)).await.expect("a socket");
+    let options = "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK1\r\n\
+                   From: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:x@127.0.0.1>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n";
+    socket.send_to(options.as_bytes(), address(&bob, Wire::Udp, V4)).await.expect("sent");
+    let mut answer = [0; 2_000];
+    let length = timeout(Duration::from_secs(5), socket.recv(&mut answer)).await.expect("in time").expect("open");
+    assert!(answer[..length].starts_with(b"SIP/2.0 200 OK"));
+}
+
+#[tokio::test]
+async fn hoarded_streams_are_closed() {
+    let authority = Authority::new("hoard");
+    let mut config = config(&[(Wire::Tls, V4), (Wire::Tcp, V4)], 2, Some(&authority));
+    config.limits.connections_per_trusted = 4;
+    config.limits.handshake = Duration::from_millis(200);
+    config.limits.idle = Duration::from_millis(200);
+    let bob = net::bind(config).await.expect("sockets");
+    for (name, wire) in [("no handshake", Wire::Tls), ("nothing to say", Wire::Tcp)] {
+        let mut streams = Vec::new();
+        for _ in 0..6 {
+            streams.push(TcpStream::connect(address(&bob, wire, V4)).await.expect("accepted by the system"));
+        }
+        for stream in &mut streams {
+            let ended = timeout(Duration::from_secs(5), stream.read(&mut [0; 64])).await;
+            assert!(matches!(ended, Ok(Ok(0) | Err(_))), "{name}: {ended:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_outlives_its_stream() {
+    let mut bob = net::bind(config(&[(Wire::Tcp, V4)], 2, None)).await.expect("sockets");
+    let to = address(&bob, Wire::Tcp, V4);
+    let ours = tokio::net::TcpListener::bind((V4, 0)).await.expect("a port");
+    let port = ours.local_addr().expect("its address").port();
+    let request = |method: &str, branch: &str, tag: &str| {
+        format!(
+            "{method} sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bK{branch}\r\n\
+             From: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:x@127.0.0.1>{tag}\r\nCall-ID: 1\r\nCSeq: 1 {method}\r\n\
+             Contact: <sip:a@127.0.0.1:{port};transport=tcp>\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    let mut stream = TcpStream::connect(to).await.expect("a stream");
+    stream.write_all(request("INVITE", "1", "").as_bytes()).await.expect("open");
+    let call = next(&mut bob).await.call();
+    bob.0.send(Command::Trying { call, local_tag: Some(sip::Tag::new("t")) }).await.expect("a driver");
+    bob.0.send(Command::Answer { call, headers: Vec::new(), body: SDP }).await.expect("a driver");
+    stream.write_all(request("ACK", "2", ";tag=t").as_bytes()).await.expect("open");
+    assert!(matches!(next(&mut bob).await, Event::Acked { .. }));
+    drop(stream);
+    // The driver learns of the end in its own time; both ways of finding out lead to a new stream.
+    bob.0.send(Command::Hangup { call, headers: Vec::new() }).await.expect("a driver");
+    let (mut stream, _) = timeout(Duration::from_secs(5), ours.accept()).await.expect("in time").expect("a stream");
+    let mut bye = [0; 3];
+    timeout(Duration::from_secs(5), stream.read_exact(&mut bye)).await.expect("in time").expect("open");
+    assert_eq!(&bye, b"BYE");
+}

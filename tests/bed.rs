@@ -1,0 +1,58 @@
+//! One LiveKit server, one gateway, one listener: what most tests begin with.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::need::{self, Need};
+use crate::peers::gateway::{self, Gateway, Setup};
+use crate::peers::listener::Listener;
+use crate::peers::livekit::LiveKit;
+use crate::scratch::Scratch;
+
+/// Everything that one test needs, ended with it.
+#[derive(Debug)]
+pub struct Bed {
+    /// The gateway under test.
+    pub gateway: Gateway,
+    /// The far end; in no room yet.
+    pub listener: Listener,
+    /// The server of the rooms.
+    pub livekit: LiveKit,
+    /// Files and logs; dropped after the others, which write into it.
+    pub scratch: Scratch,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Bed {
+    /// Starts all; `None` when something is not installed, which [`need::all`] has then said.
+    pub fn new(name: &str, setup: &Setup, needs: &[Need]) -> Option<Self> {
+        let (scratch, turn) = prepare(name, needs)?;
+        // Before anything runs: building takes its time, and the machine.
+        gateway::binary();
+        let livekit = LiveKit::start(&scratch);
+        let gateway = Gateway::start(setup, &livekit.url(), &scratch);
+        let listener = Listener::start("listener", &livekit.url(), &scratch);
+        Some(Self { gateway, listener, livekit, scratch, _turn: turn })
+    }
+
+    /// The same where the gateway reaches the server by another way.
+    pub fn with_way(name: &str, setup: &Setup, way: impl FnOnce(&LiveKit) -> String) -> Option<Self> {
+        let (scratch, turn) = prepare(name, &[])?;
+        gateway::binary();
+        let livekit = LiveKit::start(&scratch);
+        let gateway = Gateway::start(setup, &way(&livekit), &scratch);
+        let listener = Listener::start("listener", &livekit.url(), &scratch);
+        Some(Self { gateway, listener, livekit, scratch, _turn: turn })
+    }
+}
+
+/// A folder and one's turn: real time is measured, so tests with peers go one after the other.
+pub fn prepare(name: &str, needs: &[Need]) -> Option<(Scratch, MutexGuard<'static, ()>)> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let needs = [&[Need::LiveKit, Need::Python], needs].concat();
+    if !need::all(&needs) {
+        return None;
+    }
+    // A test that failed has poisoned the lock; the next one is none the worse.
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Some((Scratch::new(name), turn))
+}

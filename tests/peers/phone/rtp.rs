@@ -1,0 +1,187 @@
+//! RTP with G.711 µ-law: a tone out every twenty milliseconds, everything heard kept.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::audio;
+
+const FRAME: Duration = Duration::from_millis(20);
+const SAMPLES: usize = 160;
+const RATE: u32 = 8_000;
+
+/// One socket, and a thread while it talks.
+#[derive(Debug)]
+pub struct Rtp {
+    socket: UdpSocket,
+    heard: Arc<Mutex<Ear>>,
+    talking: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
+    sequence: Arc<Mutex<(u16, u32)>>,
+}
+
+/// What came in.
+#[derive(Clone, Debug, Default)]
+pub struct Ear {
+    /// Every sample of every packet, in the order of arrival.
+    pub samples: Vec<i16>,
+    /// When each packet came, and its sequence number.
+    pub packets: Vec<(Instant, u16)>,
+}
+
+impl Ear {
+    /// Packets that the sequence numbers show to be missing.
+    pub fn missing(&self) -> usize {
+        let steps = self.packets.windows(2).map(|pair| pair[1].1.wrapping_sub(pair[0].1));
+        steps.map(|step| usize::from(step.wrapping_sub(1))).filter(|&gap| gap < 0x8000).sum()
+    }
+
+    /// The longest silence on the wire.
+    pub fn longest_pause(&self) -> Duration {
+        self.packets.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap_or_default()
+    }
+}
+
+impl Rtp {
+    /// Opens a socket.
+    pub fn new() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
+        Self { socket, heard: Arc::default(), talking: None, sequence: Arc::new(Mutex::new((1_000, 16_000))) }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.socket.local_addr().expect("a bound socket has an address")
+    }
+
+    /// An offer of G.711 and digits at this socket.
+    pub fn offer(&self) -> String {
+        let address = self.address();
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP 0 101\r\n\
+             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n",
+            address.ip(),
+            address.port()
+        )
+    }
+
+    /// Listens, and sends a tone of that pitch and level, or silence.
+    pub fn start(&mut self, to: SocketAddr, tone: Option<(f64, f64)>) {
+        self.stop();
+        let socket = self.socket.try_clone().expect("a socket can be doubled");
+        let (stop, heard, place) = (Arc::new(AtomicBool::new(false)), self.heard.clone(), self.sequence.clone());
+        let flag = stop.clone();
+        // One second of a whole number of hertz repeats without a seam.
+        let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
+        let thread = std::thread::spawn(move || talk(&socket, to, &wave, &flag, &heard, &place));
+        self.talking = Some((stop, thread));
+    }
+
+    /// Falls silent: nothing is sent, nothing is read any more.
+    pub fn stop(&mut self) {
+        if let Some((stop, thread)) = self.talking.take() {
+            stop.store(true, Ordering::Relaxed);
+            let _ = thread.join();
+        }
+    }
+
+    /// Presses a key for 100 ms (RFC 4733): the first packet marked, the last sent three times. The tone goes on between.
+    pub fn press(&self, to: SocketAddr, event: u8) {
+        let began = self.sequence.lock().expect("no thread panics while it holds this").1;
+        for step in 1..=7_u16 {
+            let sequence = {
+                let mut place = self.sequence.lock().expect("no thread panics while it holds this");
+                place.0 = place.0.wrapping_add(1);
+                place.0.wrapping_sub(1)
+            };
+            let (end, duration) = (step >= 5, step.min(5) * 160);
+            let mut packet = header(sequence, began, 101 | if step == 1 { 0x80 } else { 0 });
+            packet.extend([event, if end { 0x8a } else { 0x0a }]);
+            packet.extend(duration.to_be_bytes());
+            let _ = self.socket.send_to(&packet, to);
+            std::thread::sleep(FRAME);
+        }
+    }
+
+    /// What was heard up to now.
+    pub fn heard(&self) -> Ear {
+        self.heard.lock().expect("no thread panics while it holds this").clone()
+    }
+
+    /// Forgets what was heard.
+    pub fn forget(&self) {
+        *self.heard.lock().expect("no thread panics while it holds this") = Ear::default();
+    }
+
+    /// Measures the last second heard.
+    pub fn measure(&self) -> audio::Heard {
+        let ear = self.heard();
+        let from = ear.samples.len().saturating_sub(RATE as usize);
+        audio::measure(&ear.samples[from..], RATE)
+    }
+}
+
+impl Default for Rtp {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Rtp {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn talk(
+    socket: &UdpSocket,
+    to: SocketAddr,
+    wave: &[i16],
+    stop: &AtomicBool,
+    heard: &Mutex<Ear>,
+    place: &Mutex<(u16, u32)>,
+) {
+    let mut due = Instant::now();
+    let mut at = 0;
+    while !stop.load(Ordering::Relaxed) {
+        listen_until(due, socket, heard);
+        let (sequence, timestamp) = {
+            let mut place = place.lock().expect("no thread panics while it holds this");
+            let now = *place;
+            *place = (now.0.wrapping_add(1), now.1.wrapping_add(SAMPLES as u32));
+            now
+        };
+        let mut packet = header(sequence, timestamp, 0);
+        packet.extend(wave[at..at + SAMPLES].iter().map(|&sample| audio::to_ulaw(sample)));
+        let _ = socket.send_to(&packet, to);
+        at = (at + SAMPLES) % wave.len();
+        due += FRAME;
+    }
+}
+
+fn listen_until(due: Instant, socket: &UdpSocket, heard: &Mutex<Ear>) {
+    let mut buffer = [0; 2_048];
+    loop {
+        let left = due.saturating_duration_since(Instant::now());
+        if left.is_zero() || socket.set_read_timeout(Some(left)).is_err() {
+            return;
+        }
+        let Ok((length, _)) = socket.recv_from(&mut buffer) else { continue };
+        // Payload type 0 alone: µ-law.
+        if length < 12 || buffer[0] >> 6 != 2 || buffer[1] & 0x7f != 0 {
+            continue;
+        }
+        let mut ear = heard.lock().expect("no thread panics while it holds this");
+        ear.packets.push((Instant::now(), u16::from_be_bytes([buffer[2], buffer[3]])));
+        ear.samples.extend(buffer[12..length].iter().map(|&byte| audio::from_ulaw(byte)));
+    }
+}
+
+fn header(sequence: u16, timestamp: u32, kind: u8) -> Vec<u8> {
+    let mut header = vec![0x80, kind];
+    header.extend(sequence.to_be_bytes());
+    header.extend(timestamp.to_be_bytes());
+    header.extend(0x5150_0001_u32.to_be_bytes());
+    header
+}
