@@ -247,7 +247,7 @@ async fn plane_config(config: &Config) -> Result<plane::Config, Error> {
         threads: media.threads.and_then(NonZeroUsize::new),
         v4,
         v6,
-        room: address::toward_room(&config.livekit.url).await,
+        room: toward_room(&config.livekit.url).await,
         ports: media.ports.clone(),
         quarantine: media.quarantine.map_or(Duration::ZERO, |quarantine| quarantine.idle),
         ..plane::Config::default()

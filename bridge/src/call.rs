@@ -132,10 +132,10 @@ pub enum Action {
     RefuseReoffer(Status),
     /// Tell the room about a key.
     PublishDigit(char),
-    /// Refuse the INVITE with this status.
-    Refuse(Status),
-    /// Send BYE, or CANCEL where there was no answer yet.
-    Hangup,
+    /// Refuse the INVITE.
+    Refuse(EndReason),
+    /// Send BYE, or CANCEL where there was no answer yet, and say why.
+    Hangup(EndReason),
     /// Leave the room, close the line, free the ports.
     Release,
     /// The last one.
@@ -356,9 +356,9 @@ impl Call {
                 _,
             ) => {}
             (State::Answering { .. } | State::Active { .. } | State::Dialling { .. }, _) => {
-                self.actions.push_back(Action::Hangup);
+                self.actions.push_back(Action::Hangup(reason));
             }
-            _ => self.actions.push_back(Action::Refuse(reason.outcome().status)),
+            _ => self.actions.push_back(Action::Refuse(reason)),
         }
         self.actions.extend([Action::Release, Action::Finished(reason)]);
         State::Ended

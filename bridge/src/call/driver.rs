@@ -27,6 +27,9 @@ use crate::room::{self, JoinConfig, Kind, Profile};
 /// How long the room may take to hear that we leave before the call is forgotten here.
 const LEAVE_LIMIT: Duration = Duration::from_secs(2);
 
+/// Seconds after which a carrier may try again what failed for want of a room or of ports.
+const RETRY_AFTER: &str = "10";
+
 /// What every call needs of the gateway. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Parts {
@@ -222,11 +225,14 @@ impl Driver {
             Action::Renegotiate(offer) => self.renegotiate(&offer).await,
             Action::RefuseReoffer(status) => self.refuse_reoffer(status).await,
             Action::PublishDigit(digit) => self.tell_room(room::Command::Dtmf(digit)).await,
-            Action::Refuse(status) => {
-                let headers = self.headers();
+            Action::Refuse(reason) => {
+                let (status, headers) = (reason.outcome().status, self.parting_headers(reason));
                 self.send(sip::Command::Reject { call: self.inbound.call, status, reason: None, headers }).await;
             }
-            Action::Hangup => self.send(sip::Command::Hangup { call: self.inbound.call, headers: self.headers() }).await,
+            Action::Hangup(reason) => {
+                let headers = self.parting_headers(reason);
+                self.send(sip::Command::Hangup { call: self.inbound.call, headers }).await;
+            }
             Action::Release => self.media.close().await,
             Action::Dial | Action::Finished(_) => {} // An outbound call has a driver of its own; the end is the loop's.
         }
@@ -302,6 +308,17 @@ impl Driver {
             .chain(mapped)
             .filter_map(|(header, value)| Some((HeaderName::parse(header)?, value.to_owned())))
             .collect()
+    }
+
+    /// What a BYE or a refusal says beside its status: why, and when to come back.
+    fn parting_headers(&self, reason: EndReason) -> Vec<(HeaderName, String)> {
+        let outcome = reason.outcome();
+        let mut headers = self.headers();
+        headers.push((HeaderName::Reason, outcome.header()));
+        if outcome.status == Status::SERVICE_UNAVAILABLE {
+            headers.push((HeaderName::RetryAfter, RETRY_AFTER.to_owned()));
+        }
+        headers
     }
 
     async fn send(&self, command: sip::Command) {

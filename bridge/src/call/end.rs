@@ -64,6 +64,13 @@ pub struct Outcome {
     pub is_fault: bool,
 }
 
+impl Outcome {
+    /// The value of a `Reason` header (RFC 3326).
+    pub fn header(&self) -> String {
+        format!("Q.850;cause={};text=\"{}\"", self.cause, self.label)
+    }
+}
+
 impl EndReason {
     /// One row a reason: a new reason needs a row to compile.
     pub fn outcome(self) -> Outcome {

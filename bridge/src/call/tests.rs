@@ -100,7 +100,7 @@ fn ringing_is_repeated_until_it_is_given_up() {
     let ring = |second| (second, vec![Action::Ring]);
     let end = vec![
         Action::SetStatus(CallStatus::Hangup),
-        Action::Refuse(Status::TEMPORARILY_UNAVAILABLE),
+        Action::Refuse(EndReason::RingingTimeout),
         Action::Release,
         Action::Finished(EndReason::RingingTimeout),
     ];
@@ -114,7 +114,7 @@ fn a_room_that_does_not_answer_sends_the_carrier_elsewhere() {
     drain(&mut call);
     after(&mut call, now, Input::MediaReady);
     call.handle_timeout(now + JOIN_LIMIT);
-    assert!(drain(&mut call).contains(&Action::Refuse(Status::SERVICE_UNAVAILABLE)));
+    assert!(drain(&mut call).contains(&Action::Refuse(EndReason::RoomUnreachable)));
 }
 
 #[test]
@@ -131,14 +131,13 @@ fn every_end_from_every_state() {
         ("active", active),
         ("dialling", dialling),
     ];
-    let refuse = |reason: EndReason| Some(Action::Refuse(reason.outcome().status));
     for reason in [EndReason::MaxDuration, EndReason::Shutdown, EndReason::RoomDeleted, EndReason::ParticipantRemoved] {
         for (name, start) in starts {
             let actions = after(&mut start(now), now, Input::Hangup(reason));
-            let said = actions.iter().find(|a| matches!(a, Action::Hangup | Action::Refuse(_))).cloned();
+            let said = actions.iter().find(|a| matches!(a, Action::Hangup(_) | Action::Refuse(_))).cloned();
             let expected = match name {
-                "preparing" | "ringing" => refuse(reason),
-                _ => Some(Action::Hangup),
+                "preparing" | "ringing" => Some(Action::Refuse(reason)),
+                _ => Some(Action::Hangup(reason)),
             };
             assert_eq!(said, expected, "{name} {reason:?}");
             assert_eq!(actions.last(), Some(&Action::Finished(reason)), "{name}");
@@ -150,7 +149,7 @@ fn every_end_from_every_state() {
     for input in [Input::RemoteHangup, Input::RemoteCancel, Input::AckMissing] {
         for (name, start) in starts {
             let actions = after(&mut start(now), now, input.clone());
-            let said = actions.iter().any(|a| matches!(a, Action::Hangup | Action::Refuse(_)));
+            let said = actions.iter().any(|a| matches!(a, Action::Hangup(_) | Action::Refuse(_)));
             assert!(!said, "{name} {input:?}");
         }
     }
