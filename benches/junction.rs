@@ -190,6 +190,37 @@ fn cold(table: &mut Table) {
     table.ratio("one of 1,000 calls / one call", Compared { ours, reference, ratio: ours / reference }, 1.10);
 }
 
+/// What the codecs alone cost when a thousand pairs of them take turns: the part of [`cold`] that is not ours.
+fn cold_codecs(table: &mut Table) {
+    let (speech, room) = (telephone(), room_packets());
+    let pair = || (bare_encoder(Profile::default()), bare_decoder());
+    let mut pairs: Vec<_> = (0..1_000).map(|_| pair()).collect();
+    let mut one = pair();
+    let (mut payload, mut pcm) = ([0; 1_500], [0; 960]);
+    let mut step = |(encoder, decoder): &mut (opus::Encoder, opus::Decoder), n: usize| {
+        let _ = black_box(encoder.encode(&speech[n % 600], &mut payload));
+        let _ = black_box(decoder.decode(&room[n % 600], &mut pcm, false));
+    };
+    let (mut cold, mut hot) = (Duration::ZERO, Duration::ZERO);
+    for n in 0..12 {
+        let start = benches::timing::cpu_time();
+        for (offset, pair) in pairs.iter_mut().enumerate() {
+            step(pair, n + offset);
+        }
+        let middle = benches::timing::cpu_time();
+        for offset in 0..1_000 {
+            step(&mut one, n + offset);
+        }
+        if n >= 2 {
+            cold += middle - start;
+            hot += benches::timing::cpu_time() - middle;
+        }
+    }
+    let (ours, reference) = (cold.as_nanos() as f64 / 10_000.0, hot.as_nanos() as f64 / 10_000.0);
+    let compared = Compared { ours, reference, ratio: ours / reference };
+    table.ratio("one of 1,000 bare codecs / one, for comparison", compared, f64::INFINITY);
+}
+
 criterion_group!(benches, junction);
 
 fn main() {
@@ -199,6 +230,7 @@ fn main() {
     whole(&mut table);
     mix(&mut table);
     cold(&mut table);
+    cold_codecs(&mut table);
     table.finish();
     if !std::env::args().any(|argument| argument == "--check") {
         benches();

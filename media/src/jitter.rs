@@ -1,6 +1,6 @@
 //! Reordering: packets are put into their place and taken out in order.
 //!
-//! [`Ring`] is the place: a fixed number of slots, found by sequence number. [`Hold`] says how long a gap in it stays open. A
+//! [`Ring`] is the place: a fixed number of slots, found by sequence number. `Hold` says how long a gap in it stays open. A
 //! packet that is in order is taken out at once; nothing here delays a clean stream.
 
 mod hold;
