@@ -135,7 +135,7 @@ fn a_caller_who_cancels_gets_487() {
 }
 
 #[test]
-fn hold_is_answered_and_the_call_stays() {
+fn a_refresh_and_a_hold_are_answered_and_the_call_stays() {
     let Some(mut bed) = Bed::new("carriers-hold", &setup(), &[]) else { return };
     bed.listener.join("clinic", 880.0);
     let mut carrier = Carrier::new(&bed, "UDP");
@@ -146,16 +146,20 @@ fn hold_is_answered_and_the_call_stays() {
     carrier.rtp.start(media, Some((440.0, -15.0)));
     bed.listener.hear("sip_+14155550123", 440.0, -15.0, LIMIT);
     let tag = answer.tag("To");
-    carrier.send("twilio-reinvite-hold.sip", tag.as_deref());
-    let held = carrier.answer().expect("an answer to the hold");
-    assert_eq!(held.status(), 200);
-    // RFC 3264 §8.4: who is told sendonly answers recvonly.
-    assert!(held.body().contains("a=recvonly"), "{}", held.body());
-    carrier.acknowledge(&held);
     carrier.send("twilio-reinvite-refresh-offerless.sip", tag.as_deref());
     let refreshed = carrier.answer().expect("an answer to the refresh");
     assert_eq!(refreshed.status(), 200, "{}", refreshed.start());
     assert!(refreshed.media().is_some(), "an INVITE without an offer is answered with one");
+    let sdp = carrier.rtp.offer();
+    carrier.acknowledge_with(&refreshed, 3, &sdp);
+    carrier.send("twilio-reinvite-hold.sip", tag.as_deref());
+    let held = carrier.answer().expect("an answer to the hold");
+    assert_eq!(held.status(), 200, "{}", held.start());
+    // RFC 3264 §8.4: who is told sendonly answers recvonly.
+    assert!(held.body().contains("a=recvonly"), "{}", held.body());
+    carrier.acknowledge(&held);
+    bed.listener.forget();
+    bed.listener.hear("sip_+14155550123", 440.0, -15.0, LIMIT);
 }
 
 #[test]

@@ -45,10 +45,12 @@ fn expect_clean(bed: &mut Bed, before: Holdings, after: &str) {
     let rooms = bed.listener.tell("rooms", json!({}));
     let names: Vec<String> =
         rooms.as_array().into_iter().flatten().filter_map(|r| r["name"].as_str().map(str::to_owned)).collect();
-    for room in names {
-        let people = bed.listener.participants(&room);
-        assert!(people.is_empty(), "{after}: still in {room}: {people:?}");
-    }
+    let mut people = Vec::new();
+    let empty = tests::within(Duration::from_secs(5), || {
+        people = names.iter().flat_map(|room| bed.listener.participants(room)).collect();
+        people.is_empty()
+    });
+    assert!(empty.is_some(), "{after}: still in rooms: {people:?}");
 }
 
 /// Ports of the gateway's RTP range that some socket is bound to, from the kernel's tables.

@@ -123,6 +123,8 @@ impl Phone {
                         // The acknowledgement of a refusal belongs to the INVITE's own transaction (RFC 3261 §17.1.1.3).
                         let request = self.request("ACK", self.call.cseq, &self.call.branch, "", "");
                         self.send(&request);
+                        // A refusal makes no dialog, so the next try is a new one.
+                        self.call.remote_tag = None;
                     }
                     return Some(message);
                 }
