@@ -102,7 +102,7 @@ impl App {
         let parts = Parts { sip: sip.clone(), plane: plane.clone(), server, settings };
         let (stop, stopped) = watch::channel(Stop::Run);
         let (tell_active, active) = watch::channel(0);
-        let phone = Phone::new(parts, objects, config.sip.reject, config.calls.max_active, stopped, tell_active);
+        let phone = Phone::new(parts, objects, &config, stopped, tell_active);
         let phone = tokio::spawn(phone.run(events));
         health.send_replace(Health::Serving);
         Ok(Self { sip, plane, phone, stop, active, health, drain_timeout: config.calls.drain_timeout })

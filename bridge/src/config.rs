@@ -129,8 +129,47 @@ pub struct Sip {
     pub reject: Reject,
     /// No answer at all, not even 100, before a trunk took the call.
     pub hide: bool,
+    /// Which hashes a trunk with a password asks for.
+    pub digest: Digest,
     /// The text of `User-Agent` and `Server`.
     pub user_agent: String,
+}
+
+/// The hashes of a challenge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Digest {
+    /// SHA-256 and MD5, the caller chooses (RFC 8760).
+    #[default]
+    Both,
+    /// MD5 alone.
+    Md5,
+    /// SHA-256 alone.
+    Sha256,
+}
+
+impl Digest {
+    /// The words of the configuration.
+    pub(crate) const WORDS: &[&str] = &["both", "md5", "sha-256"];
+
+    /// Reads one of [`Digest::WORDS`].
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "both" => Some(Self::Both),
+            "md5" => Some(Self::Md5),
+            "sha-256" => Some(Self::Sha256),
+            _ => None,
+        }
+    }
+
+    /// Whether this hash is asked for.
+    pub fn asks_for(self, algorithm: sip::digest::Algorithm) -> bool {
+        use sip::digest::Algorithm;
+        match self {
+            Self::Both => true,
+            Self::Md5 => algorithm == Algorithm::Md5,
+            Self::Sha256 => algorithm == Algorithm::Sha256,
+        }
+    }
 }
 
 /// The TLS listener.

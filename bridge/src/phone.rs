@@ -24,6 +24,7 @@ use tracing::{Instrument as _, field, info, info_span, warn};
 use self::door::{Door, Verdict};
 use crate::call::driver::{self, Inbound, Parts, Stop};
 use crate::call::end::EndReason;
+use crate::config::Config;
 use crate::dispatch::{self, Decision, Pin, Reject, Seat};
 use crate::plane::Family;
 use crate::store::Snapshot;
@@ -54,12 +55,12 @@ impl Phone {
     pub fn new(
         parts: Parts,
         objects: Arc<ArcSwap<Snapshot>>,
-        reject: Reject,
-        max_active: Option<usize>,
+        config: &Config,
         stop: watch::Receiver<Stop>,
         active: watch::Sender<usize>,
     ) -> Self {
-        let door = Door::new(Instant::now(), &rand::random());
+        let door = Door::new(Instant::now(), &rand::random(), config.sip.digest);
+        let (reject, max_active) = (config.sip.reject, config.calls.max_active);
         Self { parts, objects, door, reject, max_active, calls: HashMap::new(), tasks: JoinSet::new(), stop, active }
     }
 

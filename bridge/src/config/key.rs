@@ -2,6 +2,7 @@
 //!
 //! The order is that of the manual, `docs/configuration.md`, whose tables are these.
 
+use super::Digest;
 use super::value::Kind;
 use crate::dispatch::{Answer, Reject};
 
@@ -167,6 +168,13 @@ pub(crate) const KEYS: &[Key] = &[
         "false",
         "true",
         "Nothing is sent before a trunk took the call, not even 100; strangers get silence.",
+    ),
+    key(
+        "digest",
+        Kind::Choice(Digest::WORDS),
+        "both",
+        "md5",
+        "Which hashes a trunk with a password asks for: both leaves the choice to the caller; some older PBXs (baresip 1.0 among them) give up when SHA-256 is offered at all.",
     ),
     key("udp_max_payload", Kind::Integer(576, 65_507), "", "1300", "Largest message sent over UDP, in bytes."),
     key("user_agent", Kind::Text, "Trunkline", "Example", "What `User-Agent` and `Server` say."),

@@ -9,10 +9,7 @@ use super::object;
 use super::tree::{Node, Place, Value};
 use super::value::{Kind, is_url};
 use super::values::Values;
-use super::{
-    Addresses, Calls, Config, Error, External, Http, Invalid, LiveKit, Loaded, Logging, Media, Note, NoteLevel, Opus,
-    Quarantine, Secret, Sip, Tls,
-};
+use super::{Addresses, Calls, Config, Digest, Error, External, Http, Invalid, LiveKit, Loaded, Logging, Media, Note, NoteLevel, Opus, Quarantine, Secret, Sip, Tls};
 use crate::dispatch::{Answer, Codec, Reject};
 use crate::store::error::Problem;
 use crate::store::{self, Items, Snapshot};
@@ -148,6 +145,7 @@ fn livekit(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>
 
 fn sip(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> Sip {
     let hide = values.bool("hide_inbound_port");
+    let digest = values.take("digest", |node| Digest::from_word(node.text()?));
     let reject = values.take("reject", |node| Reject::from_word(node.text()?));
     if hide && reject != Reject::Silent {
         errors.push(Error::Exclusive { one: "hide_inbound_port", other: "reject" });
@@ -182,6 +180,7 @@ fn sip(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> S
         udp_max_payload: values.get("udp_max_payload").and_then(|node| node.integer()?.try_into().ok()),
         reject,
         hide,
+        digest,
         user_agent: values.text("user_agent"),
     }
 }

@@ -15,6 +15,7 @@ use sip::{HeaderName, Request, Status};
 use tracing::info;
 
 use self::guessers::Guessers;
+use crate::config::Digest;
 use crate::dispatch::{self, Admission, Challenge, Query, Refusal};
 use crate::store::{InboundTrunk, Snapshot};
 
@@ -35,14 +36,15 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Door {
     digest: digest::Server,
+    hashes: Digest,
     /// The moment that nonces are dated from.
     opened: Instant,
     guessers: Guessers,
 }
 
 impl Door {
-    pub(super) fn new(now: Instant, key: &[u8; 32]) -> Self {
-        Self { digest: digest::Server::new(key), opened: now, guessers: Guessers::default() }
+    pub(super) fn new(now: Instant, key: &[u8; 32], hashes: Digest) -> Self {
+        Self { digest: digest::Server::new(key), hashes, opened: now, guessers: Guessers::default() }
     }
 
     pub(super) fn judge(
@@ -70,7 +72,8 @@ impl Door {
             return Verdict::Guesser;
         }
         let scope = Scope { realm: &challenge.realm, source: None };
-        let Some(answer) = Authorization::of(&request.headers, &challenge.realm) else {
+        let answer = Authorization::of(&request.headers, &challenge.realm);
+        let Some(answer) = answer.filter(|answer| self.hashes.asks_for(answer.algorithm)) else {
             return self.challenge(now, scope, false);
         };
         let known = challenge.credentials(&answer.username);
@@ -91,7 +94,8 @@ impl Door {
 
     fn challenge(&mut self, now: Instant, scope: Scope<'_>, stale: bool) -> Verdict {
         let challenges = self.digest.challenge(now - self.opened, scope, stale);
-        let headers = challenges.iter().map(|c| (HeaderName::ProxyAuthenticate, c.to_string())).collect();
+        let asked = challenges.iter().filter(|c| c.algorithm.is_some_and(|algorithm| self.hashes.asks_for(algorithm)));
+        let headers = asked.map(|c| (HeaderName::ProxyAuthenticate, c.to_string())).collect();
         Verdict::Challenge(Status::PROXY_AUTHENTICATION_REQUIRED, headers)
     }
 }
