@@ -46,7 +46,8 @@ fn target(uri: &Uri) -> Target {
     }
 }
 
-/// All headers; To carries our tag, as it does in every message of the dialog that follows.
+/// All headers; To carries our tag, as it does in every message of the dialog that follows, and Content-Length, which
+/// the parser has used up, stands for the body.
 fn headers(request: &Request, to: &NameAddr, tag: &str) -> Vec<(String, String)> {
     let mut tagged = to.clone();
     if tagged.tag().is_none() {
@@ -56,6 +57,6 @@ fn headers(request: &Request, to: &NameAddr, tag: &str) -> Vec<(String, String)>
         HeaderName::To => tagged.to_string(),
         _ => value.to_owned(),
     };
-    request.headers.iter().map(|(name, text)| (name.as_str().to_owned(), value(name, text))).collect()
+    let length = (HeaderName::ContentLength.as_str().to_owned(), request.body.len().to_string());
+    request.headers.iter().map(|(name, text)| (name.as_str().to_owned(), value(name, text))).chain([length]).collect()
 }
-

@@ -31,10 +31,12 @@ const MAX_ADDRESSES: usize = 4;
 const OPEN_PATIENCE: Duration = Duration::from_secs(5);
 /// For the socket to take a message, or its own end.
 const WRITE_PATIENCE: Duration = Duration::from_secs(5);
-/// For what was said last to go out.
+/// For what was said last to go out, and for the server to take note of a leave.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 /// The description of a very large room; anything longer is not meant for us.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
+/// Of each connection's own; the library's would be 128 KiB each way, more than all the rest of a call.
+const BUFFER: usize = 4 * 1024;
 /// Messages each way that may wait. The session takes and gives them in bursts of a few.
 const QUEUE: usize = 256;
 /// Of the server's words in a refusal.
@@ -107,7 +109,11 @@ async fn attempt(url: &str, path: Path, token: &str, request: &proto::JoinReques
     let stream = dial(&address).await?;
     // Messages are small and each is waited for.
     stream.set_nodelay(true).map_err(lost)?;
-    let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER);
     match client_async_tls_with_config(upgrade, stream, Some(config), tls::connector(&address)?).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Http(response)) => {
@@ -133,6 +139,7 @@ async fn dial(address: &Address) -> Result<TcpStream, Refusal> {
 
 /// Carries messages until one side ends; returns why.
 async fn run(mut socket: Socket, mut outbox: mpsc::Receiver<Request>, tell: &mpsc::Sender<SignalEvent>) -> String {
+    let mut leaving = false;
     loop {
         tokio::select! {
             message = socket.next() => match message {
@@ -140,7 +147,7 @@ async fn run(mut socket: Socket, mut outbox: mpsc::Receiver<Request>, tell: &mps
                     Ok(proto::SignalResponse { message: Some(message) }) => {
                         // Waits for the session when it is behind; the server then waits for us.
                         if tell.send(SignalEvent::Message(Box::new(message))).await.is_err() {
-                            return close(socket, outbox).await;
+                            return close(socket, outbox, leaving).await;
                         }
                     }
                     // A message of a kind that we do not know.
@@ -155,11 +162,12 @@ async fn run(mut socket: Socket, mut outbox: mpsc::Receiver<Request>, tell: &mps
             },
             request = outbox.recv() => match request {
                 Some(request) => {
+                    leaving |= matches!(request, Request::Leave(_));
                     if let Err(why) = write(&mut socket, request).await {
                         return why;
                     }
                 }
-                None => return close(socket, outbox).await,
+                None => return close(socket, outbox, leaving).await,
             },
         }
     }
@@ -174,16 +182,23 @@ async fn write(socket: &mut Socket, request: Request) -> Result<(), String> {
     }
 }
 
-/// Sends what was left to say and goes.
-async fn close(mut socket: Socket, mut outbox: mpsc::Receiver<Request>) -> String {
+/// Sends what was left to say and goes. After a leave it is the server that hangs up: one that finds the socket closed
+/// when it answers an earlier message drops the connection without having read the leave, and the participant stays.
+async fn close(mut socket: Socket, mut outbox: mpsc::Receiver<Request>, mut leaving: bool) -> String {
     outbox.close();
     let farewell = async {
         while let Some(request) = outbox.recv().await {
+            leaving |= matches!(request, Request::Leave(_));
             write(&mut socket, request).await?;
+        }
+        if leaving {
+            let hung_up = async { while let Some(Ok(_)) = socket.next().await {} };
+            // A server that does not hang up has had its time.
+            let _ = timeout(CLOSE_PATIENCE, hung_up).await;
         }
         socket.close(None).await.map_err(|error| error.to_string())
     };
-    match timeout(CLOSE_PATIENCE, farewell).await {
+    match timeout(CLOSE_PATIENCE * 2, farewell).await {
         Ok(Ok(())) => "closed".into(),
         Ok(Err(why)) => why,
         Err(_) => "the server takes nothing".into(),
