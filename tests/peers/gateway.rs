@@ -117,11 +117,13 @@ impl Gateway {
     }
 }
 
-/// The `trunkline` program of the profile that this test was built with, built if it is not up to date.
+/// The `trunkline` program that the variable `TRUNKLINE` names; else that of the profile that this test was built with, built
+/// if it is not up to date.
 pub fn binary() -> PathBuf {
     // A failure is kept as well, so that it is not repeated for every test.
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BUILT.get_or_init(build).clone().expect("the gateway builds")
+    let find = || std::env::var_os("TRUNKLINE").map(PathBuf::from).or_else(build);
+    BUILT.get_or_init(find).clone().expect("the gateway builds")
 }
 
 /// A `trunkline` command with those arguments and the key of the test server in its environment.
