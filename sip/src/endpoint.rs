@@ -66,6 +66,8 @@ use crate::{
 
 /// How long before a provisional answer is said again (RFC 3261 §13.3.1.1).
 const REMINDER: Duration = Duration::from_secs(60);
+/// Why we end a call that nobody has acknowledged (RFC 3326; Q.850 cause 102 is recovery on timer expiry).
+const NO_ACK: &str = "Q.850;cause=102;text=\"no ACK\"";
 
 /// The user agent.
 #[derive(Debug)]
@@ -362,7 +364,8 @@ impl Endpoint {
                             None
                         }
                     };
-                    self.say_bye(now, handle, call.path, dialog, waiting.hangup.unwrap_or_default(), finally);
+                    let headers = waiting.hangup.unwrap_or_else(|| vec![(HeaderName::Reason, NO_ACK.to_owned())]);
+                    self.say_bye(now, handle, call.path, dialog, headers, finally);
                     return;
                 }
                 if waiting.resend.is_due(now) {

@@ -221,7 +221,8 @@ fn without_an_ack_the_200_is_repeated_and_the_call_ends_after_32_seconds() {
     world.command(1, answer(bob));
     world.expect(0, "Answered");
     world.expect(1, "AckMissing");
-    world.expect(0, "Ended");
+    let Event::Ended { request, .. } = world.expect(0, "Ended") else { panic!("a BYE ends the call") };
+    assert_eq!(request.headers.get(&HeaderName::Reason), Some("Q.850;cause=102;text=\"no ACK\""));
     let offset = (begin - world.start).as_millis();
     let at: Vec<_> =
         world.log.iter().filter(|(_, side, line)| *side == 1 && line == "200").map(|(ms, ..)| ms - offset).collect();
