@@ -12,7 +12,7 @@
 //!                                     INVITE, 1xx                2xx
 //! ```
 //!
-//! Every state leaves through [`Call::end`], and [`end::EndReason`] says what an end means.
+//! Every state leaves through `Call::end`, and [`end::EndReason`] says what an end means.
 
 pub mod driver;
 pub mod end;

@@ -36,7 +36,7 @@ pub struct Loaded {
     pub snapshot: Snapshot,
     /// What the operator should know: keys without effect, doors that stand open. For the log, one line each.
     pub notes: Vec<Note>,
-    /// Every key and its value, secrets hidden, for [`render`].
+    /// Every key and its value, secrets hidden, for [`render`](fn@render).
     effective: Vec<(&'static str, String)>,
 }
 

@@ -6,7 +6,7 @@ use rustls::RootCertStore;
 
 use crate::endpoint;
 
-/// Everything for [`bind`](super::bind).
+/// Everything for [`bind`](fn@super::bind).
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The endpoint's configuration, with the listeners to bind.
