@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use sip::endpoint::{Advertised, Listener};
+use sip::net::TlsVersions;
 use sip::{Host, Wire};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -23,7 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::call::driver::{Parts, Settings, Stop};
-use crate::config::{Config, Loaded, NoteLevel};
+use crate::config::{self, Config, Loaded, NoteLevel};
 use crate::dispatch::{self, Reject};
 use crate::phone::Phone;
 use crate::plane::{self, Interface, Plane};
@@ -185,12 +186,20 @@ async fn bind(
         answer_strangers,
         ..sip::endpoint::Config::new(listeners, rand::random())
     };
-    let certificate = config.sip.tls.as_ref().and_then(|tls| tls.certs.first());
-    let net = sip::net::Config {
-        certificate: certificate
-            .map(|files| sip::net::Certificate { chain: files.cert_file.clone(), key: files.key_file.clone() }),
-        ..sip::net::Config::new(endpoint)
-    };
+    let mut net = sip::net::Config::new(endpoint);
+    if let Some(tls) = &config.sip.tls {
+        let files = |cert: &config::Certificate| sip::net::Certificate {
+            chain: cert.cert_file.clone(),
+            key: cert.key_file.clone(),
+        };
+        net.certificates = tls.certs.iter().map(files).collect();
+        net.tls_versions = match (tls.only_1_2, tls.only_1_3) {
+            (true, _) => TlsVersions::Only12,
+            (_, true) => TlsVersions::Only13,
+            _ => TlsVersions::Both,
+        };
+        net.alpn.clone_from(&tls.alpn);
+    }
     sip::net::bind(net).await.map_err(|error| Error::Sip(names, error))
 }
 

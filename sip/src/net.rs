@@ -17,7 +17,7 @@ use std::io;
 use tokio::sync::mpsc;
 
 pub use self::{
-    config::{Certificate, Config, Limits, Roots},
+    config::{Certificate, Config, Limits, Roots, TlsVersions},
     handle::{Closed, Handle},
 };
 use self::{driver::Driver, tls::Tls};

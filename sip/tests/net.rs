@@ -69,7 +69,7 @@ fn config(listeners: &[(Wire, IpAddr)], seed: u8, authority: Option<&Authority>)
     });
     let mut config = Config::new(endpoint::Config::new(listeners.collect(), [seed; 32]));
     if let Some(authority) = authority {
-        config.certificate = Some(authority.certificate.clone());
+        config.certificates = vec![authority.certificate.clone()];
         config.roots = authority.roots.clone();
     }
     config

@@ -11,8 +11,13 @@ use crate::endpoint;
 pub struct Config {
     /// The endpoint's configuration, with the listeners to bind.
     pub endpoint: endpoint::Config,
-    /// The certificate to show. TLS listeners need one.
-    pub certificate: Option<Certificate>,
+    /// The certificates to show: the first that carries the name that the client asks for, else the first of all. TLS
+    /// listeners need one.
+    pub certificates: Vec<Certificate>,
+    /// Versions of TLS spoken as a server.
+    pub tls_versions: TlsVersions,
+    /// Protocols offered by ALPN (RFC 7301) as a server; none for peers that refuse it.
+    pub alpn: Vec<String>,
     /// Whom to believe when connecting by TLS.
     pub roots: Roots,
     /// Sizes and times.
@@ -22,8 +27,27 @@ pub struct Config {
 impl Config {
     /// Usual limits, no certificate, nobody believed.
     pub fn new(endpoint: endpoint::Config) -> Self {
-        Self { endpoint, certificate: None, roots: Roots::default(), limits: Limits::default() }
+        Self {
+            endpoint,
+            certificates: Vec::new(),
+            tls_versions: TlsVersions::default(),
+            alpn: Vec::new(),
+            roots: Roots::default(),
+            limits: Limits::default(),
+        }
     }
+}
+
+/// Versions of TLS; there are none below 1.2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersions {
+    /// 1.2 and 1.3.
+    #[default]
+    Both,
+    /// 1.2 alone.
+    Only12,
+    /// 1.3 alone.
+    Only13,
 }
 
 /// PEM files; read again by [`Handle::reload_certificate`](super::Handle::reload_certificate).
