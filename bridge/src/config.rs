@@ -123,8 +123,6 @@ pub struct Sip {
     pub tls: Option<Tls>,
     /// How often a ringing call is told so.
     pub ringing_interval: Duration,
-    /// The largest message sent over UDP, in bytes.
-    pub udp_max_payload: Option<usize>,
     /// What strangers get whom no trunk takes.
     pub reject: Reject,
     /// No answer at all, not even 100, before a trunk took the call.
@@ -235,8 +233,6 @@ pub struct Media {
     pub timeout: Duration,
     /// Packets go where packets come from, whatever SDP says.
     pub symmetric_rtp: bool,
-    /// A private address in SDP is replaced by the one that packets come from.
-    pub ignore_local_address: bool,
     /// Calls may send media over loopback addresses.
     pub allow_loopback: bool,
     /// Codecs that are on, best first.

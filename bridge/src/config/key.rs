@@ -176,7 +176,7 @@ pub(crate) const KEYS: &[Key] = &[
         "md5",
         "Which hashes a trunk with a password asks for: both leaves the choice to the caller; some older PBXs (baresip 1.0 among them) give up when SHA-256 is offered at all.",
     ),
-    key("udp_max_payload", Kind::Integer(576, 65_507), "", "1300", "Largest message sent over UDP, in bytes."),
+    idle("udp_max_payload", Kind::Integer(576, 65_507), "1300", "What is sent over UDP is short; calls out are not in this version."),
     key("user_agent", Kind::Text, "Trunkline", "Example", "What `User-Agent` and `Server` say."),
     idle(
         "disable_rejected_invite_cache",
@@ -190,7 +190,7 @@ pub(crate) const KEYS: &[Key] = &[
         "experimental.inbound_wait_ack",
         Kind::Bool,
         "false",
-        "Media starts with the answer; a 200 is repeated until its ACK comes.",
+        "Always so: media starts with the ACK, and a 200 is repeated until it comes.",
     ),
     // Addresses
     key(
@@ -235,7 +235,7 @@ pub(crate) const KEYS: &[Key] = &[
         "A call ends if media stays away for this long later on.",
     ),
     key("symmetric_rtp", Kind::Bool, "false", "true", "Send media to where it comes from, whatever SDP says."),
-    key("ignore_local_addr_in_sdp", Kind::Bool, "false", "true", "Do so where SDP names a private address."),
+    idle("ignore_local_addr_in_sdp", Kind::Bool, "true", "Always so: a private address in SDP gives way to the one that packets come from."),
     key(
         "allow_loopback_media",
         Kind::Bool,
