@@ -11,6 +11,7 @@
 //! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
 //! | [`guest`] | a test participant on the same room session and plane | async |
+//! | [`metrics`] | counters for Prometheus | data |
 //! | [`app`] | puts them together: start, drain, stop | async |
 
 pub mod app;
@@ -19,6 +20,7 @@ pub mod config;
 pub mod dispatch;
 pub mod guest;
 pub mod handset;
+pub mod metrics;
 pub mod phone;
 pub mod plane;
 pub mod room;

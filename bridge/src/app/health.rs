@@ -1,15 +1,22 @@
-//! The health port: 200 while calls are taken, 503 before and after, as load balancers and orchestrators want it.
+//! The health port: 200 while calls are taken, 503 before and after, as load balancers and orchestrators want it. And the
+//! port for Prometheus.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Error;
+use crate::metrics::Metrics;
+
+/// The text format of Prometheus.
+const TEXT: &str = "text/plain; version=0.0.4";
 
 /// Whether calls are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +32,21 @@ pub enum Health {
 /// Starts to answer, if there is a port for it.
 pub(super) async fn serve(address: Option<SocketAddr>, health: watch::Receiver<Health>) -> Result<(), Error> {
     let Some(address) = address else { return Ok(()) };
+    listen(address, Router::new().route("/", get(answer)).with_state(health)).await
+}
+
+/// Starts to tell Prometheus, if there is a port for it.
+pub(super) async fn serve_metrics(address: Option<SocketAddr>, metrics: Arc<Metrics>) -> Result<(), Error> {
+    let Some(address) = address else { return Ok(()) };
+    let tell = |State(metrics): State<Arc<Metrics>>| async move { ([(CONTENT_TYPE, TEXT)], metrics.text()) };
+    listen(address, Router::new().route("/metrics", get(tell)).with_state(metrics)).await
+}
+
+async fn listen(address: SocketAddr, router: Router) -> Result<(), Error> {
     let listener = TcpListener::bind(address).await.map_err(|error| Error::Http(address, error))?;
-    let router = Router::new().route("/", get(answer)).with_state(health);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "the health port is gone");
+            tracing::error!(%error, "an HTTP port is gone");
         }
     });
     Ok(())
