@@ -103,7 +103,11 @@ impl Phone {
             %source, room = field::Empty, end = field::Empty
         );
         let is_full = self.max_active.is_some_and(|limit| self.calls.len() >= limit);
-        let seat = if is_full { Err(span.in_scope(|| busy())) } else { span.in_scope(|| self.seat(request, source, wire, trusted, &id)) };
+        let seat = if is_full {
+            Err(span.in_scope(|| busy()))
+        } else {
+            span.in_scope(|| self.seat(request, source, wire, trusted, &id))
+        };
         match seat {
             Ok(seat) => {
                 let peer = source.ip().to_canonical();
@@ -130,8 +134,8 @@ impl Phone {
         trusted: bool,
         id: &str,
     ) -> Result<Box<Seat>, Option<(Status, sip::endpoint::ExtraHeaders)>> {
-        let query = invite::query(request, source, wire, id.to_owned())
-            .map_err(|error| Some((error.status(), Vec::new())))?;
+        let query =
+            invite::query(request, source, wire, id.to_owned()).map_err(|error| Some((error.status(), Vec::new())))?;
         let span = tracing::Span::current();
         span.record("sip.call_id", &query.sip_call_id).record("from", &query.from.user).record("to", query.called());
         let objects = self.objects.load_full();

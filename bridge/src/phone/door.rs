@@ -47,13 +47,7 @@ impl Door {
         Self { digest: digest::Server::new(key), hashes, opened: now, guessers: Guessers::default() }
     }
 
-    pub(super) fn judge(
-        &mut self,
-        now: Instant,
-        objects: &Snapshot,
-        query: &Query,
-        request: &Request,
-    ) -> Verdict {
+    pub(super) fn judge(&mut self, now: Instant, objects: &Snapshot, query: &Query, request: &Request) -> Verdict {
         match dispatch::admit(objects, query) {
             Admission::Accept(trunk) => Verdict::Enter(trunk),
             Admission::Refuse(refusal) => Verdict::Refuse(refusal),
@@ -61,13 +55,7 @@ impl Door {
         }
     }
 
-    fn ask(
-        &mut self,
-        now: Instant,
-        challenge: &Challenge,
-        source: SocketAddr,
-        request: &Request,
-    ) -> Verdict {
+    fn ask(&mut self, now: Instant, challenge: &Challenge, source: SocketAddr, request: &Request) -> Verdict {
         if self.guessers.is_locked(now, source.ip()) {
             return Verdict::Guesser;
         }
@@ -77,8 +65,9 @@ impl Door {
             return self.challenge(now, scope, false);
         };
         let known = challenge.credentials(&answer.username);
-        let credentials = known.map(|(trunk, password)| {
-            Credentials { username: trunk.info.auth_username.clone(), password: password.to_owned() }
+        let credentials = known.map(|(trunk, password)| Credentials {
+            username: trunk.info.auth_username.clone(),
+            password: password.to_owned(),
         });
         let verdict = self.digest.verify(now - self.opened, scope, request, &answer, credentials.as_ref());
         match (verdict, known) {
