@@ -182,7 +182,7 @@ impl Driver {
     fn from_sip(&mut self, event: Option<sip::Event>) -> Option<Input> {
         use sip::Event;
         Some(match event {
-            None => Input::Hangup(EndReason::Shutdown), // The endpoint is gone, and the gateway with it.
+            None => Input::Hangup(EndReason::GatewayFault), // The endpoint is gone.
             Some(Event::Acked { body, .. }) => match self.media.acknowledged(&body) {
                 Ok(()) => Input::Acknowledged,
                 Err(reason) => Input::MediaRefused(reason),
@@ -419,7 +419,7 @@ fn from_line(event: Option<LineEvent>) -> Option<Input> {
 }
 
 /// As much of a foreign text as a log line should hold.
-fn clipped(text: &str) -> &str {
+pub(crate) fn clipped(text: &str) -> &str {
     &text[..text.floor_char_boundary(128)]
 }
 
@@ -438,4 +438,4 @@ fn end_of(end: &room::End) -> EndReason {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

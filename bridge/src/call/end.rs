@@ -45,6 +45,8 @@ pub enum EndReason {
     MaxDuration,
     /// The media plane gave up this call.
     MediaFault,
+    /// Something in the gateway has failed.
+    GatewayFault,
     /// The gateway is stopping.
     Shutdown,
     /// The call was hung up from our side on request.
@@ -97,6 +99,7 @@ impl EndReason {
             Self::MediaTimeout => (Status::REQUEST_TIMEOUT, 102, "media_timeout", MediaFailure, true),
             Self::MaxDuration => (Status::REQUEST_TERMINATED, 16, "max_duration", ClientInitiated, false),
             Self::MediaFault => (Status::SERVER_INTERNAL_ERROR, 41, "media_fault", MediaFailure, true),
+            Self::GatewayFault => (Status::SERVER_INTERNAL_ERROR, 41, "gateway_fault", ClientInitiated, true),
             Self::Shutdown => (Status::SERVICE_UNAVAILABLE, 41, "shutdown", ClientInitiated, false),
             Self::LocalHangup => (Status::DECLINE, 16, "local_hangup", ClientInitiated, false),
         };

@@ -12,7 +12,7 @@ use std::time::Instant;
 use sip::digest::{self, Authorization, Credentials, Scope};
 use sip::endpoint::ExtraHeaders;
 use sip::{HeaderName, Request, Status};
-use tracing::info;
+use tracing::warn;
 
 use self::guessers::Guessers;
 use crate::config::Digest;
@@ -27,7 +27,10 @@ pub(super) enum Verdict {
     /// Asked for a password, or told that it was wrong.
     Challenge(Status, ExtraHeaders),
     /// Has guessed too often; gets no answer for a while.
-    Guesser,
+    Guesser {
+        /// It is the first time since the lock-out that this is said.
+        is_news: bool,
+    },
     /// No trunk takes the call.
     Refuse(Refusal),
 }
@@ -57,7 +60,7 @@ impl Door {
 
     fn ask(&mut self, now: Instant, challenge: &Challenge, source: SocketAddr, request: &Request) -> Verdict {
         if self.guessers.is_locked(now, source.ip()) {
-            return Verdict::Guesser;
+            return Verdict::Guesser { is_news: self.guessers.is_news(source.ip()) };
         }
         let scope = Scope { realm: &challenge.realm, source: None };
         let answer = Authorization::of(&request.headers, &challenge.realm);
@@ -75,8 +78,9 @@ impl Door {
             (digest::Verdict::Stale, _) => self.challenge(now, scope, true),
             (digest::Verdict::Accepted | digest::Verdict::Refused, _) => {
                 self.guessers.note(now, source.ip());
-                info!(reason = "wrong_password", "refused: the password or the user is wrong");
-                Verdict::Challenge(Status::FORBIDDEN, Vec::new())
+                let status = Status::FORBIDDEN;
+                warn!(reason = "wrong_password", status = status.code(), "refused: the password or the user is wrong");
+                Verdict::Challenge(status, Vec::new())
             }
         }
     }
@@ -88,3 +92,6 @@ impl Door {
         Verdict::Challenge(Status::PROXY_AUTHENTICATION_REQUIRED, headers)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,13 +22,13 @@ fn seat(yaml: &str) -> Seat {
     }
 }
 
-async fn parts() -> Parts {
+/// An endpoint on loopback, its events, a media plane, and no room far and wide.
+pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
     let bind = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let advertised = sip::endpoint::Advertised { host: sip::Host::from(bind.ip()), port: 0 };
     let listener = sip::endpoint::Listener { wire: sip::Wire::Udp, bind, advertised };
     let endpoint = sip::endpoint::Config::new(vec![listener], [7; 32]);
-    let (sip, mut events) = sip::net::bind(sip::net::Config::new(endpoint)).await.unwrap();
-    tokio::spawn(async move { while events.recv().await.is_some() {} });
+    let (sip, events) = sip::net::bind(sip::net::Config::new(endpoint)).await.unwrap();
     let interface = plane::Interface { bind: bind.ip(), advertised: bind.ip() };
     let config = plane::Config {
         threads: std::num::NonZeroUsize::new(1),
@@ -50,12 +50,14 @@ async fn parts() -> Parts {
         opus_bitrate: 32_000,
         own: Vec::new(),
     };
-    Parts { sip, plane: Plane::start(&config).unwrap(), server, settings: Arc::new(settings) }
+    (Parts { sip, plane: Plane::start(&config).unwrap(), server, settings: Arc::new(settings) }, events)
 }
 
 struct Bed {
     driver: Driver,
     sip: mpsc::Sender<sip::Event>,
+    /// Held, so that the endpoint lives.
+    _sip_tells: mpsc::Receiver<sip::Event>,
     /// Held, so that the room session looks alive.
     _room: (mpsc::Receiver<room::Command>, mpsc::Sender<room::Event>),
     _stop: watch::Sender<Stop>,
@@ -63,7 +65,7 @@ struct Bed {
 
 /// A call that both sides hear, whose room session takes one order and then no more.
 async fn active(yaml: &str) -> Bed {
-    let parts = parts().await;
+    let (parts, sip_tells) = parts().await;
     let inbound = Inbound {
         call: parts.sip.new_call(),
         id: "SCL_test".into(),
@@ -87,7 +89,7 @@ async fn active(yaml: &str) -> Bed {
     let (media, attributes) = (Media::new(&parts, &inbound), inbound.seat.attributes.clone());
     let room = Some(room::driver::Handle { commands, events });
     let driver = Driver { call, parts, inbound, attributes, media, room, sip_events, stop };
-    Bed { driver, sip, _room: (inbox, tell), _stop: stopper }
+    Bed { driver, sip, _sip_tells: sip_tells, _room: (inbox, tell), _stop: stopper }
 }
 
 #[tokio::test]
@@ -106,7 +108,7 @@ async fn a_call_whose_events_have_ended_ends() {
     let bed = active(TRUNK).await;
     let (mut driver, sip) = (bed.driver, bed.sip);
     drop(sip);
-    assert_eq!(tokio::time::timeout(LIMIT, driver.run()).await, Ok(EndReason::Shutdown));
+    assert_eq!(tokio::time::timeout(LIMIT, driver.run()).await, Ok(EndReason::GatewayFault));
 }
 
 #[tokio::test]
