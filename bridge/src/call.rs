@@ -18,6 +18,7 @@ pub mod driver;
 pub mod end;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -48,7 +49,7 @@ pub struct Limits {
 pub enum Input {
     /// Ports are reserved and the offer has an answer (inbound), or our offer is made (outbound).
     MediaReady,
-    /// There is nothing to offer or to answer with.
+    /// There is nothing to offer or to answer with, or the answer to our offer is none.
     MediaRefused(EndReason),
     /// The participant is in the room.
     RoomJoined,
@@ -71,9 +72,9 @@ pub enum Input {
     /// CANCEL; the stack has answered it and refused the INVITE.
     RemoteCancel,
     /// A re-INVITE with a new offer, or an empty one that asks for ours.
-    Reoffered(Bytes),
+    Reoffered(Offer),
     /// The carrier pressed a key.
-    Digit(char),
+    Digit(Key),
     /// No RTP came for too long.
     MediaTimeout,
     /// The media plane gave up the call.
@@ -127,11 +128,11 @@ pub enum Action {
     /// Change `sip.callStatus`.
     SetStatus(CallStatus),
     /// Answer a re-INVITE by offer/answer, or refuse it with 488 and go on as before.
-    Renegotiate(Bytes),
+    Renegotiate(Offer),
     /// Refuse a re-INVITE that comes at the wrong time.
     RefuseReoffer(Status),
     /// Tell the room about a key.
-    PublishDigit(char),
+    PublishDigit(Key),
     /// Refuse the INVITE.
     Refuse(EndReason),
     /// Send BYE, or CANCEL where there was no answer yet, and say why.
@@ -140,6 +141,26 @@ pub enum Action {
     Release,
     /// The last one.
     Finished(EndReason),
+}
+
+/// A key that was pressed. Its `Debug` does not tell which: people type card numbers and PINs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Key(pub char);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(·)")
+    }
+}
+
+/// An offer. Its `Debug` tells its length alone: SDP may hold the keys of SRTP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Offer(pub Bytes);
+
+impl fmt::Debug for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Offer({} bytes)", self.0.len())
+    }
 }
 
 /// The machine.
@@ -196,6 +217,16 @@ impl Call {
             (state, Input::AckMissing) => self.end(state, EndReason::AckMissing),
             (state, Input::MediaTimeout) => self.end(state, EndReason::MediaTimeout),
             (state, Input::MediaFault) => self.end(state, EndReason::MediaFault),
+            // It was the answer to an offer in mid-call, and what was agreed upon before stays (RFC 3261 §14.1).
+            (state @ State::Active { .. }, Input::MediaRefused(_)) => state,
+            // The same failure has another name once we were in the room: nobody can be sent elsewhere any more.
+            (
+                state @ (State::Ringing { .. }
+                | State::Answering { .. }
+                | State::Dialling { .. }
+                | State::Active { .. }),
+                Input::RoomEnded(EndReason::RoomUnreachable),
+            ) => self.end(state, EndReason::RoomLost),
             (
                 state,
                 Input::MediaRefused(reason)

@@ -67,7 +67,8 @@ impl Handset {
         let (sip, events) = sip::net::bind(config).await?;
         let interface = Some(plane::Interface { bind: ip, advertised: ip });
         let (v4, v6) = if ip.is_ipv4() { (interface, None) } else { (None, interface) };
-        let plane = Plane::start(&plane::Config { v4, v6, ports: 20_002..=65_000, pin: false, ..plane::Config::default() })?;
+        let plane =
+            Plane::start(&plane::Config { v4, v6, ports: 20_002..=65_000, pin: false, ..plane::Config::default() })?;
         let handset = Self { sip, plane, calls: Arc::default() };
         tokio::spawn(handset.clone().distribute(events));
         Ok(handset)

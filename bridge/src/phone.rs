@@ -16,21 +16,23 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use sip::endpoint::ExtraHeaders;
 use sip::{CallHandle, Event, HeaderName, Request, Status, Wire};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-use tracing::{Instrument as _, field, info, info_span, warn};
+use tokio::task::{self, AbortHandle, JoinError, JoinSet};
+use tracing::{Instrument as _, Span, debug, error, field, info, info_span, warn};
 
 use self::door::{Door, Verdict};
-use crate::call::driver::{self, Inbound, Parts, Stop};
+use crate::call::driver::{self, Inbound, Parts, Stop, clipped};
 use crate::call::end::EndReason;
 use crate::config::Config;
-use crate::dispatch::{self, Decision, Pin, Reject, Seat};
+use crate::dispatch::number::shown;
+use crate::dispatch::{self, Decision, Pin, Query, Reject, Seat};
 use crate::plane::Family;
 use crate::store::Snapshot;
 
 /// Events of one call that wait for its task. A call makes a handful; re-INVITEs come one at a time. When it is full,
-/// the task is stuck, and the event is lost to it: the stack goes on by itself (it answers BYE, repeats 200).
+/// the task hangs, and is given up like one that has failed.
 const EVENTS: usize = 32;
 
 /// Seconds after which a carrier may come back to a full gateway.
@@ -44,11 +46,23 @@ pub struct Phone {
     door: Door,
     reject: Reject,
     max_active: Option<usize>,
-    calls: HashMap<CallHandle, mpsc::Sender<Event>>,
-    tasks: JoinSet<(CallHandle, EndReason)>,
+    calls: HashMap<CallHandle, Ongoing>,
+    tasks: JoinSet<EndReason>,
+    by_task: HashMap<task::Id, CallHandle>,
     stop: watch::Receiver<Stop>,
     active: watch::Sender<usize>,
 }
+
+/// A call as the switchboard sees it.
+#[derive(Debug)]
+struct Ongoing {
+    events: mpsc::Sender<Event>,
+    task: AbortHandle,
+    span: Span,
+}
+
+/// A status and headers, or `None` for silence.
+type Answer = Option<(Status, ExtraHeaders)>;
 
 impl Phone {
     /// A switchboard without calls. `active` is told how many there are.
@@ -61,7 +75,8 @@ impl Phone {
     ) -> Self {
         let door = Door::new(Instant::now(), &rand::random(), config.sip.digest);
         let (reject, max_active) = (config.sip.reject, config.calls.max_active);
-        Self { parts, objects, door, reject, max_active, calls: HashMap::new(), tasks: JoinSet::new(), stop, active }
+        let (calls, by_task) = (HashMap::new(), HashMap::new());
+        Self { parts, objects, door, reject, max_active, calls, tasks: JoinSet::new(), by_task, stop, active }
     }
 
     /// Runs until the endpoint is gone and the last call has ended.
@@ -72,11 +87,15 @@ impl Phone {
                     Some(event) => self.handle(event).await,
                     None => break,
                 },
-                Some(ended) = self.tasks.join_next() => self.forget(ended),
+                Some(ended) = self.tasks.join_next_with_id() => self.forget(ended).await,
             }
         }
-        while let Some(ended) = self.tasks.join_next().await {
-            self.forget(ended);
+        for ongoing in self.calls.values_mut() {
+            // The end of its events tells a call that there is no endpoint any more.
+            ongoing.events = mpsc::channel(1).0;
+        }
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.forget(ended).await;
         }
     }
 
@@ -86,11 +105,10 @@ impl Phone {
                 self.incoming(call, &request, source, wire, trusted).await;
             }
             event => {
-                let call = event.call();
-                if let Some(task) = self.calls.get(&call)
-                    && let Err(mpsc::error::TrySendError::Full(event)) = task.try_send(event)
+                if let Some(ongoing) = self.calls.get(&event.call())
+                    && let Err(mpsc::error::TrySendError::Full(_)) = ongoing.events.try_send(event)
                 {
-                    warn!(?call, ?event, "a call does not take its events");
+                    ongoing.task.abort();
                 }
             }
         }
@@ -102,8 +120,7 @@ impl Phone {
             "call", %id, sip.call_id = field::Empty, from = field::Empty, to = field::Empty,
             %source, room = field::Empty, end = field::Empty
         );
-        let is_full = self.max_active.is_some_and(|limit| self.calls.len() >= limit);
-        let seat = if is_full { Err(span.in_scope(|| busy())) } else { span.in_scope(|| self.seat(request, source, wire, trusted, &id)) };
+        let seat = span.in_scope(|| self.seat(request, source, wire, trusted, &id));
         match seat {
             Ok(seat) => {
                 let peer = source.ip().to_canonical();
@@ -129,28 +146,40 @@ impl Phone {
         wire: Wire,
         trusted: bool,
         id: &str,
-    ) -> Result<Box<Seat>, Option<(Status, sip::endpoint::ExtraHeaders)>> {
-        let query = invite::query(request, source, wire, id.to_owned())
-            .map_err(|error| Some((error.status(), Vec::new())))?;
-        let span = tracing::Span::current();
-        span.record("sip.call_id", &query.sip_call_id).record("from", &query.from.user).record("to", query.called());
+    ) -> Result<Box<Seat>, Answer> {
+        let query =
+            invite::query(request, source, wire, id.to_owned()).map_err(|error| self.unreadable(&error, trusted))?;
+        let span = Span::current();
+        span.record("sip.call_id", clipped(&query.sip_call_id));
+        span.record("from", shown(&query.from.user)).record("to", shown(query.called()));
         let objects = self.objects.load_full();
         let trunk = match self.door.judge(Instant::now(), &objects, &query, request) {
             Verdict::Enter(trunk) => trunk,
             Verdict::Challenge(status, headers) => return Err(Some((status, headers))),
-            Verdict::Guesser => {
-                warn!(reason = "guessing", "refused: too many wrong passwords from this address");
+            Verdict::Guesser { is_news: true } => {
+                warn!(
+                    reason = "guessing",
+                    "refused: too many wrong passwords from this address; not answered for a minute"
+                );
+                return Err(None);
+            }
+            Verdict::Guesser { is_news: false } => {
+                debug!(reason = "guessing", "refused");
                 return Err(None);
             }
             Verdict::Refuse(refusal) => return Err(self.refused(&refusal, trusted)),
         };
+        if self.max_active.is_some_and(|limit| self.calls.len() >= limit) {
+            return Err(busy());
+        }
         match dispatch::decide(&objects, &trunk, &query, Pin::NotAsked) {
             Decision::Join(seat) => {
-                span.record("room", seat.room.as_str());
+                span.record("room", discreet(seat.room.as_str(), &query));
                 for note in &seat.notes {
                     warn!(note, "the rule could not be followed to the letter");
                 }
-                info!(trunk = seat.trunk_id, rule = seat.rule_id, identity = seat.identity, "call accepted");
+                let identity = discreet(&seat.identity, &query);
+                info!(trunk = seat.trunk_id, rule = seat.rule_id, identity, "call accepted");
                 Ok(seat)
             }
             Decision::AskPin(rule) => {
@@ -160,39 +189,67 @@ impl Phone {
         }
     }
 
-    fn refused(&self, refusal: &dispatch::Refusal, trusted: bool) -> Option<(Status, sip::endpoint::ExtraHeaders)> {
+    fn refused(&self, refusal: &dispatch::Refusal, trusted: bool) -> Answer {
         let answer = refusal.answer(trusted, self.reject).and_then(Status::new);
         let status = answer.map_or(0, Status::code);
         warn!(reason = refusal.label(), status, "refused: {refusal}");
         Some((answer?, Vec::new()))
     }
 
-    fn start(&mut self, inbound: Inbound, span: tracing::Span) {
-        let call = inbound.call;
+    /// What cannot be read gets the status that says so, unless its sender is to get none.
+    fn unreadable(&self, error: &sip::Error, trusted: bool) -> Answer {
+        let answer = (trusted || self.reject != Reject::Silent).then(|| error.status());
+        warn!(reason = "malformed", status = answer.map_or(0, Status::code), "refused: {error}");
+        Some((answer?, Vec::new()))
+    }
+
+    fn start(&mut self, inbound: Inbound, span: Span) {
         let (tell, events) = mpsc::channel(EVENTS);
-        self.calls.insert(call, tell);
+        let call = inbound.call;
         let running = driver::run(self.parts.clone(), inbound, events, self.stop.clone());
-        self.tasks.spawn(async move { (call, running.await) }.instrument(span));
+        self.adopt(call, tell, running, span);
+    }
+
+    fn adopt(
+        &mut self,
+        call: CallHandle,
+        events: mpsc::Sender<Event>,
+        running: impl Future<Output = EndReason> + Send + 'static,
+        span: Span,
+    ) {
+        let task = self.tasks.spawn(running.instrument(span.clone()));
+        self.by_task.insert(task.id(), call);
+        self.calls.insert(call, Ongoing { events, task, span });
         self.active.send_replace(self.calls.len());
     }
 
-    fn forget(&mut self, ended: Result<(CallHandle, EndReason), tokio::task::JoinError>) {
-        match ended {
-            Ok((call, _)) => {
-                self.calls.remove(&call);
-            }
-            Err(error) => {
-                // The task of a call has panicked. Its line and its room went with it; the carrier's side ends here.
-                tracing::error!(%error, "the task of a call has failed");
-                self.calls.retain(|_, task| !task.is_closed());
-            }
+    async fn forget(&mut self, ended: Result<(task::Id, EndReason), JoinError>) {
+        let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
+        let Some(call) = self.by_task.remove(&task) else { return };
+        let ongoing = self.calls.remove(&call);
+        if let (Err(error), Some(ongoing)) = (ended, ongoing) {
+            let reason = EndReason::GatewayFault.outcome().label;
+            ongoing.span.in_scope(|| error!(reason, %error, "call ended: its task has failed"));
+            self.hang_up(call).await;
         }
         self.active.send_replace(self.calls.len());
+    }
+
+    /// Ends the carrier's side of a call whose task is gone. Its line and its room went with the task.
+    async fn hang_up(&self, call: CallHandle) {
+        let outcome = EndReason::GatewayFault.outcome();
+        let headers = vec![(HeaderName::Reason, outcome.header())];
+        // Of the two, the one that does not fit the state of the call does nothing.
+        let refuse = sip::Command::Reject { call, status: outcome.status, reason: None, headers: headers.clone() };
+        for command in [refuse, sip::Command::Hangup { call, headers }] {
+            // An endpoint that is gone has no calls.
+            let _ = self.parts.sip.send(command).await;
+        }
     }
 }
 
 /// A carrier goes to its next route on 503.
-fn busy() -> Option<(Status, sip::endpoint::ExtraHeaders)> {
+fn busy() -> Answer {
     warn!(reason = "max_active_calls", "refused: as many calls as allowed");
     Some((Status::SERVICE_UNAVAILABLE, vec![(HeaderName::RetryAfter, RETRY_AFTER.to_owned())]))
 }
@@ -202,3 +259,14 @@ fn new_call_id() -> String {
     use rand::distr::{Alphanumeric, SampleString as _};
     format!("SCL_{}", Alphanumeric.sample_string(&mut rand::rng(), 12))
 }
+
+/// Names often hold the number of the caller or of the called one. The log is to know its last four digits alone.
+fn discreet(text: &str, query: &Query) -> String {
+    [query.calling(), query.called()].into_iter().fold(text.to_owned(), |text, number| {
+        let bare = number.trim_start_matches('+');
+        if bare.is_empty() { text } else { text.replace(bare, &shown(bare)) }
+    })
+}
+
+#[cfg(test)]
+mod tests;

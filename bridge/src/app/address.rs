@@ -149,7 +149,10 @@ mod tests {
         let v6: IpAddr = "2001:db8::7".parse().unwrap();
         assert_eq!(advertised(fixed, [0, 0, 0, 0].into(), None).await.unwrap(), IpAddr::from([203, 0, 113, 10]));
         assert_eq!(advertised(fixed, v6, None).await.unwrap(), v6);
-        assert_eq!(advertised(External::Local, [127, 0, 0, 1].into(), None).await.unwrap(), IpAddr::from([127, 0, 0, 1]));
+        assert_eq!(
+            advertised(External::Local, [127, 0, 0, 1].into(), None).await.unwrap(),
+            IpAddr::from([127, 0, 0, 1])
+        );
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use tracing::{debug, info, warn};
 
 use self::media::Media;
 use super::end::EndReason;
-use super::{Action, Call, CallStatus, Input, Limits};
+use super::{Action, Call, CallStatus, Input, Key, Limits, Offer};
 use crate::dispatch::{Answer, Seat};
 use crate::plane::{self, LineEvent, Plane};
 use crate::room::{self, JoinConfig, Kind, Profile};
@@ -114,7 +114,7 @@ pub async fn run(
         Driver { call: Call::inbound(limits), parts, inbound, attributes, media, room: None, sip_events, stop };
     let started = Instant::now();
     let reason = driver.run().await;
-    driver.leave().await;
+    driver.leave(reason).await;
     let outcome = reason.outcome();
     tracing::Span::current().record("end", outcome.label);
     let seconds = started.elapsed().as_secs_f64();
@@ -182,21 +182,25 @@ impl Driver {
     fn from_sip(&mut self, event: Option<sip::Event>) -> Option<Input> {
         use sip::Event;
         Some(match event {
-            None => Input::Hangup(EndReason::Shutdown), // The endpoint is gone, and the gateway with it.
+            None => Input::Hangup(EndReason::GatewayFault), // The endpoint is gone.
             Some(Event::Acked { body, .. }) => match self.media.acknowledged(&body) {
                 Ok(()) => Input::Acknowledged,
-                Err(reason) => Input::Hangup(reason),
+                Err(reason) => Input::MediaRefused(reason),
             },
             Some(Event::Ended { request, .. }) => {
                 if let Some(reason) = request.headers.get(&HeaderName::Reason) {
-                    info!(reason, "the caller's side said why it hung up");
+                    debug!(reason = clipped(reason), "the caller's side said why it hung up");
                 }
                 Input::RemoteHangup
             }
             Some(Event::Cancelled { .. }) => Input::RemoteCancel,
             Some(Event::AckMissing { .. }) => Input::AckMissing,
-            Some(Event::Reinvite { request, .. }) => Input::Reoffered(request.body),
-            Some(Event::Failed { .. } | Event::HungUp { .. }) => Input::RemoteHangup,
+            Some(Event::Reinvite { request, .. }) => Input::Reoffered(Offer(request.body)),
+            Some(Event::Failed { why, .. }) => {
+                debug!(%why, "the call has broken down");
+                Input::RemoteRefused(EndReason::CarrierUnreachable)
+            }
+            Some(Event::HungUp { .. }) => Input::RemoteHangup,
             Some(
                 Event::Incoming { .. }
                 | Event::ReinviteCancelled { .. }
@@ -214,19 +218,23 @@ impl Driver {
         match action {
             Action::PrepareMedia => return Some(self.prepare().await),
             Action::JoinRoom(status) => return self.join(status),
-            Action::Listen => self.tell_room(room::Command::Subscribe(true)).await,
+            Action::Listen => self.tell_room(room::Command::Subscribe(true)),
             Action::Ring => self.progress(Status::RINGING).await,
             Action::Answer => {
                 let (headers, body) = (self.headers(), self.media.description());
                 self.send(sip::Command::Answer { call: self.inbound.call, headers, body }).await;
             }
-            Action::StartMedia => self.media.start().await,
-            Action::SetStatus(status) => self.set_status(status).await,
-            Action::Renegotiate(offer) => self.renegotiate(&offer).await,
+            Action::StartMedia => return self.media.start().await.err().map(|_| Input::MediaFault),
+            Action::SetStatus(status) => self.set_status(status),
+            Action::Renegotiate(Offer(offer)) => self.renegotiate(&offer).await,
             Action::RefuseReoffer(status) => self.refuse_reoffer(status).await,
-            Action::PublishDigit(digit) => self.tell_room(room::Command::Dtmf(digit)).await,
+            Action::PublishDigit(Key(digit)) => self.tell_room(room::Command::Dtmf(digit)),
             Action::Refuse(reason) => {
-                let (status, headers) = (reason.outcome().status, self.parting_headers(reason));
+                let status = self.refusal_status(reason);
+                let mut headers = self.parting_headers(reason);
+                if status == Status::SERVICE_UNAVAILABLE {
+                    headers.push((HeaderName::RetryAfter, RETRY_AFTER.to_owned()));
+                }
                 self.send(sip::Command::Reject { call: self.inbound.call, status, reason: None, headers }).await;
             }
             Action::Hangup(reason) => {
@@ -275,11 +283,11 @@ impl Driver {
         self.send(sip::Command::Progress { call, status, headers, body }).await;
     }
 
-    async fn set_status(&mut self, status: CallStatus) {
+    fn set_status(&mut self, status: CallStatus) {
         info!(status = status.as_str(), "call status");
         self.attributes.insert(STATUS.to_owned(), status.as_str().to_owned());
         let change = BTreeMap::from([(STATUS.to_owned(), status.as_str().to_owned())]);
-        self.tell_room(room::Command::Attributes(change)).await;
+        self.tell_room(room::Command::Attributes(change));
     }
 
     async fn renegotiate(&mut self, offer: &[u8]) {
@@ -297,28 +305,33 @@ impl Driver {
         self.send(command).await;
     }
 
-    /// The headers that trunk and rule put on our final answers and on BYE.
-    fn headers(&self) -> Vec<(HeaderName, String)> {
-        let seat = &self.inbound.seat;
-        let mapped = seat.attributes_to_headers.iter().filter_map(|(attribute, header)| {
-            self.attributes.get(attribute).map(|value| (header.as_str(), value.as_str()))
-        });
-        let fixed = seat.headers.iter().map(|(header, value)| (header.as_str(), value.as_str()));
-        fixed
-            .chain(mapped)
-            .filter_map(|(header, value)| Some((HeaderName::parse(header)?, value.to_owned())))
-            .collect()
+    /// The status of a refusal; the trunk may have one of its own for callers whom nobody answers.
+    fn refusal_status(&self, reason: EndReason) -> Status {
+        let own = match reason {
+            EndReason::RingingTimeout => self.inbound.seat.ringing_timeout_status.and_then(Status::new),
+            _ => None,
+        };
+        own.unwrap_or(reason.outcome().status)
     }
 
-    /// What a BYE or a refusal says beside its status: why, and when to come back.
+    /// The headers of our 200: those of the trunk, and attributes of the caller.
+    fn headers(&self) -> Vec<(HeaderName, String)> {
+        let fixed = self.inbound.seat.headers.iter();
+        let fixed = fixed.filter_map(|(header, value)| Some((HeaderName::parse(header)?, value.clone())));
+        fixed.chain(self.mapped_headers()).collect()
+    }
+
+    /// Attributes of the caller that become headers.
+    fn mapped_headers(&self) -> impl Iterator<Item = (HeaderName, String)> {
+        let mapped = self.inbound.seat.attributes_to_headers.iter();
+        mapped.filter_map(|(attribute, header)| {
+            Some((HeaderName::parse(header)?, self.attributes.get(attribute)?.clone()))
+        })
+    }
+
+    /// What a BYE or a refusal says beside its status: above all, why.
     fn parting_headers(&self, reason: EndReason) -> Vec<(HeaderName, String)> {
-        let outcome = reason.outcome();
-        let mut headers = self.headers();
-        headers.push((HeaderName::Reason, outcome.header()));
-        if outcome.status == Status::SERVICE_UNAVAILABLE {
-            headers.push((HeaderName::RetryAfter, RETRY_AFTER.to_owned()));
-        }
-        headers
+        self.mapped_headers().chain([(HeaderName::Reason, reason.outcome().header())]).collect()
     }
 
     async fn send(&self, command: sip::Command) {
@@ -327,21 +340,23 @@ impl Driver {
         }
     }
 
-    async fn tell_room(&self, command: room::Command) {
-        if let Some(room) = &self.room {
-            // A session that is over takes no more commands, and needs none.
-            let _ = room.commands.send(command).await;
+    /// Never waits: a session that hangs must not keep the call from its BYE. One that is over needs no more commands.
+    fn tell_room(&self, command: room::Command) {
+        let Some(room) = &self.room else { return };
+        if let Err(mpsc::error::TrySendError::Full(_)) = room.commands.try_send(command) {
+            warn!("the room session does not take its orders");
         }
     }
 
     /// Leaves the room and waits, not for long, until it knows.
-    async fn leave(&mut self) {
+    async fn leave(&mut self, reason: EndReason) {
         let Some(mut room) = self.room.take() else { return };
-        let reason = livekit_protocol::DisconnectReason::ClientInitiated;
-        if room.commands.send(room::Command::Leave(reason)).await.is_err() {
-            return;
-        }
-        let over = async { while room.events.recv().await.is_some() {} };
+        let leave = room::Command::Leave(reason.outcome().leave);
+        let over = async {
+            if room.commands.send(leave).await.is_ok() {
+                while room.events.recv().await.is_some() {}
+            }
+        };
         if tokio::time::timeout(LEAVE_LIMIT, over).await.is_err() {
             warn!("the room did not take note of our leaving");
         }
@@ -377,25 +392,14 @@ fn from_room(event: Option<room::Event>) -> Option<Input> {
     use room::Event;
     Some(match event {
         None => Input::RoomEnded(EndReason::RoomLost),
-        Some(Event::Joined(joined)) => {
-            info!(room = joined.room, sid = joined.participant_sid, others = joined.others, "in the room");
-            Input::RoomJoined
-        }
+        Some(Event::Joined(_)) => Input::RoomJoined,
         Some(Event::Audience(audience)) => Input::Audience(audience),
-        Some(Event::Ended(end)) => {
-            info!(?end, "room session ended");
-            Input::RoomEnded(end_of(&end))
-        }
-        Some(Event::Interrupted) => {
-            warn!("the room is lost; the call stays up while it is looked for");
-            return None;
-        }
-        Some(Event::Restored(how)) => {
-            info!(?how, "the room is back");
-            return None;
-        }
+        Some(Event::Ended(end)) => Input::RoomEnded(end_of(&end)),
+        // The session logs its stages itself; while the room is looked for, the phone call stays up.
         Some(
-            Event::Connected
+            Event::Interrupted
+            | Event::Restored(_)
+            | Event::Connected
             | Event::Stream { .. }
             | Event::StreamGone { .. }
             | Event::Dtmf { .. }
@@ -408,16 +412,22 @@ fn from_room(event: Option<room::Event>) -> Option<Input> {
 fn from_line(event: Option<LineEvent>) -> Option<Input> {
     match event {
         None | Some(LineEvent::Panicked) => Some(Input::MediaFault),
-        Some(LineEvent::Digit(digit)) => Some(Input::Digit(digit)),
+        Some(LineEvent::Digit(digit)) => Some(Input::Digit(Key(digit))),
         Some(LineEvent::MediaTimeout) => Some(Input::MediaTimeout),
         Some(_) => None,
     }
 }
 
+/// As much of a foreign text as a log line should hold.
+pub(crate) fn clipped(text: &str) -> &str {
+    &text[..text.floor_char_boundary(128)]
+}
+
 /// What the end of the room session means for the call.
 fn end_of(end: &room::End) -> EndReason {
     match end {
-        room::End::Left => EndReason::LocalHangup,
+        // Not by our wish: we leave after the end of the call. A session leaves by itself when its line is gone.
+        room::End::Left => EndReason::MediaFault,
         room::End::Removed => EndReason::ParticipantRemoved,
         room::End::RoomDeleted | room::End::RoomClosed => EndReason::RoomDeleted,
         room::End::DuplicateIdentity => EndReason::DuplicateIdentity,
@@ -426,3 +436,6 @@ fn end_of(end: &room::End) -> EndReason {
         room::End::GaveUp { .. } => EndReason::RoomUnreachable,
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

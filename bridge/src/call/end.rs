@@ -17,6 +17,8 @@ pub enum EndReason {
     OfferMalformed,
     /// The offer has nothing that we speak (RFC 3264 §6).
     OfferUnacceptable,
+    /// The trunk or the rule asks for encrypted media, which there is not.
+    EncryptionUnavailable,
     /// The range of RTP ports is used up.
     PortsExhausted,
     /// The room's server cannot be reached, or does not answer.
@@ -43,6 +45,8 @@ pub enum EndReason {
     MaxDuration,
     /// The media plane gave up this call.
     MediaFault,
+    /// Something in the gateway has failed.
+    GatewayFault,
     /// The gateway is stopping.
     Shutdown,
     /// The call was hung up from our side on request.
@@ -81,6 +85,7 @@ impl EndReason {
             Self::RemoteRefused(status) => (status, 21, "refused", leave_for(status), false),
             Self::OfferMalformed => (Status::BAD_REQUEST, 88, "bad_offer", MediaFailure, false),
             Self::OfferUnacceptable => (Status::NOT_ACCEPTABLE_HERE, 88, "no_codec", MediaFailure, false),
+            Self::EncryptionUnavailable => (Status::NOT_ACCEPTABLE_HERE, 88, "no_srtp", MediaFailure, false),
             Self::PortsExhausted => (Status::SERVICE_UNAVAILABLE, 34, "no_ports", MediaFailure, true),
             Self::RoomUnreachable => (Status::SERVICE_UNAVAILABLE, 41, "room_unreachable", ClientInitiated, true),
             Self::RoomRefused => (Status::SERVICE_UNAVAILABLE, 41, "room_refused", ClientInitiated, true),
@@ -94,6 +99,7 @@ impl EndReason {
             Self::MediaTimeout => (Status::REQUEST_TIMEOUT, 102, "media_timeout", MediaFailure, true),
             Self::MaxDuration => (Status::REQUEST_TERMINATED, 16, "max_duration", ClientInitiated, false),
             Self::MediaFault => (Status::SERVER_INTERNAL_ERROR, 41, "media_fault", MediaFailure, true),
+            Self::GatewayFault => (Status::SERVER_INTERNAL_ERROR, 41, "gateway_fault", ClientInitiated, true),
             Self::Shutdown => (Status::SERVICE_UNAVAILABLE, 41, "shutdown", ClientInitiated, false),
             Self::LocalHangup => (Status::DECLINE, 16, "local_hangup", ClientInitiated, false),
         };
@@ -123,7 +129,9 @@ mod tests {
     #[test]
     fn temporary_conditions_let_the_carrier_fail_over() {
         // Telnyx tries its next route on 408, 480, 503 and 504 only.
-        for reason in [EndReason::PortsExhausted, EndReason::RoomUnreachable, EndReason::RoomRefused, EndReason::Shutdown] {
+        for reason in
+            [EndReason::PortsExhausted, EndReason::RoomUnreachable, EndReason::RoomRefused, EndReason::Shutdown]
+        {
             assert_eq!(reason.outcome().status, Status::SERVICE_UNAVAILABLE, "{reason:?}");
         }
         assert_eq!(EndReason::RingingTimeout.outcome().status, Status::TEMPORARILY_UNAVAILABLE);

@@ -161,7 +161,7 @@ fn nothing_happens_after_the_end() {
     let mut call = active(now);
     after(&mut call, now, Input::RemoteHangup);
     assert_eq!(call.next_timeout(), None);
-    for input in [Input::RemoteHangup, Input::MediaTimeout, Input::Digit('5'), Input::RoomJoined] {
+    for input in [Input::RemoteHangup, Input::MediaTimeout, Input::Digit(Key('5')), Input::RoomJoined] {
         assert_eq!(after(&mut call, now, input), []);
     }
 }
@@ -181,7 +181,7 @@ fn the_longest_duration_counts_from_the_answer() {
 #[test]
 fn a_new_offer_is_taken_up_in_mid_call_only() {
     let now = Instant::now();
-    let offer = Bytes::from_static(b"v=0");
+    let offer = Offer(Bytes::from_static(b"v=0"));
     let mut call = active(now);
     assert_eq!(after(&mut call, now, Input::Reoffered(offer.clone())), [Action::Renegotiate(offer.clone())]);
     let mut early = ringing(now, Answer::OnTrack);
@@ -192,8 +192,8 @@ fn a_new_offer_is_taken_up_in_mid_call_only() {
 #[test]
 fn keys_are_for_the_room_once_the_call_is_answered() {
     let now = Instant::now();
-    assert_eq!(after(&mut active(now), now, Input::Digit('7')), [Action::PublishDigit('7')]);
-    assert_eq!(after(&mut ringing(now, Answer::OnTrack), now, Input::Digit('7')), []);
+    assert_eq!(after(&mut active(now), now, Input::Digit(Key('7'))), [Action::PublishDigit(Key('7'))]);
+    assert_eq!(after(&mut ringing(now, Answer::OnTrack), now, Input::Digit(Key('7'))), []);
 }
 
 #[test]
@@ -209,4 +209,81 @@ fn an_outbound_call_goes_from_dialing_to_ringing_to_active() {
     let refused = EndReason::RemoteRefused(Status::BUSY_HERE);
     let ended = [Action::SetStatus(CallStatus::Hangup), Action::Release, Action::Finished(refused)];
     assert_eq!(after(&mut busy, now, Input::RemoteRefused(refused)), ended);
+}
+
+#[test]
+fn keys_and_descriptions_stay_out_of_the_log() {
+    let offer = Offer(Bytes::from_static(b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:secret"));
+    let told = [
+        format!("{:?}", Input::Digit(Key('7'))),
+        format!("{:?}", Action::PublishDigit(Key('7'))),
+        format!("{:?}", Input::Reoffered(offer.clone())),
+        format!("{:?}", Action::Renegotiate(offer)),
+    ];
+    for text in told {
+        assert!(!text.contains('7') && !text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn a_room_lost_for_good_in_mid_call_is_not_one_that_was_never_reached() {
+    let now = Instant::now();
+    let mut joining = Call::inbound(limits(Answer::OnTrack));
+    drain(&mut joining);
+    after(&mut joining, now, Input::MediaReady);
+    for (name, mut call, expected) in [
+        ("joining", joining, EndReason::RoomUnreachable),
+        ("ringing", ringing(now, Answer::OnTrack), EndReason::RoomLost),
+        ("active", active(now), EndReason::RoomLost),
+        ("dialling", dialling(now), EndReason::RoomLost),
+    ] {
+        let actions = after(&mut call, now, Input::RoomEnded(EndReason::RoomUnreachable));
+        assert_eq!(actions.last(), Some(&Action::Finished(expected)), "{name}");
+    }
+}
+
+#[test]
+fn an_unusable_answer_ends_a_call_that_has_nothing_else() {
+    let now = Instant::now();
+    let bad = || Input::MediaRefused(EndReason::OfferMalformed);
+    assert_eq!(after(&mut active(now), now, bad()), [], "what was agreed upon before stays");
+    let mut call = ringing(now, Answer::OnTrack);
+    after(&mut call, now, heard(1));
+    let actions = after(&mut call, now, bad());
+    assert!(actions.contains(&Action::Hangup(EndReason::OfferMalformed)), "{actions:?}");
+}
+
+#[test]
+fn a_room_that_ends_while_the_answer_is_under_way_takes_the_call_with_it() {
+    let now = Instant::now();
+    let mut call = ringing(now, Answer::OnTrack);
+    assert_eq!(after(&mut call, now, heard(1)), [Action::Answer]);
+    let actions = after(&mut call, now, Input::RoomEnded(EndReason::RoomDeleted));
+    assert!(actions.contains(&Action::Hangup(EndReason::RoomDeleted)), "{actions:?}");
+    assert_eq!(after(&mut call, now, Input::Acknowledged), [], "the stack says BYE to the late ACK");
+}
+
+#[test]
+fn a_bye_may_come_before_the_ack_and_a_cancel_before_the_room() {
+    let now = Instant::now();
+    let mut answering = ringing(now, Answer::OnTrack);
+    after(&mut answering, now, heard(1));
+    let mut joining = Call::inbound(limits(Answer::OnTrack));
+    drain(&mut joining);
+    after(&mut joining, now, Input::MediaReady);
+    for (name, mut call, input, reason) in [
+        ("answering", answering, Input::RemoteHangup, EndReason::RemoteHangup),
+        ("joining", joining, Input::RemoteCancel, EndReason::RemoteCancel),
+    ] {
+        let end = [Action::SetStatus(CallStatus::Hangup), Action::Release, Action::Finished(reason)];
+        assert_eq!(after(&mut call, now, input), end, "{name}");
+        assert_eq!(after(&mut call, now, Input::RoomJoined), [], "{name}: a late join starts nothing");
+    }
+}
+
+#[test]
+fn a_rejoin_is_no_second_join() {
+    let now = Instant::now();
+    assert_eq!(after(&mut active(now), now, Input::RoomJoined), []);
+    assert_eq!(after(&mut ringing(now, Answer::OnTrack), now, Input::RoomJoined), []);
 }

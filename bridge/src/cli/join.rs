@@ -68,8 +68,11 @@ async fn join(args: &Args) -> Result<ExitCode, Failure> {
     };
     let record = if args.record.is_some() { LONGEST_RECORDING } else { Duration::ZERO };
     let plane = guest::plane(toward_room(&url).await)?;
-    let profile =
-        Profile { name: args.name.clone(), kind: Kind::Standard, ..Profile::new(args.room.as_str(), args.identity.as_str()) };
+    let profile = Profile {
+        name: args.name.clone(),
+        kind: Kind::Standard,
+        ..Profile::new(args.room.as_str(), args.identity.as_str())
+    };
     let server = Server { url, key: args.api_key.clone(), secret: args.api_secret.clone() };
     let mut guest = Guest::join(&plane, JoinConfig { server, profile }, Desk::new(play, record))?;
     let end = stay(&mut guest, args.duration).await?;

@@ -17,7 +17,9 @@ pub(super) fn roots(ca: Option<&Path>, wire: Wire) -> Result<RootCertStore, Fail
     }
     store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(file) = ca {
-        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| format!("{}: {error}", file.display()))? {
+        for certificate in
+            CertificateDer::pem_file_iter(file).map_err(|error| format!("{}: {error}", file.display()))?
+        {
             store.add(certificate.map_err(|error| format!("{}: {error}", file.display()))?)?;
         }
     }

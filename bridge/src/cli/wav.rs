@@ -26,12 +26,8 @@ pub(super) fn read(path: &Path) -> Result<Arc<[i16]>, Failure> {
 
 /// Writes what was heard.
 pub(super) fn write(path: &Path, samples: &[i16]) -> Result<(), Failure> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: RATE,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
+    let spec =
+        hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut writer = hound::WavWriter::create(path, spec).map_err(|error| format!("{}: {error}", path.display()))?;
     for &sample in samples {
         writer.write_sample(sample)?;

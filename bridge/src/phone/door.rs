@@ -12,7 +12,7 @@ use std::time::Instant;
 use sip::digest::{self, Authorization, Credentials, Scope};
 use sip::endpoint::ExtraHeaders;
 use sip::{HeaderName, Request, Status};
-use tracing::info;
+use tracing::warn;
 
 use self::guessers::Guessers;
 use crate::config::Digest;
@@ -27,7 +27,10 @@ pub(super) enum Verdict {
     /// Asked for a password, or told that it was wrong.
     Challenge(Status, ExtraHeaders),
     /// Has guessed too often; gets no answer for a while.
-    Guesser,
+    Guesser {
+        /// It is the first time since the lock-out that this is said.
+        is_news: bool,
+    },
     /// No trunk takes the call.
     Refuse(Refusal),
 }
@@ -47,13 +50,7 @@ impl Door {
         Self { digest: digest::Server::new(key), hashes, opened: now, guessers: Guessers::default() }
     }
 
-    pub(super) fn judge(
-        &mut self,
-        now: Instant,
-        objects: &Snapshot,
-        query: &Query,
-        request: &Request,
-    ) -> Verdict {
+    pub(super) fn judge(&mut self, now: Instant, objects: &Snapshot, query: &Query, request: &Request) -> Verdict {
         match dispatch::admit(objects, query) {
             Admission::Accept(trunk) => Verdict::Enter(trunk),
             Admission::Refuse(refusal) => Verdict::Refuse(refusal),
@@ -61,15 +58,9 @@ impl Door {
         }
     }
 
-    fn ask(
-        &mut self,
-        now: Instant,
-        challenge: &Challenge,
-        source: SocketAddr,
-        request: &Request,
-    ) -> Verdict {
+    fn ask(&mut self, now: Instant, challenge: &Challenge, source: SocketAddr, request: &Request) -> Verdict {
         if self.guessers.is_locked(now, source.ip()) {
-            return Verdict::Guesser;
+            return Verdict::Guesser { is_news: self.guessers.is_news(source.ip()) };
         }
         let scope = Scope { realm: &challenge.realm, source: None };
         let answer = Authorization::of(&request.headers, &challenge.realm);
@@ -77,8 +68,9 @@ impl Door {
             return self.challenge(now, scope, false);
         };
         let known = challenge.credentials(&answer.username);
-        let credentials = known.map(|(trunk, password)| {
-            Credentials { username: trunk.info.auth_username.clone(), password: password.to_owned() }
+        let credentials = known.map(|(trunk, password)| Credentials {
+            username: trunk.info.auth_username.clone(),
+            password: password.to_owned(),
         });
         let verdict = self.digest.verify(now - self.opened, scope, request, &answer, credentials.as_ref());
         match (verdict, known) {
@@ -86,8 +78,9 @@ impl Door {
             (digest::Verdict::Stale, _) => self.challenge(now, scope, true),
             (digest::Verdict::Accepted | digest::Verdict::Refused, _) => {
                 self.guessers.note(now, source.ip());
-                info!(reason = "wrong_password", "refused: the password or the user is wrong");
-                Verdict::Challenge(Status::FORBIDDEN, Vec::new())
+                let status = Status::FORBIDDEN;
+                warn!(reason = "wrong_password", status = status.code(), "refused: the password or the user is wrong");
+                Verdict::Challenge(status, Vec::new())
             }
         }
     }
@@ -99,3 +92,6 @@ impl Door {
         Verdict::Challenge(Status::PROXY_AUTHENTICATION_REQUIRED, headers)
     }
 }
+
+#[cfg(test)]
+mod tests;

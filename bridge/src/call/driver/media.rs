@@ -12,11 +12,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Inbound, Parts, Settings};
 use crate::call::end::EndReason;
-use crate::dispatch;
-use crate::plane::{self, Command, EngineReport, EngineSpec, Family, LineEvent, LineHandle, PeerEvent, Plane, Report, Role, Spec};
+use crate::dispatch::{self, Encryption};
+use crate::plane::{
+    self, Command, EngineReport, EngineSpec, Family, LineEvent, LineHandle, PeerEvent, Plane, Report, Role, Spec,
+};
 
 /// How long the media thread may take to count its packets at the end of a call.
 const REPORT_LIMIT: Duration = Duration::from_millis(500);
+/// How long its queue may be full before the line counts as broken.
+const LINE_LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Media {
     state: State,
@@ -24,6 +28,7 @@ pub(super) struct Media {
     family: Family,
     policy: Policy,
     setup: Setup,
+    encryption: Encryption,
     report: Option<Box<Report>>,
 }
 
@@ -65,11 +70,14 @@ impl Media {
         };
         let policy = policy(settings, wanted);
         let (offer, family) = (inbound.offer.clone(), inbound.family);
-        Self { state: State::Closed, offer, family, policy, setup, report: None }
+        Self { state: State::Closed, offer, family, policy, setup, encryption: wanted.encryption, report: None }
     }
 
     /// Reads the offer before it reserves ports for it, so that nonsense costs nothing.
     pub(super) fn prepare(&mut self, plane: &Plane) -> Result<(), EndReason> {
+        if self.encryption == Encryption::Require {
+            return Err(EndReason::EncryptionUnavailable);
+        }
         let offer = match self.offer.is_empty() {
             true => None,
             false => Some(Session::parse(&self.offer).map_err(|error| refused(&error))?),
@@ -126,16 +134,19 @@ impl Media {
         if !std::mem::take(&mut open.delayed) {
             return Ok(());
         }
-        let answer = Session::parse(body).map_err(|error| refused(&error))?;
-        let negotiated = open.exchange.accept_answer(&answer).map_err(|error| refused(&error))?;
+        let negotiated = Session::parse(body).and_then(|answer| open.exchange.accept_answer(&answer));
+        let negotiated = negotiated.map_err(|error| {
+            open.exchange.withdraw();
+            refused(&error)
+        })?;
         open.line.try_send(Command::Carrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)
     }
 
     /// Lets media flow toward the carrier.
-    pub(super) async fn start(&mut self) {
-        if let State::Open(open) = &self.state {
-            // A line that is gone says so by its events.
-            let _ = open.line.send(Command::Start).await;
+    pub(super) async fn start(&mut self) -> Result<(), EndReason> {
+        match &self.state {
+            State::Open(open) => open.order(Command::Start).await,
+            State::Closed => Ok(()),
         }
     }
 
@@ -146,10 +157,11 @@ impl Media {
             open.delayed = true;
             return Ok(Bytes::from(open.exchange.offer()));
         }
+        // An offer of ours that the caller took back before he saw it is not answered by the next ACK.
+        open.delayed = false;
         let offer = Session::parse(offer).map_err(|error| refused(&error))?;
         let (negotiated, text) = open.exchange.answer(&offer).map_err(|error| refused(&error))?;
-        let command = Command::Carrier(Box::new(negotiated));
-        open.line.send(command).await.map_err(|_| EndReason::MediaFault)?;
+        open.order(Command::Carrier(Box::new(negotiated))).await?;
         Ok(Bytes::from(text))
     }
 
@@ -157,11 +169,11 @@ impl Media {
     pub(super) async fn close(&mut self) {
         let State::Open(open) = std::mem::replace(&mut self.state, State::Closed) else { return };
         let (ask, answer) = oneshot::channel();
-        if open.line.send(Command::Report(ask)).await.is_ok()
-            && let Ok(Ok(report)) = tokio::time::timeout(REPORT_LIMIT, answer).await
-        {
-            self.report = Some(Box::new(report));
-        }
+        let report = async {
+            open.line.send(Command::Report(ask)).await.ok()?;
+            answer.await.ok()
+        };
+        self.report = tokio::time::timeout(REPORT_LIMIT, report).await.ok().flatten().map(Box::new);
     }
 
     pub(super) async fn next_event(&mut self) -> Option<LineEvent> {
@@ -174,6 +186,15 @@ impl Media {
     /// The packets of the call in a few words.
     pub(super) fn summary(&self) -> Summary<'_> {
         Summary(self.report.as_deref())
+    }
+}
+
+impl Open {
+    async fn order(&self, command: Command) -> Result<(), EndReason> {
+        match tokio::time::timeout(LINE_LIMIT, self.line.send(command)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(EndReason::MediaFault),
+        }
     }
 }
 

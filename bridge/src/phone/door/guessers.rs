@@ -18,6 +18,7 @@ pub(super) struct Guessers(HashMap<IpAddr, Guesses>);
 struct Guesses {
     wrong: u32,
     last: Instant,
+    is_told: bool,
 }
 
 impl Guessers {
@@ -27,14 +28,20 @@ impl Guessers {
         if self.0.len() >= SOURCES && !self.0.contains_key(&source) {
             self.make_room(now);
         }
-        let guesses = self.0.entry(source).or_insert(Guesses { wrong: 0, last: now });
+        let guesses = self.0.entry(source).or_insert(Guesses { wrong: 0, last: now, is_told: false });
         let is_fresh = now.saturating_duration_since(guesses.last) < WINDOW;
-        *guesses = Guesses { wrong: if is_fresh { guesses.wrong + 1 } else { 1 }, last: now };
+        *guesses = Guesses { wrong: if is_fresh { guesses.wrong + 1 } else { 1 }, last: now, is_told: false };
     }
 
     pub(super) fn is_locked(&self, now: Instant, source: IpAddr) -> bool {
         let guesses = self.0.get(&bucket(source));
         guesses.is_some_and(|g| g.wrong >= ALLOWED && now.saturating_duration_since(g.last) < WINDOW)
+    }
+
+    /// Whether the log has not heard of this lock-out yet; from now on it has.
+    pub(super) fn is_news(&mut self, source: IpAddr) -> bool {
+        let guesses = self.0.get_mut(&bucket(source));
+        guesses.is_some_and(|guesses| !std::mem::replace(&mut guesses.is_told, true))
     }
 
     fn make_room(&mut self, now: Instant) {

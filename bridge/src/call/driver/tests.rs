@@ -1,0 +1,174 @@
+//! The driver beside an endpoint and a media plane that are real, and a room session that the test plays.
+
+use super::*;
+use crate::config::tests::snapshot;
+use crate::dispatch::query::tests::query;
+use crate::dispatch::{Admission, Decision, Pin, admit, decide};
+
+/// Longer than anything here may take, shorter than the patience of whoever runs the tests.
+const LIMIT: Duration = Duration::from_secs(5);
+
+const TRUNK: &str = "inbound_trunks:
+- {numbers: ['+15550100'], allowed_addresses: [203.0.113.7], headers: {X-Fixed: us},
+   attributes_to_headers: {sip.phoneNumber: X-Number}, ringing_timeout_status: SIP_STATUS_BUSY_HERE}
+dispatch_rules: [{rule: {dispatchRuleDirect: {roomName: lobby}}}]";
+
+fn seat(yaml: &str) -> Seat {
+    let (objects, query) = (snapshot(yaml), query(|_| ()));
+    let Admission::Accept(trunk) = admit(&objects, &query) else { panic!("not admitted") };
+    match decide(&objects, &trunk, &query, Pin::NotAsked) {
+        Decision::Join(seat) => *seat,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An endpoint on loopback, its events, a media plane, and no room far and wide.
+pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
+    let bind = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let advertised = sip::endpoint::Advertised { host: sip::Host::from(bind.ip()), port: 0 };
+    let listener = sip::endpoint::Listener { wire: sip::Wire::Udp, bind, advertised };
+    let endpoint = sip::endpoint::Config::new(vec![listener], [7; 32]);
+    let (sip, events) = sip::net::bind(sip::net::Config::new(endpoint)).await.unwrap();
+    let interface = plane::Interface { bind: bind.ip(), advertised: bind.ip() };
+    let config = plane::Config {
+        threads: std::num::NonZeroUsize::new(1),
+        pin: false,
+        v4: Some(interface),
+        ports: 41_000..=41_400,
+        ..plane::Config::default()
+    };
+    let server = room::Server { url: "ws://127.0.0.1:9".into(), key: "k".into(), secret: "s".into() };
+    let settings = Settings {
+        answer: Answer::Immediately,
+        ringing_interval: Duration::from_secs(1),
+        room_reconnect_limit: Duration::from_secs(1),
+        codecs: vec![::media::sdp::Codec::Pcmu],
+        allow_loopback: true,
+        source: ::media::source::Mode::Learn,
+        media_timeout_initial: Duration::from_secs(30),
+        media_timeout: Duration::from_secs(15),
+        opus_bitrate: 32_000,
+        own: Vec::new(),
+    };
+    (Parts { sip, plane: Plane::start(&config).unwrap(), server, settings: Arc::new(settings) }, events)
+}
+
+struct Bed {
+    driver: Driver,
+    sip: mpsc::Sender<sip::Event>,
+    /// Held, so that the endpoint lives.
+    _sip_tells: mpsc::Receiver<sip::Event>,
+    /// Held, so that the room session looks alive.
+    _room: (mpsc::Receiver<room::Command>, mpsc::Sender<room::Event>),
+    _stop: watch::Sender<Stop>,
+}
+
+/// A call that both sides hear, whose room session takes one order and then no more.
+async fn active(yaml: &str) -> Bed {
+    let (parts, sip_tells) = parts().await;
+    let inbound = Inbound {
+        call: parts.sip.new_call(),
+        id: "SCL_test".into(),
+        offer: bytes::Bytes::new(),
+        peer: [127, 0, 0, 1].into(),
+        family: plane::Family::V4,
+        seat: seat(yaml),
+    };
+    let (now, second) = (Instant::now(), Duration::from_secs(1));
+    let limits =
+        Limits { answer: Answer::Immediately, ringing: second, ringing_interval: second, duration: 60 * second };
+    let mut call = Call::inbound(limits);
+    for input in [Input::MediaReady, Input::RoomJoined, Input::Acknowledged] {
+        call.handle_input(now, input);
+    }
+    while call.poll_action().is_some() {}
+    let (commands, inbox) = mpsc::channel(1);
+    let (tell, events) = mpsc::channel(8);
+    let (sip, sip_events) = mpsc::channel(8);
+    let (stopper, stop) = watch::channel(Stop::Run);
+    let (media, attributes) = (Media::new(&parts, &inbound), inbound.seat.attributes.clone());
+    let room = Some(room::driver::Handle { commands, events });
+    let driver = Driver { call, parts, inbound, attributes, media, room, sip_events, stop };
+    Bed { driver, sip, _sip_tells: sip_tells, _room: (inbox, tell), _stop: stopper }
+}
+
+#[tokio::test]
+async fn a_room_session_that_hangs_does_not_keep_the_call_from_its_end() {
+    let mut bed = active(TRUNK).await;
+    bed.driver.tell_room(room::Command::Subscribe(true));
+    bed.sip.send(sip::Event::AckMissing { call: bed.driver.inbound.call }).await.unwrap();
+    let ended = tokio::time::timeout(LIMIT, bed.driver.run()).await;
+    assert_eq!(ended, Ok(EndReason::AckMissing));
+    let left = tokio::time::timeout(LIMIT, bed.driver.leave(EndReason::AckMissing)).await;
+    assert_eq!(left, Ok(()), "leaving has its limit too");
+}
+
+#[tokio::test]
+async fn a_call_whose_events_have_ended_ends() {
+    let bed = active(TRUNK).await;
+    let (mut driver, sip) = (bed.driver, bed.sip);
+    drop(sip);
+    assert_eq!(tokio::time::timeout(LIMIT, driver.run()).await, Ok(EndReason::GatewayFault));
+}
+
+#[tokio::test]
+async fn headers_go_where_they_belong() {
+    let driver = active(TRUNK).await.driver;
+    let names = |headers: Vec<(HeaderName, String)>| -> Vec<String> {
+        headers.iter().map(|(name, _)| name.as_str().to_owned()).collect()
+    };
+    assert_eq!(names(driver.headers()), ["X-Fixed", "X-Number"], "our 200");
+    let parting = driver.parting_headers(EndReason::Shutdown);
+    assert_eq!(names(parting.clone()), ["X-Number", "Reason"], "BYE: Retry-After is for answers alone");
+    assert_eq!(parting[1].1, "Q.850;cause=41;text=\"shutdown\"");
+}
+
+#[tokio::test]
+async fn a_trunk_may_have_its_own_status_for_callers_whom_nobody_answers() {
+    let driver = active(TRUNK).await.driver;
+    assert_eq!(driver.refusal_status(EndReason::RingingTimeout), Status::BUSY_HERE);
+    assert_eq!(driver.refusal_status(EndReason::RoomDeleted), EndReason::RoomDeleted.outcome().status);
+    let driver = active(&TRUNK.replace(", ringing_timeout_status: SIP_STATUS_BUSY_HERE", "")).await.driver;
+    assert_eq!(driver.refusal_status(EndReason::RingingTimeout), Status::TEMPORARILY_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_call_that_must_be_encrypted_is_refused_rather_than_heard_by_everybody() {
+    let yaml = TRUNK.replace("headers: {X-Fixed", "media: {encryption: SIP_MEDIA_ENCRYPT_REQUIRE}, headers: {X-Fixed");
+    let mut driver = active(&yaml).await.driver;
+    let plane = driver.parts.plane.clone();
+    assert_eq!(driver.media.prepare(&plane), Err(EndReason::EncryptionUnavailable));
+    assert_eq!(plane.stats().ports, 0);
+}
+
+#[tokio::test]
+async fn an_offer_taken_back_is_not_answered_by_the_next_ack() {
+    let mut driver = active(TRUNK).await.driver;
+    let plane = driver.parts.plane.clone();
+    driver.media.prepare(&plane).unwrap();
+    let offer = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
+    assert_eq!(driver.media.acknowledged(offer), Ok(()), "the answer to the offer in our 200");
+    driver.media.renegotiate(b"").await.unwrap();
+    driver.media.renegotiate(offer).await.unwrap();
+    assert_eq!(driver.media.acknowledged(b""), Ok(()));
+}
+
+#[test]
+fn what_the_end_of_a_room_session_means() {
+    let cases = [
+        (room::End::Left, EndReason::MediaFault),
+        (room::End::Removed, EndReason::ParticipantRemoved),
+        (room::End::RoomClosed, EndReason::RoomDeleted),
+        (room::End::GaveUp { last: String::new() }, EndReason::RoomUnreachable),
+    ];
+    for (end, expected) in cases {
+        assert_eq!(end_of(&end), expected, "{end:?}");
+    }
+}
+
+#[test]
+fn foreign_text_is_clipped_between_characters() {
+    assert_eq!(clipped("Q.850;cause=16"), "Q.850;cause=16");
+    assert_eq!(clipped(&"ä".repeat(100)).len(), 128);
+    assert_eq!(clipped(&format!("a{}", "ä".repeat(100))).len(), 127);
+}
