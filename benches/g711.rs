@@ -29,7 +29,7 @@ fn g711(criterion: &mut Criterion) {
 }
 
 /// Budget: not slower than the table, which is 64 KiB of cache.
-fn against_table(table: &mut Table) {
+fn against_table(table: &Table) {
     let speech = speech();
     for law in [Law::Mu, Law::A] {
         let all: Vec<i16> = (i16::MIN..=i16::MAX).collect();
@@ -55,13 +55,11 @@ fn against_table(table: &mut Table) {
     }
 }
 
-criterion_group!(benches, g711);
+criterion_group!(name = benches; config = benches::criterion(); targets = g711);
 
 fn main() {
-    let mut table = Table::default();
-    against_table(&mut table);
-    table.finish();
-    if !std::env::args().any(|argument| argument == "--check") {
+    against_table(&Table::default());
+    if !benches::timing::is_check() {
         benches();
         Criterion::default().configure_from_args().final_summary();
     }

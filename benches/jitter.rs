@@ -26,5 +26,5 @@ fn jitter(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, jitter);
+criterion_group!(name = benches; config = benches::criterion(); targets = jitter);
 criterion_main!(benches);

@@ -3,6 +3,7 @@
 //! A ratio is taken in one process with both sides in turns, so that whatever else the machine does falls on both alike. Time is
 //! that of the thread's own CPU.
 
+pub mod allocations;
 pub mod detour;
 pub mod timing;
 
@@ -11,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use criterion::Criterion;
 use media::{
     CarrierConfig, Config, Junction, Output, Profile,
     codec::g711::Law,
@@ -20,6 +22,14 @@ use media::{
     source::Mode,
 };
 use opus::{Application, Bitrate, Channels, Decoder, Encoder, Signal};
+
+/// Criterion for all benches: short, for the ratios beside it are what counts, and all of `cargo bench` is to take minutes.
+pub fn criterion() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(50)
+}
 
 /// Samples in a frame.
 pub const FRAME: usize = 160;

@@ -28,5 +28,5 @@ fn opus(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, opus);
+criterion_group!(name = benches; config = benches::criterion(); targets = opus);
 criterion_main!(benches);

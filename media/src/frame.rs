@@ -3,7 +3,11 @@
 //! Everything between the two codecs is mono, 16 bit, at the carrier's rate. Media time is counted in samples, never in
 //! packets, so that what goes out is as long as what came in.
 
+mod fifo;
+
 use std::time::{Duration, Instant};
+
+pub(crate) use self::fifo::Fifo;
 
 /// Samples a second between the codecs: that of G.711.
 pub const RATE: u32 = 8_000;
@@ -50,69 +54,6 @@ pub fn level(samples: &[i16]) -> u8 {
     below.round().clamp(0.0, f32::from(SILENCE)) as u8
 }
 
-/// A first-in first-out of samples in a fixed buffer. What does not fit is refused, and its length returned.
-#[derive(Debug)]
-pub(crate) struct Fifo<const N: usize> {
-    buffer: Box<[i16; N]>,
-    start: usize,
-    end: usize,
-}
-
-impl<const N: usize> Fifo<N> {
-    pub(crate) fn new() -> Self {
-        Self { buffer: Box::new([0; N]), start: 0, end: 0 }
-    }
-
-    /// Appends samples; returns how many did not fit.
-    pub(crate) fn push(&mut self, samples: &[i16]) -> usize {
-        let room = self.reserve(samples.len());
-        let fits = room.len().min(samples.len());
-        room[..fits].copy_from_slice(&samples[..fits]);
-        self.end += fits;
-        samples.len() - fits
-    }
-
-    /// Appends silence; returns how many samples of it did not fit.
-    pub(crate) fn push_silence(&mut self, count: usize) -> usize {
-        let room = self.reserve(count);
-        let fits = room.len().min(count);
-        room[..fits].fill(0);
-        self.end += fits;
-        count - fits
-    }
-
-    /// The oldest samples.
-    pub(crate) fn front(&self) -> &[i16] {
-        &self.buffer[self.start..self.end]
-    }
-
-    /// Lets go of the oldest samples.
-    pub(crate) fn consume(&mut self, count: usize) {
-        self.start += count.min(self.len());
-        if self.start == self.end {
-            (self.start, self.end) = (0, 0);
-        }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        (self.start, self.end) = (0, 0);
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.end - self.start
-    }
-
-    /// Makes room at the end, at the price of moving what is there when the end is near.
-    fn reserve(&mut self, count: usize) -> &mut [i16] {
-        if self.end + count > N {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        &mut self.buffer[self.end..]
-    }
-}
-
 /// A beginning for tests, whose time is counted from it.
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "any instant will do for a beginning")]
@@ -137,19 +78,6 @@ mod tests {
         for (name, samples, expected) in cases {
             assert_eq!(level(samples), *expected, "{name}");
         }
-    }
-
-    #[test]
-    fn a_fifo_keeps_order_and_refuses_what_does_not_fit() {
-        let mut fifo = Fifo::<8>::new();
-        assert_eq!(fifo.push(&[1, 2, 3, 4, 5, 6]), 0);
-        fifo.consume(4);
-        assert_eq!(fifo.push(&[7, 8, 9, 10]), 0, "moves to the front to make room");
-        assert_eq!(fifo.front(), [5, 6, 7, 8, 9, 10]);
-        assert_eq!(fifo.push(&[11, 12, 13]), 1);
-        assert_eq!(fifo.push_silence(1), 1);
-        fifo.consume(100);
-        assert_eq!(fifo.len(), 0);
     }
 
     #[test]

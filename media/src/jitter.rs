@@ -29,8 +29,9 @@ pub struct Ring<const SLOTS: usize, const BYTES: usize> {
     passed: u64,
 }
 
-/// A packet in its place.
+/// A packet in its place. In the order written here, so that what describes a packet lies beside its first bytes.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Slot<const BYTES: usize> {
     /// When it came.
     pub arrived: Instant,

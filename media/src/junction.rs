@@ -126,8 +126,8 @@ pub struct Junction {
     uplink: Uplink,
     downlink: Downlink,
     first_room: Option<u32>,
-    datagram: Box<[u8; DATAGRAM]>,
-    payload: Box<[u8; LARGEST]>,
+    /// What an output lends, a packet of either side: one buffer, for the next call takes it back.
+    buffer: [u8; DATAGRAM],
 }
 
 impl Junction {
@@ -140,8 +140,7 @@ impl Junction {
             uplink: Uplink::new(config.profile, origin)?,
             downlink: Downlink::new(),
             first_room: None,
-            datagram: Box::new([0; DATAGRAM]),
-            payload: Box::new([0; LARGEST]),
+            buffer: [0; DATAGRAM],
         })
     }
 
@@ -217,24 +216,24 @@ impl Junction {
         if let Some(event) = self.poll_event() {
             return Some(Output::Event(event));
         }
-        if let Some(spoken) = self.uplink.poll(now, &mut self.carrier, &mut self.payload[..]) {
+        if let Some(spoken) = self.uplink.poll(now, &mut self.carrier, &mut self.buffer[..LARGEST]) {
             return Some(Output::Room {
-                payload: &self.payload[..spoken.length],
+                payload: &self.buffer[..spoken.length],
                 timestamp: spoken.timestamp,
                 marker: spoken.marker,
                 level: spoken.level,
             });
         }
         loop {
-            if let Some((to, length)) = self.carrier.poll_rtp(now, &mut self.datagram[..]) {
-                return Some(Output::Rtp { to, datagram: &self.datagram[..length] });
+            if let Some((to, length)) = self.carrier.poll_rtp(now, &mut self.buffer[..]) {
+                return Some(Output::Rtp { to, datagram: &self.buffer[..length] });
             }
             if !self.downlink.advance(now, &mut self.carrier) {
                 break;
             }
         }
-        let (to, length) = self.carrier.poll_rtcp(now, &mut self.datagram[..])?;
-        Some(Output::Rtcp { to, datagram: &self.datagram[..length] })
+        let (to, length) = self.carrier.poll_rtcp(now, &mut self.buffer[..])?;
+        Some(Output::Rtcp { to, datagram: &self.buffer[..length] })
     }
 
     /// How the call is doing.

@@ -23,7 +23,9 @@ const GROWTH: usize = 160;
 /// Remembers what was heard and goes on from there.
 #[derive(Debug)]
 pub(crate) struct Concealer {
-    history: Box<[i16; HISTORY]>,
+    /// What was heard last, in a circle: the oldest sample is at `oldest`.
+    history: [i16; HISTORY],
+    oldest: usize,
     /// Periods that are being repeated, joined end to start.
     cycle: Box<[f32; HISTORY]>,
     cycle_length: usize,
@@ -37,7 +39,8 @@ pub(crate) struct Concealer {
 impl Concealer {
     pub(crate) fn new() -> Self {
         Self {
-            history: Box::new([0; HISTORY]),
+            history: [0; HISTORY],
+            oldest: 0,
             cycle: Box::new([0.0; HISTORY]),
             cycle_length: SHORTEST,
             pitch: SHORTEST,
@@ -59,6 +62,7 @@ impl Concealer {
     pub(crate) fn lost(&mut self, samples: &mut [i16]) {
         for sample in samples {
             if self.made == 0 {
+                self.history.rotate_left(std::mem::take(&mut self.oldest));
                 self.pitch = self.find_pitch();
                 self.at = 0;
                 self.repeat(1);
@@ -79,8 +83,10 @@ impl Concealer {
 
     fn remember(&mut self, samples: &[i16]) {
         let kept = &samples[samples.len().saturating_sub(HISTORY)..];
-        self.history.copy_within(kept.len().., 0);
-        self.history[HISTORY - kept.len()..].copy_from_slice(kept);
+        let (until_end, from_start) = kept.split_at(kept.len().min(HISTORY - self.oldest));
+        self.history[self.oldest..][..until_end.len()].copy_from_slice(until_end);
+        self.history[..from_start.len()].copy_from_slice(from_start);
+        self.oldest = (self.oldest + kept.len()) % HISTORY;
     }
 
     fn cross_over(&mut self, samples: &mut [i16]) {

@@ -60,7 +60,11 @@ impl Encoder {
     /// Encodes a frame; returns the payload's length, or `None` when libopus refuses.
     pub(crate) fn encode(&mut self, frame: &[i16], payload: &mut [u8]) -> Option<usize> {
         debug_assert_eq!(frame.len(), FRAME);
-        self.0.encode(frame, payload).ok()
+        // libopus clears all of the buffer that it is given. The stack is in the cache; a call's own memory is not.
+        let mut scratch = [0; LARGEST];
+        let length = self.0.encode(frame, &mut scratch).ok()?;
+        payload.get_mut(..length)?.copy_from_slice(&scratch[..length]);
+        Some(length)
     }
 }
 

@@ -134,9 +134,10 @@ impl Phone {
 
     fn hear(&mut self, now: Instant) -> bool {
         let mut pcm = [0; LONGEST];
-        match self.carrier.poll_piece(now, &mut pcm) {
+        match self.carrier.poll_piece(now) {
             None => return false,
-            Some(Heard::Audio(samples)) => {
+            Some(Heard::Audio(law, bytes)) => {
+                let samples = law.decode(bytes, &mut pcm);
                 self.concealer.good(&mut pcm[..samples]);
                 self.desk.hear(now, &pcm[..samples]);
             }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::{
     Error,
     codec::opus::Profile,
-    frame::{FRAME, LONGEST},
+    frame::FRAME,
     leg::{
         carrier::{Carrier, Heard},
         voice::{Spoken, Voice},
@@ -22,8 +22,6 @@ pub(crate) struct Uplink {
     lost: u64,
     given_up: u64,
     concealed: u64,
-    /// Where a packet is decoded, kept because it is long to be cleared each time.
-    pcm: Box<[i16; LONGEST]>,
 }
 
 impl Uplink {
@@ -34,7 +32,6 @@ impl Uplink {
             lost: 0,
             given_up: 0,
             concealed: 0,
-            pcm: Box::new([0; LONGEST]),
         })
     }
 
@@ -65,11 +62,13 @@ impl Uplink {
     }
 
     fn hear(&mut self, now: Instant, carrier: &mut Carrier) -> Option<()> {
-        match carrier.poll_piece(now, &mut self.pcm[..])? {
-            Heard::Audio(samples) => {
-                let pcm = &mut self.pcm[..samples];
-                self.concealer.good(pcm);
-                self.voice.push(pcm);
+        match carrier.poll_piece(now)? {
+            Heard::Audio(law, bytes) => {
+                // Decoded where it is encoded from: a call's memory is cold when its turn comes, and every line of it counts.
+                let room = self.voice.room(bytes.len());
+                let samples = law.decode(bytes, room);
+                self.concealer.good(&mut room[..samples]);
+                self.voice.extend(samples);
             }
             Heard::Lost(samples) => {
                 self.lost = samples.min(LIMIT as u64);

@@ -18,7 +18,9 @@ use super::{
     sender::Sender,
 };
 use crate::{
-    Error, dtmf,
+    Error,
+    codec::g711::Law,
+    dtmf,
     frame::{RATE, earliest},
     random::Random,
     rtcp::{self, Control},
@@ -227,13 +229,13 @@ impl Carrier {
     }
 
     /// The next stretch of what is heard. A key that is down is not heard: digits travel as such.
-    pub(crate) fn poll_piece(&mut self, now: Instant, pcm: &mut [i16]) -> Option<Heard> {
+    pub(crate) fn poll_piece(&mut self, now: Instant) -> Option<Heard<'_>> {
         let muted = self.digits.is_held();
         Some(match self.receiver.poll(now)? {
             Piece::Lost(samples) => Heard::Lost(samples),
             Piece::Pause(samples) => Heard::Pause(samples),
             Piece::Audio { bytes, .. } if muted => Heard::Pause(bytes.len() as u64),
-            Piece::Audio { payload_type, bytes } => Heard::Audio(self.terms.law_of(payload_type).decode(bytes, pcm)),
+            Piece::Audio { payload_type, bytes } => Heard::Audio(self.terms.law_of(payload_type), bytes),
         })
     }
 
@@ -356,11 +358,11 @@ impl Carrier {
     }
 }
 
-/// A stretch of what is heard, decoded.
+/// A stretch of what is heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// So many samples were decoded.
-    Audio(usize),
+pub(crate) enum Heard<'a> {
+    /// Samples of this law, one a byte, at most [`LONGEST`](crate::frame::LONGEST).
+    Audio(Law, &'a [u8]),
     /// So many were lost.
     Lost(u64),
     /// So many passed in silence.

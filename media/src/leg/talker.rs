@@ -54,8 +54,6 @@ pub(crate) struct Talker {
     late_since: Option<Instant>,
     heard: Instant,
     counts: Counts,
-    /// Where a packet is decoded, kept because it is long to be cleared each time.
-    pcm: Box<[i16; opus::LONGEST]>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +90,6 @@ impl Talker {
             late_since: None,
             heard: now,
             counts: Counts::default(),
-            pcm: Box::new([0; opus::LONGEST]),
         })
     }
 
@@ -242,7 +239,7 @@ impl Talker {
 
     /// The packet at the front: speech, silence, or too late to be either.
     fn play(&mut self, now: Instant) {
-        let Self { ring, decoder, decoded, pcm, .. } = self;
+        let Self { ring, decoder, decoded, .. } = self;
         let Some(slot) = ring.take() else { return };
         let (timestamp, payload) = (slot.timestamp, slot.bytes());
         let ahead = timestamp.wrapping_sub(self.next).cast_signed();
@@ -268,9 +265,11 @@ impl Talker {
         }
         self.redundant = opus::has_redundancy(payload);
         self.packet = samples;
-        match decoder.decode(payload, &mut pcm[..]) {
+        // When the others keep this one waiting for too long, its oldest samples are given up.
+        decoded.consume((decoded.len() + samples).saturating_sub(DECODED));
+        match decoder.decode(payload, decoded.room(samples)) {
             Some(samples) => {
-                decoded.push(&pcm[..samples]);
+                decoded.extend(samples);
                 self.state = State::Speaking;
             }
             None => self.conceal(samples, 0),

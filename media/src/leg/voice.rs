@@ -67,6 +67,16 @@ impl Voice {
         self.queue.push(samples);
     }
 
+    /// Where so many samples may be written to be queued by [`Self::extend`].
+    pub(crate) fn room(&mut self, samples: usize) -> &mut [i16] {
+        self.queue.room(samples)
+    }
+
+    /// Queues the first samples of what was written into [`Self::room`].
+    pub(crate) fn extend(&mut self, samples: usize) {
+        self.queue.extend(samples);
+    }
+
     /// Lets time pass in which nothing is said: the frame begun is completed with silence, the rest is not sent. Frames that
     /// are ready have to be polled first.
     pub(crate) fn pause(&mut self, samples: u64) {
