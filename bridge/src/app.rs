@@ -26,6 +26,7 @@ use tracing::{error, info, warn};
 use crate::call::driver::{Parts, Settings, Stop};
 use crate::config::{self, Config, Loaded, NoteLevel};
 use crate::dispatch::{self, Reject};
+use crate::metrics::Metrics;
 use crate::phone::Phone;
 use crate::plane::{self, Interface, Plane};
 use crate::room;
@@ -55,6 +56,9 @@ pub enum Error {
     /// Our own address is not to be found.
     #[error("cannot find the address to tell carriers: {0}")]
     Address(#[from] address::Error),
+    /// A counter has a name that Prometheus does not take.
+    #[error("cannot count: {0}")]
+    Metrics(#[from] prometheus::Error),
     /// The system does not let us wait for signals.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -69,6 +73,7 @@ pub struct App {
     stop: watch::Sender<Stop>,
     active: watch::Receiver<usize>,
     health: watch::Sender<Health>,
+    metrics: Arc<Metrics>,
     drain_timeout: Duration,
 }
 
@@ -84,6 +89,8 @@ impl App {
         }
         let answer_strangers = answers_strangers(&config, &snapshot);
         let objects = Arc::new(ArcSwap::from_pointee(snapshot));
+        let metrics = Arc::new(Metrics::new()?);
+        health::serve_metrics(config.http.prometheus, Arc::clone(&metrics)).await?;
         let (health, health_seen) = watch::channel(Health::Starting);
         health::serve(config.http.health, health_seen).await?;
         let listeners = listeners(&config).await?;
@@ -100,13 +107,14 @@ impl App {
             secret: config.livekit.api_secret.expose().to_owned(),
         };
         let settings = Arc::new(settings(&config, own));
-        let parts = Parts { sip: sip.clone(), plane: plane.clone(), server, settings };
+        let parts = Parts { sip: sip.clone(), plane: plane.clone(), server, settings, metrics: Arc::clone(&metrics) };
         let (stop, stopped) = watch::channel(Stop::Run);
         let (tell_active, active) = watch::channel(0);
         let phone = Phone::new(parts, objects, &config, stopped, tell_active);
         let phone = tokio::spawn(phone.run(events));
         health.send_replace(Health::Serving);
-        Ok(Self { sip, plane, phone, stop, active, health, drain_timeout: config.calls.drain_timeout })
+        metrics.set_available(true);
+        Ok(Self { sip, plane, phone, stop, active, health, metrics, drain_timeout: config.calls.drain_timeout })
     }
 
     /// Serves until a signal says otherwise, then drains and stops.
@@ -140,6 +148,7 @@ impl App {
     /// Refuses new calls from now on; those in progress go on.
     pub async fn drain(&self) {
         self.health.send_replace(Health::Draining);
+        self.metrics.set_available(false);
         let _ = self.sip.send(sip::Command::Drain { retry_after: RETRY_AFTER }).await;
     }
 

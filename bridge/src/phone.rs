@@ -59,6 +59,7 @@ struct Ongoing {
     events: mpsc::Sender<Event>,
     task: AbortHandle,
     span: Span,
+    since: Instant,
 }
 
 /// A status and headers, or `None` for silence.
@@ -115,6 +116,7 @@ impl Phone {
     }
 
     async fn incoming(&mut self, call: CallHandle, request: &Request, source: SocketAddr, wire: Wire, trusted: bool) {
+        self.parts.metrics.invited();
         let id = new_call_id();
         let span = info_span!(
             "call", %id, sip.call_id = field::Empty, from = field::Empty, to = field::Empty,
@@ -123,6 +125,7 @@ impl Phone {
         let seat = span.in_scope(|| self.seat(request, source, wire, trusted, &id));
         match seat {
             Ok(seat) => {
+                self.parts.metrics.accepted();
                 let peer = source.ip().to_canonical();
                 let family = if peer.is_ipv4() { Family::V4 } else { Family::V6 };
                 let offer = request.body.clone();
@@ -157,6 +160,7 @@ impl Phone {
             Verdict::Enter(trunk) => trunk,
             Verdict::Challenge(status, headers) => return Err(Some((status, headers))),
             Verdict::Guesser { is_news: true } => {
+                self.parts.metrics.refused("guessing");
                 warn!(
                     reason = "guessing",
                     "refused: too many wrong passwords from this address; not answered for a minute"
@@ -164,13 +168,14 @@ impl Phone {
                 return Err(None);
             }
             Verdict::Guesser { is_news: false } => {
+                self.parts.metrics.refused("guessing");
                 debug!(reason = "guessing", "refused");
                 return Err(None);
             }
             Verdict::Refuse(refusal) => return Err(self.refused(&refusal, trusted)),
         };
         if self.max_active.is_some_and(|limit| self.calls.len() >= limit) {
-            return Err(busy());
+            return Err(self.busy());
         }
         match dispatch::decide(&objects, &trunk, &query, Pin::NotAsked) {
             Decision::Join(seat) => {
@@ -192,6 +197,7 @@ impl Phone {
     fn refused(&self, refusal: &dispatch::Refusal, trusted: bool) -> Answer {
         let answer = refusal.answer(trusted, self.reject).and_then(Status::new);
         let status = answer.map_or(0, Status::code);
+        self.parts.metrics.refused(refusal.label());
         warn!(reason = refusal.label(), status, "refused: {refusal}");
         Some((answer?, Vec::new()))
     }
@@ -199,8 +205,16 @@ impl Phone {
     /// What cannot be read gets the status that says so, unless its sender is to get none.
     fn unreadable(&self, error: &sip::Error, trusted: bool) -> Answer {
         let answer = (trusted || self.reject != Reject::Silent).then(|| error.status());
+        self.parts.metrics.refused("malformed");
         warn!(reason = "malformed", status = answer.map_or(0, Status::code), "refused: {error}");
         Some((answer?, Vec::new()))
+    }
+
+    /// A carrier goes to its next route on 503.
+    fn busy(&self) -> Answer {
+        self.parts.metrics.refused("max_active_calls");
+        warn!(reason = "max_active_calls", "refused: as many calls as allowed");
+        Some((Status::SERVICE_UNAVAILABLE, vec![(HeaderName::RetryAfter, RETRY_AFTER.to_owned())]))
     }
 
     fn start(&mut self, inbound: Inbound, span: Span) {
@@ -219,19 +233,28 @@ impl Phone {
     ) {
         let task = self.tasks.spawn(running.instrument(span.clone()));
         self.by_task.insert(task.id(), call);
-        self.calls.insert(call, Ongoing { events, task, span });
-        self.active.send_replace(self.calls.len());
+        self.calls.insert(call, Ongoing { events, task, span, since: Instant::now() });
+        self.count();
     }
 
     async fn forget(&mut self, ended: Result<(task::Id, EndReason), JoinError>) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
         let Some(call) = self.by_task.remove(&task) else { return };
         let ongoing = self.calls.remove(&call);
+        let reason = ended.as_ref().map_or(EndReason::GatewayFault, |(_, reason)| *reason);
+        if let Some(ongoing) = &ongoing {
+            self.parts.metrics.ended(reason, ongoing.since.elapsed());
+        }
         if let (Err(error), Some(ongoing)) = (ended, ongoing) {
-            let reason = EndReason::GatewayFault.outcome().label;
+            let reason = reason.outcome().label;
             ongoing.span.in_scope(|| error!(reason, %error, "call ended: its task has failed"));
             self.hang_up(call).await;
         }
+        self.count();
+    }
+
+    fn count(&self) {
+        self.parts.metrics.set_active(self.calls.len());
         self.active.send_replace(self.calls.len());
     }
 
@@ -246,12 +269,6 @@ impl Phone {
             let _ = self.parts.sip.send(command).await;
         }
     }
-}
-
-/// A carrier goes to its next route on 503.
-fn busy() -> Answer {
-    warn!(reason = "max_active_calls", "refused: as many calls as allowed");
-    Some((Status::SERVICE_UNAVAILABLE, vec![(HeaderName::RetryAfter, RETRY_AFTER.to_owned())]))
 }
 
 /// `SCL_` and twelve letters and digits, as LiveKit makes them.

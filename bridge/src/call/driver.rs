@@ -21,6 +21,7 @@ use self::media::Media;
 use super::end::EndReason;
 use super::{Action, Call, CallStatus, Input, Key, Limits, Offer};
 use crate::dispatch::{Answer, Seat};
+use crate::metrics::Metrics;
 use crate::plane::{self, LineEvent, Plane};
 use crate::room::{self, JoinConfig, Kind, Profile};
 
@@ -41,6 +42,8 @@ pub struct Parts {
     pub server: room::Server,
     /// What the configuration says about calls.
     pub settings: Arc<Settings>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// What the configuration says about calls.

@@ -176,7 +176,12 @@ pub(crate) const KEYS: &[Key] = &[
         "md5",
         "Which hashes a trunk with a password asks for: both leaves the choice to the caller; some older PBXs (baresip 1.0 among them) give up when SHA-256 is offered at all.",
     ),
-    idle("udp_max_payload", Kind::Integer(576, 65_507), "1300", "What is sent over UDP is short; calls out are not in this version."),
+    idle(
+        "udp_max_payload",
+        Kind::Integer(576, 65_507),
+        "1300",
+        "What is sent over UDP is short; calls out are not in this version.",
+    ),
     key("user_agent", Kind::Text, "Trunkline", "Example", "What `User-Agent` and `Server` say."),
     idle(
         "disable_rejected_invite_cache",
@@ -235,7 +240,12 @@ pub(crate) const KEYS: &[Key] = &[
         "A call ends if media stays away for this long later on.",
     ),
     key("symmetric_rtp", Kind::Bool, "false", "true", "Send media to where it comes from, whatever SDP says."),
-    idle("ignore_local_addr_in_sdp", Kind::Bool, "true", "Always so: a private address in SDP gives way to the one that packets come from."),
+    idle(
+        "ignore_local_addr_in_sdp",
+        Kind::Bool,
+        "true",
+        "Always so: a private address in SDP gives way to the one that packets come from.",
+    ),
     key(
         "allow_loopback_media",
         Kind::Bool,

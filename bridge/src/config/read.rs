@@ -9,7 +9,10 @@ use super::object;
 use super::tree::{Node, Place, Value};
 use super::value::{Kind, is_url};
 use super::values::Values;
-use super::{Addresses, Calls, Config, Digest, Error, External, Http, Invalid, LiveKit, Loaded, Logging, Media, Note, NoteLevel, Opus, Quarantine, Secret, Sip, Tls};
+use super::{
+    Addresses, Calls, Config, Digest, Error, External, Http, Invalid, LiveKit, Loaded, Logging, Media, Note, NoteLevel,
+    Opus, Quarantine, Secret, Sip, Tls,
+};
 use crate::dispatch::{Answer, Codec, Reject};
 use crate::store::error::Problem;
 use crate::store::{self, Items, Snapshot};

@@ -213,7 +213,8 @@ mod tests {
         ];
         for (tls_versions, expected) in cases {
             let alpn = vec!["sip".to_owned()];
-            let tls = Tls::new(&Config { tls_versions, alpn, roots: Roots::default(), ..config(files.clone()) }).unwrap();
+            let tls =
+                Tls::new(&Config { tls_versions, alpn, roots: Roots::default(), ..config(files.clone()) }).unwrap();
             let agreed = handshake(&tls, &roots, "a.example", &["sip"]);
             assert_eq!(agreed, Some((expected, b"sip".to_vec())), "{tls_versions:?}");
             let agreed = handshake(&tls, &roots, "a.example", &[]);

@@ -50,7 +50,8 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         opus_bitrate: 32_000,
         own: Vec::new(),
     };
-    (Parts { sip, plane: Plane::start(&config).unwrap(), server, settings: Arc::new(settings) }, events)
+    let metrics = Arc::new(Metrics::new().unwrap());
+    (Parts { sip, plane: Plane::start(&config).unwrap(), server, settings: Arc::new(settings), metrics }, events)
 }
 
 struct Bed {
