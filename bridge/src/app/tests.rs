@@ -136,7 +136,7 @@ async fn hears(carrier: &UdpSocket, start: &str) -> (sip::Request, SocketAddr) {
 async fn answer(carrier: &UdpSocket, start: &str) {
     let (request, from) = hears(carrier, start).await;
     let mut response = request.respond(sip::Status::OK);
-    response.headers.push(sip::HeaderName::Contact, &format!("<sip:1@{}>", carrier.local_addr().unwrap()));
+    response.headers.push(sip::HeaderName::Contact, format!("<sip:1@{}>", carrier.local_addr().unwrap()));
     let text = sip::Message::Response(response).to_bytes();
     let text = String::from_utf8_lossy(&text).replacen(">\r\nCall-ID", ">;tag=carrier\r\nCall-ID", 1);
     carrier.send_to(text.as_bytes(), from).await.unwrap();
