@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::call::driver::{Parts, Settings, Stop};
-use crate::config::{self, Config, Loaded, NoteLevel};
+use crate::config::{self, Addresses, Config, External, Loaded, NoteLevel};
 use crate::dispatch::{self, Reject};
 use crate::metrics::Metrics;
 use crate::phone::Phone;
@@ -37,6 +37,8 @@ pub use health::Health;
 
 /// How long calls may take to end once they are told to.
 const END_LIMIT: Duration = Duration::from_secs(5);
+/// How often the endpoint is asked whether it has calls left.
+const GOODBYE_INTERVAL: Duration = Duration::from_millis(20);
 /// When carriers may try a draining gateway again: it will be another process by then.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
@@ -59,6 +61,9 @@ pub enum Error {
     /// A counter has a name that Prometheus does not take.
     #[error("cannot count: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The SIP endpoint or what listens to it has failed. Whoever started us should do so again.
+    #[error("the SIP endpoint has failed, and its calls are gone")]
+    Lost,
     /// The system does not let us wait for signals.
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -130,19 +135,29 @@ impl App {
                 self.stop().await;
                 return Ok(());
             }
+            _ = &mut self.phone => return Err(self.lost()),
         }
         self.drain().await;
         let calls = *self.active.borrow();
         info!(calls, limit = ?self.drain_timeout, "draining: new calls are sent elsewhere; a second signal ends at once");
-        tokio::select! {
-            _ = self.active.wait_for(|calls| *calls == 0) => {}
-            () = tokio::time::sleep(self.drain_timeout) => warn!("the limit for draining is over"),
-            _ = terminate.recv() => warn!("second signal"),
-            _ = quit.recv() => warn!("second signal"),
-            _ = interrupt.recv() => warn!("second signal"),
+        let is_lost = tokio::select! {
+            _ = self.active.wait_for(|calls| *calls == 0) => false,
+            () = tokio::time::sleep(self.drain_timeout) => over("the limit for draining is over"),
+            _ = terminate.recv() => over("second signal"),
+            _ = quit.recv() => over("second signal"),
+            _ = interrupt.recv() => over("second signal"),
+            _ = &mut self.phone => true,
+        };
+        if is_lost {
+            return Err(self.lost());
         }
         self.stop().await;
         Ok(())
+    }
+
+    fn lost(&self) -> Error {
+        self.health.send_replace(Health::Draining);
+        Error::Lost
     }
 
     /// Refuses new calls from now on; those in progress go on.
@@ -156,7 +171,10 @@ impl App {
     pub async fn stop(mut self) {
         self.drain().await;
         self.stop.send_replace(Stop::End);
-        let ended = self.active.wait_for(|calls| *calls == 0);
+        let ended = async {
+            let _ = self.active.wait_for(|calls| *calls == 0).await;
+            said_goodbye(&self.sip).await;
+        };
         if tokio::time::timeout(END_LIMIT, ended).await.is_err() {
             error!(calls = *self.active.borrow(), "calls did not end in time");
         }
@@ -178,6 +196,19 @@ impl App {
     /// How many calls there are.
     pub fn active_calls(&self) -> usize {
         *self.active.borrow()
+    }
+}
+
+/// Draining is over, with calls left; the endpoint is not lost.
+fn over(why: &str) -> bool {
+    warn!("{why}");
+    false
+}
+
+/// Waits until each BYE is answered: until then it may have to be repeated, which needs the sockets.
+async fn said_goodbye(sip: &sip::net::Handle) {
+    while sip.stats().await.is_ok_and(|stats| stats.calls > 0) {
+        tokio::time::sleep(GOODBYE_INTERVAL).await;
     }
 }
 
@@ -220,8 +251,7 @@ fn answers_strangers(config: &Config, snapshot: &Snapshot) -> bool {
 
 async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
     let mut listeners = Vec::new();
-    for ip in listen_addresses(&config.addresses.listen) {
-        let told = address::advertised(config.addresses.signalling, ip, config.addresses.local_net.as_ref()).await?;
+    for Interface { bind: ip, advertised: told } in interfaces(&config.addresses, config.addresses.signalling).await? {
         let mut add = |wire, port_listen, port, host| {
             let bind = SocketAddr::new(ip, port_listen);
             listeners.push(Listener { wire, bind, advertised: Advertised { host, port } });
@@ -241,6 +271,23 @@ async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
     Ok(listeners)
 }
 
+/// What is bound, each with the address that others are told. Of families that nobody asked for, those are left out that
+/// have no address of ours to tell; one is needed.
+async fn interfaces(addresses: &Addresses, external: External) -> Result<Vec<Interface>, address::Error> {
+    let (mut found, mut missing) = (Vec::new(), None);
+    for bind in listen_addresses(&addresses.listen) {
+        match address::advertised(external, bind, addresses.local_net.as_ref()).await {
+            Ok(advertised) => found.push(Interface { bind, advertised }),
+            Err(error) if addresses.listen.is_empty() && error.is_of_one_family() => _ = missing.get_or_insert(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match missing {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
+}
+
 /// Both families where nothing is said, as far as this machine has them.
 fn listen_addresses(configured: &[IpAddr]) -> Vec<IpAddr> {
     if !configured.is_empty() {
@@ -255,10 +302,9 @@ fn listen_addresses(configured: &[IpAddr]) -> Vec<IpAddr> {
 
 async fn plane_config(config: &Config) -> Result<plane::Config, Error> {
     let (mut v4, mut v6) = (None, None);
-    for bind in listen_addresses(&config.addresses.listen) {
-        let advertised = address::advertised(config.addresses.media, bind, config.addresses.local_net.as_ref()).await?;
-        let family = if bind.is_ipv4() { &mut v4 } else { &mut v6 };
-        family.get_or_insert(Interface { bind, advertised });
+    for interface in interfaces(&config.addresses, config.addresses.media).await? {
+        let family = if interface.bind.is_ipv4() { &mut v4 } else { &mut v6 };
+        family.get_or_insert(interface);
     }
     let media = &config.media;
     Ok(plane::Config {
@@ -294,3 +340,6 @@ fn media_codec(codec: &dispatch::Codec) -> Option<::media::sdp::Codec> {
     use ::media::sdp::Codec;
     Codec::from_name(&codec.name, codec.rate, 1).filter(|codec| matches!(codec, Codec::Pcmu | Codec::Pcma))
 }
+
+#[cfg(test)]
+mod tests;

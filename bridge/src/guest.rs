@@ -54,7 +54,7 @@ impl Guest {
         loop {
             tokio::select! {
                 event = self.room.events.recv() => return event,
-                event = self.line.events.recv() => if event.is_none() { return None },
+                event = self.line.events.recv() => { event?; }
             }
         }
     }

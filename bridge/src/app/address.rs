@@ -26,6 +26,16 @@ pub enum Error {
     Stun,
 }
 
+impl Error {
+    /// The other family may still have an address.
+    pub(super) fn is_of_one_family(&self) -> bool {
+        match self {
+            Self::Route(_) | Self::LocalNet => true,
+            Self::Stun => false,
+        }
+    }
+}
+
 /// The address that others are told for what is bound to `bind`.
 pub(super) async fn advertised(external: External, bind: IpAddr, local_net: Option<&Network>) -> Result<IpAddr, Error> {
     match external {

@@ -162,9 +162,9 @@ impl Driver {
                 () = wake_at(deadline) => Woken::Clock,
             };
             let input = match woken {
-                Woken::Sip(event) => self.from_sip(event),
+                Woken::Sip(event) => self.sip_input(event),
                 Woken::Room(event) => from_room(event),
-                Woken::Line(event) => from_line(event),
+                Woken::Line(event) => from_line(event.as_ref()),
                 Woken::Stop => Some(Input::Hangup(EndReason::Shutdown)),
                 Woken::Clock => {
                     self.call.handle_timeout(Instant::now());
@@ -182,7 +182,7 @@ impl Driver {
         self.call.handle_input(Instant::now(), input);
     }
 
-    fn from_sip(&mut self, event: Option<sip::Event>) -> Option<Input> {
+    fn sip_input(&mut self, event: Option<sip::Event>) -> Option<Input> {
         use sip::Event;
         Some(match event {
             None => Input::Hangup(EndReason::GatewayFault), // The endpoint is gone.
@@ -412,10 +412,10 @@ fn from_room(event: Option<room::Event>) -> Option<Input> {
     })
 }
 
-fn from_line(event: Option<LineEvent>) -> Option<Input> {
+fn from_line(event: Option<&LineEvent>) -> Option<Input> {
     match event {
         None | Some(LineEvent::Panicked) => Some(Input::MediaFault),
-        Some(LineEvent::Digit(digit)) => Some(Input::Digit(Key(digit))),
+        Some(LineEvent::Digit(digit)) => Some(Input::Digit(Key(*digit))),
         Some(LineEvent::MediaTimeout) => Some(Input::MediaTimeout),
         Some(_) => None,
     }

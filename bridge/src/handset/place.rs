@@ -63,10 +63,10 @@ impl Outcome {
         self.heard.as_ref().is_some_and(|heard| heard.sound.sound > Duration::from_millis(200))
     }
 
-    fn failed(reason: impl ToString) -> Self {
+    fn failed(reason: impl Into<String>) -> Self {
         Self {
             status: None,
-            reason: reason.to_string(),
+            reason: reason.into(),
             provisional: Vec::new(),
             setup: None,
             talked: Duration::ZERO,

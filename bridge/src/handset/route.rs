@@ -12,7 +12,7 @@ use sip::{Host, NextHop, Scheme, Uri, Wire};
 pub enum Error {
     /// Only `sip:` and `sips:` lead to a host.
     #[error("{0} is not a sip: or sips: address")]
-    Scheme(Uri),
+    Scheme(Box<Uri>),
     /// The transport is none that we speak.
     #[error("no such transport: {0} (there are udp, tcp and tls)")]
     Transport(String),
@@ -53,7 +53,7 @@ fn wire_of(uri: &Uri) -> Result<Wire, Error> {
         (Scheme::Sip, Some("tcp")) => Ok(Wire::Tcp),
         (Scheme::Sip, Some("tls")) => Ok(Wire::Tls),
         (Scheme::Sip | Scheme::Sips, Some(other)) => Err(Error::Transport(other.to_owned())),
-        _ => Err(Error::Scheme(uri.clone())),
+        _ => Err(Error::Scheme(Box::new(uri.clone()))),
     }
 }
 
@@ -63,7 +63,8 @@ mod tests {
 
     #[tokio::test]
     async fn uris_with_addresses() {
-        let cases: &[(&str, Option<Wire>, Option<(Wire, &str)>)] = &[
+        type Case = (&'static str, Option<Wire>, Option<(Wire, &'static str)>);
+        let cases: &[Case] = &[
             ("sip:+1555@127.0.0.1", None, Some((Wire::Udp, "127.0.0.1:5060"))),
             ("sip:+1555@127.0.0.1:5070;transport=TCP", None, Some((Wire::Tcp, "127.0.0.1:5070"))),
             ("sip:+1555@[::1];transport=tls", None, Some((Wire::Tls, "[::1]:5061"))),
