@@ -63,7 +63,7 @@ impl Handset {
         let listener = sip::endpoint::Listener { wire, bind, advertised };
         let mut endpoint = sip::endpoint::Config::new(vec![listener], rand::random());
         endpoint.user_agent = concat!("trunkline-call/", env!("CARGO_PKG_VERSION")).to_owned();
-        let config = sip::net::Config { roots, ..sip::net::Config::new(endpoint) };
+        let config = sip::net::Config { roots, connect_only: true, ..sip::net::Config::new(endpoint) };
         let (sip, events) = sip::net::bind(config).await?;
         let interface = Some(plane::Interface { bind: ip, advertised: ip });
         let (v4, v6) = if ip.is_ipv4() { (interface, None) } else { (None, interface) };

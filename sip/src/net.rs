@@ -38,8 +38,13 @@ const ARRIVALS: usize = 1_024;
 /// handles ends the driver.
 pub async fn bind(config: Config) -> io::Result<(Handle, mpsc::Receiver<Event>)> {
     let tls = Tls::new(&config)?;
+    let shown = match (tls.can_listen(), config.connect_only) {
+        (true, _) => bind::Tls::Certified,
+        (false, true) => bind::Tls::ConnectOnly,
+        (false, false) => bind::Tls::Missing,
+    };
     let mut endpoint_config = config.endpoint;
-    let bound = bind::all(&mut endpoint_config.listeners, &config.limits, tls.can_listen())?;
+    let bound = bind::all(&mut endpoint_config.listeners, &config.limits, shown)?;
     let listeners = endpoint_config.listeners.clone();
     let (asks, commands) = mpsc::channel(COMMANDS);
     let (events, receiver) = mpsc::channel(EVENTS);

@@ -18,8 +18,19 @@ pub(super) struct Bound {
     pub(super) streams: Vec<(Wire, SocketAddr, TcpListener)>,
 }
 
+/// What TLS listeners can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tls {
+    /// A certificate.
+    Certified,
+    /// Nothing, and nothing is needed: they stand for the streams that we open.
+    ConnectOnly,
+    /// Nothing, which is a mistake.
+    Missing,
+}
+
 /// Opens all listeners, and writes into them the ports that the system chose.
-pub(super) fn all(listeners: &mut [Listener], limits: &Limits, can_tls: bool) -> io::Result<Bound> {
+pub(super) fn all(listeners: &mut [Listener], limits: &Limits, tls: Tls) -> io::Result<Bound> {
     let mut bound = Bound::default();
     for listener in listeners {
         let local = match listener.wire {
@@ -30,9 +41,16 @@ pub(super) fn all(listeners: &mut [Listener], limits: &Limits, can_tls: bool) ->
                 local
             }
             wire @ (Wire::Tcp | Wire::Tls) => {
-                if wire == Wire::Tls && !can_tls {
-                    let text = "a TLS listener needs a certificate and its key";
-                    return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+                match tls {
+                    Tls::Missing if wire == Wire::Tls => {
+                        let text = "a TLS listener needs a certificate and its key";
+                        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+                    }
+                    Tls::ConnectOnly if wire == Wire::Tls => {
+                        listener.advertised.port = wire.default_port();
+                        continue;
+                    }
+                    Tls::Missing | Tls::ConnectOnly | Tls::Certified => {}
                 }
                 let socket = stream(listener.bind).map_err(|error| named(listener, &error))?;
                 let local = socket.local_addr()?;

@@ -14,6 +14,9 @@ pub struct Config {
     /// The certificates to show: the first that carries the name that the client asks for, else the first of all. TLS
     /// listeners need one.
     pub certificates: Vec<Certificate>,
+    /// TLS listeners without a certificate are no mistake: they stand for streams that we open, and nothing listens. For a
+    /// test phone, whose peer answers on the stream that it was called by.
+    pub connect_only: bool,
     /// Versions of TLS spoken as a server.
     pub tls_versions: TlsVersions,
     /// Protocols offered by ALPN (RFC 7301) as a server; none for peers that refuse it.
@@ -30,6 +33,7 @@ impl Config {
         Self {
             endpoint,
             certificates: Vec::new(),
+            connect_only: false,
             tls_versions: TlsVersions::default(),
             alpn: Vec::new(),
             roots: Roots::default(),
