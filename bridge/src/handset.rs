@@ -6,6 +6,8 @@ mod route;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -63,8 +65,11 @@ impl Handset {
         let listener = sip::endpoint::Listener { wire, bind, advertised };
         let mut endpoint = sip::endpoint::Config::new(vec![listener], rand::random());
         endpoint.user_agent = concat!("trunkline-call/", env!("CARGO_PKG_VERSION")).to_owned();
-        let config = sip::net::Config { roots, ..sip::net::Config::new(endpoint) };
+        let shown = if wire == Wire::Tls { Some(Shown::new()?) } else { None };
+        let certificate = shown.as_ref().map(|shown| shown.certificate.clone());
+        let config = sip::net::Config { roots, certificate, ..sip::net::Config::new(endpoint) };
         let (sip, events) = sip::net::bind(config).await?;
+        drop(shown);
         let interface = Some(plane::Interface { bind: ip, advertised: ip });
         let (v4, v6) = if ip.is_ipv4() { (interface, None) } else { (None, interface) };
         let plane =
@@ -104,10 +109,50 @@ impl Handset {
     }
 }
 
+/// What the phone's own TLS listener shows, made for one run: nobody has reason to connect to it, but a dialog over TLS
+/// has to name a port where it could be reached (RFC 3261 §12.1.2). The files are gone once they are read.
+struct Shown {
+    directory: PathBuf,
+    certificate: sip::net::Certificate,
+}
+
+impl Shown {
+    fn new() -> io::Result<Self> {
+        let made = rcgen::generate_simple_self_signed(["trunkline.invalid".to_owned()]).map_err(io::Error::other)?;
+        let directory = std::env::temp_dir().join(format!("trunkline-call-{:032x}", rand::random::<u128>()));
+        std::fs::DirBuilder::new().mode(0o700).create(&directory)?;
+        let certificate = sip::net::Certificate { chain: directory.join("cert.pem"), key: directory.join("key.pem") };
+        let shown = Self { directory, certificate };
+        std::fs::write(&shown.certificate.chain, made.cert.pem())?;
+        std::fs::write(&shown.certificate.key, made.signing_key.serialize_pem())?;
+        Ok(shown)
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        // What cannot be removed is of no use to anybody.
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
 /// The address that the routes of this machine choose toward a peer. Nothing is sent.
 fn local_address_toward(peer: SocketAddr) -> io::Result<IpAddr> {
     let any: SocketAddr = if peer.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
     let socket = UdpSocket::bind(any)?;
     socket.connect(peer)?;
     Ok(socket.local_addr()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_phone_starts_over_every_transport() {
+        for wire in [Wire::Udp, Wire::Tcp, Wire::Tls] {
+            let started = Handset::start(wire, ([127, 0, 0, 1], 5061).into(), Roots::default()).await;
+            assert!(started.is_ok(), "{wire}: {started:?}");
+        }
+    }
 }
