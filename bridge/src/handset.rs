@@ -111,3 +111,16 @@ fn local_address_toward(peer: SocketAddr) -> io::Result<IpAddr> {
     socket.connect(peer)?;
     Ok(socket.local_addr()?.ip())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_phone_starts_over_every_transport() {
+        for wire in [Wire::Udp, Wire::Tcp, Wire::Tls] {
+            let started = Handset::start(wire, ([127, 0, 0, 1], 5061).into(), Roots::default()).await;
+            assert!(started.is_ok(), "{wire}: {started:?}");
+        }
+    }
+}

@@ -126,6 +126,83 @@ fn leave_for(status: Status) -> DisconnectReason {
 mod tests {
     use super::*;
 
+    /// All of them: a new reason does not compile until it is named here.
+    fn all() -> Vec<EndReason> {
+        use EndReason::*;
+        let first = RemoteHangup;
+        let next = |reason| {
+            Some(match reason {
+                RemoteHangup => RemoteCancel,
+                RemoteCancel => RemoteRefused(Status::BUSY_HERE),
+                RemoteRefused(_) => OfferMalformed,
+                OfferMalformed => OfferUnacceptable,
+                OfferUnacceptable => EncryptionUnavailable,
+                EncryptionUnavailable => PortsExhausted,
+                PortsExhausted => RoomUnreachable,
+                RoomUnreachable => RoomRefused,
+                RoomRefused => RoomLost,
+                RoomLost => RoomDeleted,
+                RoomDeleted => ParticipantRemoved,
+                ParticipantRemoved => DuplicateIdentity,
+                DuplicateIdentity => RingingTimeout,
+                RingingTimeout => CarrierUnreachable,
+                CarrierUnreachable => AckMissing,
+                AckMissing => MediaTimeout,
+                MediaTimeout => MaxDuration,
+                MaxDuration => MediaFault,
+                MediaFault => GatewayFault,
+                GatewayFault => Shutdown,
+                Shutdown => LocalHangup,
+                LocalHangup => return None,
+            })
+        };
+        std::iter::successors(Some(first), |reason| next(*reason)).collect()
+    }
+
+    #[test]
+    fn the_manual_explains_every_reason_and_no_other() {
+        let manual = include_str!("../../../docs/troubleshooting.md");
+        let (_, reasons) = manual.split_once("## Reasons in the log").unwrap();
+        let (refused, ended) = reasons.split_once("Calls that were let in").unwrap();
+        let rows = |text: &str| -> Vec<(String, bool)> {
+            let cells = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+            cells.map(|(label, rest)| (label.to_owned(), rest.starts_with(" *"))).collect()
+        };
+        let mut known: Vec<_> =
+            all().iter().map(|reason| (reason.outcome().label.to_owned(), reason.outcome().is_fault)).collect();
+        let mut explained = rows(ended);
+        known.sort();
+        explained.sort();
+        assert_eq!(explained, known);
+
+        let mut explained: Vec<_> = rows(refused).into_iter().map(|(label, _)| label).collect();
+        let mut known: Vec<_> = refusals().iter().map(|refusal| refusal.label().to_owned()).collect();
+        known.extend(["wrong_password", "guessing", "max_active_calls", "malformed"].map(str::to_owned));
+        known.sort();
+        explained.sort();
+        assert_eq!(explained, known);
+    }
+
+    fn refusals() -> Vec<crate::dispatch::Refusal> {
+        use crate::dispatch::Refusal::{
+            CallerNotAllowed, NoRoom, NoRule, NoTrunk, PinRequired, UnknownSource, WrongPin,
+        };
+        let (text, tried) = (String::new, crate::dispatch::refusal::Tried::default);
+        let first = UnknownSource { source_ip: [192, 0, 2, 1].into(), tried: tried() };
+        let next = |refusal: &crate::dispatch::Refusal| {
+            Some(match refusal {
+                UnknownSource { .. } => NoTrunk { called: text(), tried: tried() },
+                NoTrunk { .. } => CallerNotAllowed { calling: text(), tried: tried() },
+                CallerNotAllowed { .. } => NoRule { trunk: text(), tried: tried() },
+                NoRule { .. } => PinRequired { rule: text() },
+                PinRequired { .. } => WrongPin { trunk: text() },
+                WrongPin { .. } => NoRoom { rule: text() },
+                NoRoom { .. } => return None,
+            })
+        };
+        std::iter::successors(Some(first), next).collect()
+    }
+
     #[test]
     fn temporary_conditions_let_the_carrier_fail_over() {
         // Telnyx tries its next route on 408, 480, 503 and 504 only.

@@ -13,7 +13,7 @@ use sip::digest::Credentials;
 use sip::{HeaderName, NameAddr, Status, Uri, Wire};
 use tokio::task::JoinSet;
 
-use super::output::{duration, milliseconds, quantile, rounded};
+use super::output::{duration, milliseconds, pitch, quantile, rounded};
 use super::{Failure, wav};
 
 /// Talk time where nothing is played.
@@ -30,7 +30,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     play: Option<PathBuf>,
     /// Play a tone of this many hertz.
-    #[arg(long, value_name = "HZ", conflicts_with = "play")]
+    #[arg(long, value_name = "HZ", conflicts_with = "play", value_parser = pitch)]
     tone: Option<f32>,
     /// Begin the file again at its end.
     #[arg(long = "loop", requires = "play", requires = "duration")]
@@ -75,7 +75,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     count: Option<u32>,
     /// Calls begun a second, with --count.
-    #[arg(long, value_name = "R", default_value_t = 10.0, requires = "count")]
+    #[arg(long, value_name = "R", default_value = "10", requires = "count", value_parser = rate)]
     rate: f64,
     /// Print JSON.
     #[arg(long)]
@@ -125,7 +125,7 @@ async fn place(args: &Args) -> Result<ExitCode, Failure> {
 /// Begins the calls at their rate, and waits for all.
 async fn place_all(args: &Args, handset: &Handset, plan: Plan) -> Vec<Outcome> {
     let count = args.count.unwrap_or(1);
-    let mut pace = tokio::time::interval(Duration::from_secs_f64(1.0 / args.rate.clamp(0.01, 1000.0)));
+    let mut pace = tokio::time::interval(Duration::from_secs_f64(1.0 / args.rate));
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut calls = JoinSet::new();
     for number in 0..count {
@@ -199,9 +199,9 @@ fn counted_up(user: &str, more: u32) -> String {
 }
 
 fn describe(outcome: &Outcome) {
-    let status = outcome.status.map_or_else(|| "no answer".to_owned(), |status| status.code().to_string());
+    let status = outcome.status.map_or_else(String::new, |status| format!("{} ", status.code()));
     let before: Vec<String> = outcome.provisional.iter().map(|status| status.code().to_string()).collect();
-    println!("outcome     {status} {}", outcome.reason);
+    println!("outcome     {status}{}", outcome.reason);
     if !before.is_empty() {
         println!("before      {}", before.join(", "));
     }
@@ -346,6 +346,11 @@ fn summary_json(outcomes: &[Outcome]) -> serde_json::Value {
     })
 }
 
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.01..=1000.0).contains(rate));
+    rate.ok_or_else(|| format!("{text:?} is no rate; it should be a number from 0.01 to 1000"))
+}
+
 fn keys(text: &str) -> Result<String, String> {
     match text.chars().find(|c| !"0123456789*#ABCDabcdw".contains(*c)) {
         None => Ok(text.to_owned()),
@@ -374,6 +379,21 @@ mod tests {
             ("room7", 3, "room10"),
         ] {
             assert_eq!(counted_up(user, more), expected);
+        }
+    }
+
+    #[test]
+    fn rates_are_checked_before_the_first_call() {
+        for (text, expected) in [
+            ("10", Some(10.0)),
+            ("0.5", Some(0.5)),
+            ("0", None),
+            ("-1", None),
+            ("NaN", None),
+            ("inf", None),
+            ("x", None),
+        ] {
+            assert_eq!(rate(text).ok(), expected, "{text}");
         }
     }
 

@@ -11,7 +11,7 @@ use media::Desk;
 use media::desk::{LONGEST_RECORDING, Play};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::output::duration;
+use super::output::{duration, pitch};
 use super::{Failure, wav};
 
 #[derive(clap::Args)]
@@ -25,7 +25,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     play: Option<PathBuf>,
     /// Play a tone of this many hertz.
-    #[arg(long, value_name = "HZ", conflicts_with = "play")]
+    #[arg(long, value_name = "HZ", conflicts_with = "play", value_parser = pitch)]
     tone: Option<f32>,
     /// Write what is heard into this WAV file on leaving, ten minutes at most.
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -73,9 +73,13 @@ async fn join(args: &Args) -> Result<ExitCode, Failure> {
         kind: Kind::Standard,
         ..Profile::new(args.room.as_str(), args.identity.as_str())
     };
-    let server = Server { url, key: args.api_key.clone(), secret: args.api_secret.clone() };
+    let server = Server { url: url.clone(), key: args.api_key.clone(), secret: args.api_secret.clone() };
     let mut guest = Guest::join(&plane, JoinConfig { server, profile }, Desk::new(play, record))?;
-    let end = stay(&mut guest, args.duration).await?;
+    let mut has_joined = false;
+    let end = stay(&mut guest, args.duration, &mut has_joined).await?;
+    if !has_joined && end.is_none() {
+        return Err(format!("there was no way into the room; does {url} answer?").into());
+    }
     let heard = guest.leave().await;
     if let Some(heard) = &heard {
         tell(heard);
@@ -85,12 +89,12 @@ async fn join(args: &Args) -> Result<ExitCode, Failure> {
     }
     match end {
         None | Some(End::Left) => Ok(ExitCode::SUCCESS),
-        Some(end) => Err(format!("the room is over: {end:?}").into()),
+        Some(end) => Err(parting(&end).into()),
     }
 }
 
 /// Stays until it is time to leave (`None`), or until the room ends.
-async fn stay(guest: &mut Guest, length: Option<Duration>) -> Result<Option<End>, Failure> {
+async fn stay(guest: &mut Guest, length: Option<Duration>, has_joined: &mut bool) -> Result<Option<End>, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let over = async {
@@ -104,6 +108,7 @@ async fn stay(guest: &mut Guest, length: Option<Duration>) -> Result<Option<End>
         tokio::select! {
             event = guest.next_event() => match event {
                 Some(Event::Joined(joined)) => {
+                    *has_joined = true;
                     println!("joined      {} as {}, {} others there", joined.room, joined.participant_sid, joined.others);
                 }
                 Some(Event::Dtmf { from, digits, .. }) => println!("keys        {digits} from {from}"),
@@ -117,6 +122,19 @@ async fn stay(guest: &mut Guest, length: Option<Duration>) -> Result<Option<End>
             _ = interrupt.recv() => return Ok(None),
             _ = terminate.recv() => return Ok(None),
         }
+    }
+}
+
+fn parting(end: &End) -> String {
+    match end {
+        End::Left | End::RoomClosed => "the room is over".to_owned(),
+        End::Removed => "removed from the room".to_owned(),
+        End::RoomDeleted => "the room was deleted".to_owned(),
+        End::DuplicateIdentity => "somebody else joined with the same --identity".to_owned(),
+        End::ServerShutdown => "the server has gone down".to_owned(),
+        End::Refused { status, text } => format!("the server refuses with {status}: {text}"),
+        End::Disconnected(reason) => format!("the server ended it: {}", reason.as_str_name()),
+        End::GaveUp { last } => format!("the room cannot be reached: {last}"),
     }
 }
 

@@ -28,6 +28,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())
 }
 
+/// Reads the pitch of a tone that a telephone lets through.
+pub(super) fn pitch(text: &str) -> Result<f32, String> {
+    let pitch = text.parse().ok().filter(|pitch| (20.0..=3900.0).contains(pitch));
+    pitch.ok_or_else(|| format!("{text:?} is no pitch; it should be a number of hertz from 20 to 3900"))
+}
+
 /// The value below which this share of a sorted list lies; `None` for an empty one.
 pub(super) fn quantile<T: Copy>(sorted: &[T], share: f64) -> Option<T> {
     let last = sorted.len().checked_sub(1)?;
@@ -50,6 +56,13 @@ mod tests {
             ("3 days", None),
         ] {
             assert_eq!(duration(text).ok(), expected.map(Duration::from_millis), "{text}");
+        }
+    }
+
+    #[test]
+    fn pitches() {
+        for (text, expected) in [("440", Some(440.0)), ("0", None), ("NaN", None), ("20000", None), ("a", None)] {
+            assert_eq!(pitch(text).ok(), expected, "{text}");
         }
     }
 

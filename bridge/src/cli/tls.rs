@@ -17,10 +17,14 @@ pub(super) fn roots(ca: Option<&Path>, wire: Wire) -> Result<RootCertStore, Fail
     }
     store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(file) = ca {
+        let before = store.len();
         for certificate in
             CertificateDer::pem_file_iter(file).map_err(|error| format!("{}: {error}", file.display()))?
         {
             store.add(certificate.map_err(|error| format!("{}: {error}", file.display()))?)?;
+        }
+        if store.len() == before {
+            return Err(format!("{}: there is no certificate in it", file.display()).into());
         }
     }
     Ok(store)

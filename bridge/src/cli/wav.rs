@@ -9,13 +9,17 @@ const RATE: u32 = 8000;
 
 /// Reads a WAV file of any common rate and width; the channels are mixed to one.
 pub(super) fn read(path: &Path) -> Result<Arc<[i16]>, Failure> {
-    let mut reader = hound::WavReader::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    if let Err(error) = std::fs::File::open(path) {
+        return Err(format!("{}: {error}", path.display()).into());
+    }
+    let unread = |error: hound::Error| format!("{}: this is no WAV file: {error}", path.display());
+    let mut reader = hound::WavReader::open(path).map_err(unread)?;
     let spec = reader.spec();
     let samples: Vec<f32> = match spec.sample_format {
-        hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>()?,
+        hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>().map_err(unread)?,
         hound::SampleFormat::Int => {
             let full = f32::from(1u16 << 15) * 2f32.powi(i32::from(spec.bits_per_sample) - 16);
-            reader.samples::<i32>().map(|s| s.map(|s| s as f32 / full)).collect::<Result<_, _>>()?
+            reader.samples::<i32>().map(|s| s.map(|s| s as f32 / full)).collect::<Result<_, _>>().map_err(unread)?
         }
     };
     let channels = usize::from(spec.channels.max(1));
