@@ -313,6 +313,7 @@ async fn plane_config(config: &Config) -> Result<plane::Config, Error> {
         v6,
         room: toward_room(&config.livekit.url).await,
         ports: media.ports.clone(),
+        complexity: media.opus.complexity,
         quarantine: media.quarantine.map_or(Duration::ZERO, |quarantine| quarantine.idle),
         ..plane::Config::default()
     })

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Opus complexity of an idle thread.
+/// Opus complexity of an idle thread, unless it is told less.
 pub(crate) const MOST: u8 = 5;
 /// Above this share of a core one step is taken back.
 const STEP_DOWN: f32 = 0.08;
@@ -24,13 +24,14 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 /// Chooses the complexity from the load.
 #[derive(Debug)]
 pub(crate) struct Governor {
+    most: u8,
     complexity: u8,
     calm_since: Option<Instant>,
 }
 
 impl Governor {
-    pub(crate) fn new() -> Self {
-        Self { complexity: MOST, calm_since: None }
+    pub(crate) fn new(most: u8) -> Self {
+        Self { most, complexity: most, calm_since: None }
     }
 
     /// Takes the share of a core used in the last period; returns the new complexity if it changes.
@@ -46,7 +47,7 @@ impl Governor {
         } else if share < STEP_UP {
             let since = *self.calm_since.get_or_insert(now);
             if now.saturating_duration_since(since) >= CALM {
-                self.complexity = (self.complexity + 1).min(MOST);
+                self.complexity = (self.complexity + 1).min(self.most);
                 self.calm_since = Some(now);
             }
         }
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn complexity_follows_the_load_with_hysteresis() {
-        let mut governor = Governor::new();
+        let mut governor = Governor::new(MOST);
         let mut now = Instant::now();
         let cases: &[(&str, f32, u32, &[u8])] = &[
             ("quiet", 0.01, 3, &[5, 5, 5]),

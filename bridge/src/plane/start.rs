@@ -15,7 +15,7 @@ use super::outbox::Outbox;
 use super::ports::Ports;
 use super::socket::Traits;
 use super::worker::{self, Inbox, LineId, Message, Settings};
-use super::{Family, Line, LineHandle, Reservation};
+use super::{Family, Line, LineHandle, Reservation, load};
 
 /// How the plane runs.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct Config {
     pub quarantine: Duration,
     /// Differentiated services code point of media packets (RFC 4594: 46, expedited forwarding).
     pub dscp: u8,
+    /// Opus complexity toward rooms while there is little to do; it falls to 0 as load grows.
+    pub complexity: u8,
     /// Receive and send buffer asked for each socket, in bytes.
     pub socket_buffer: usize,
 }
@@ -52,6 +54,7 @@ impl Default for Config {
             ports: 10_000..=20_000,
             quarantine: Duration::from_secs(30),
             dscp: 46,
+            complexity: load::MOST,
             socket_buffer: 256 * 1024,
         }
     }
@@ -98,7 +101,7 @@ impl Plane {
         let threads = (0..count)
             .map(|place| {
                 let core = cores.get(place % cores.len().max(1)).copied().filter(|_| config.pin);
-                let settings = Settings { traits, room: config.room, core };
+                let settings = Settings { traits, room: config.room, core, complexity: config.complexity };
                 let gauges = Arc::new(Gauges::default());
                 let inbox = worker::start(format!("media-{place}"), settings, gauges.clone())?;
                 Ok(Thread { inbox: Arc::new(inbox), gauges })

@@ -82,6 +82,7 @@ pub(crate) struct Settings {
     pub(crate) traits: Traits,
     pub(crate) room: Option<IpAddr>,
     pub(crate) core: Option<core_affinity::CoreId>,
+    pub(crate) complexity: u8,
 }
 
 /// Starts a thread.
@@ -109,7 +110,7 @@ pub(crate) fn start(name: String, settings: Settings, gauges: Arc<Gauges>) -> io
                 traits: settings.traits,
                 room: settings.room,
             },
-            governor: Governor::new(),
+            governor: Governor::new(settings.complexity),
             meter: Meter::start(now),
             next_measure: now + load::PERIOD,
             gauges,

@@ -228,7 +228,7 @@ async fn sleep_until(at: Option<Instant>) {
 fn note(event: &Event) {
     match event {
         Event::Joined(joined) => {
-            info!(room = joined.room, sid = joined.participant_sid, others = joined.others, "in the room");
+            info!(sid = joined.participant_sid, others = joined.others, "in the room");
         }
         Event::Connected => info!("media is up"),
         Event::Interrupted => warn!("the room is lost for now"),
