@@ -11,7 +11,7 @@ fn jitter(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("jitter");
     group.throughput(Throughput::Elements(1));
     for (name, swap) in [("in order", 0), ("swapped in pairs", 1)] {
-        let mut ring = Ring::<32, 1_600>::new(now, 65_536);
+        let mut ring = Ring::<32, 1_600>::new(65_536);
         let mut n = 65_536u64;
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

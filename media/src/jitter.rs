@@ -15,10 +15,12 @@ const NONE: u8 = u8::MAX;
 /// A fixed ring of received packets.
 ///
 /// Places are found by number; the bytes of a packet lie in the lowest free slot. So a stream in order uses one slot over and
-/// over, which stays in the cache, and the others are only touched when packets wait.
+/// over, which stays in the cache, and the others are only touched when packets wait: their memory is claimed from the start
+/// and costs nothing until then.
 #[derive(Debug)]
 pub struct Ring<const SLOTS: usize, const BYTES: usize> {
-    slots: Box<[Slot<BYTES>]>,
+    /// As many as were ever needed at once, with room for all of them.
+    slots: Vec<Slot<BYTES>>,
     /// The slot of each number, by its remainder; only numbers from `next` on, at most `SLOTS` of them, have one.
     places: [u8; SLOTS],
     /// The slots that are free, as bits.
@@ -63,16 +65,9 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
         (1 << SLOTS) - 1
     };
 
-    /// An empty ring; `next` is the number of the first packet. `now` only fills the slots.
-    pub fn new(now: Instant, next: u64) -> Self {
-        let empty = Slot { arrived: now, timestamp: 0, tag: 0, length: 0, bytes: [0; BYTES] };
-        Self {
-            slots: vec![empty; SLOTS].into_boxed_slice(),
-            places: [NONE; SLOTS],
-            free: Self::ALL_FREE,
-            next,
-            passed: 0,
-        }
+    /// An empty ring; `next` is the number of the first packet.
+    pub fn new(next: u64) -> Self {
+        Self { slots: Vec::with_capacity(SLOTS), places: [NONE; SLOTS], free: Self::ALL_FREE, next, passed: 0 }
     }
 
     /// Empties the ring and starts at another number.
@@ -100,6 +95,9 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
         }
         // There are as many slots as places, and this place has none: one is free.
         let index = self.free.trailing_zeros();
+        if index as usize == self.slots.len() && self.slots.len() < SLOTS {
+            self.slots.push(Slot { arrived: now, timestamp, tag, length: 0, bytes: [0; BYTES] });
+        }
         let Some(slot) = self.slots.get_mut(index as usize) else { return Placed::Beyond };
         self.free &= !(1 << index);
         *place = index as u8;
@@ -180,7 +178,7 @@ mod tests {
     #[test]
     fn packets_come_out_in_order_whatever_order_they_came_in() {
         let now = beginning();
-        let mut ring = Ring::<8, 4>::new(now, FIRST);
+        let mut ring = Ring::<8, 4>::new(FIRST);
         for n in [2, 0, 1, 3] {
             assert_eq!(ring.insert(now, FIRST + n, 0, 0, &[n as u8]), Placed::Stored);
         }
@@ -194,7 +192,7 @@ mod tests {
     #[test]
     fn every_packet_has_one_place() {
         let now = beginning();
-        let mut ring = Ring::<8, 4>::new(now, FIRST);
+        let mut ring = Ring::<8, 4>::new(FIRST);
         ring.insert(now, FIRST, 0, 0, &[]);
         ring.advance();
         ring.advance(); // FIRST + 1 is lost
@@ -214,6 +212,7 @@ mod tests {
         assert_eq!(ring.first().map(|(missing, _)| missing), Some(0));
         ring.advance();
         assert_eq!(ring.first().map(|(missing, _)| missing), Some(6));
+        assert_eq!((ring.slots.len(), ring.slots.capacity()), (2, 8), "slots are made when they are needed");
         ring.restart(FIRST);
         assert!(ring.first().is_none());
     }

@@ -64,7 +64,7 @@ enum State {
 impl Receiver {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            ring: Ring::new(now, 0),
+            ring: Ring::new(0),
             state: State::Silent,
             hold: Hold::Open,
             gap_since: None,

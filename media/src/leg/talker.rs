@@ -82,7 +82,7 @@ impl Talker {
             ssrc,
             state: State::Quiet,
             sequence: None,
-            ring: Ring::new(now, 0),
+            ring: Ring::new(0),
             decoder: Decoder::new()?,
             decoded: Fifo::new(),
             arrival: Arrival::new(now, 0),
