@@ -8,6 +8,7 @@
 //! candidates those for UDP are used.
 
 mod build;
+mod due;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ use rtc::rtp_transceiver::{RTCRtpReceiverId, RTCRtpSenderId, RTCRtpTransceiverDi
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 
+use self::due::Due;
 use super::socket::Endpoint;
 use super::{Channel, PeerCommand, PeerConfig, PeerEvent, PeerState};
 
@@ -87,9 +89,18 @@ pub(crate) struct Peer {
     sequence: u16,
     level_extension: Option<u8>,
     channels: Vec<(RTCDataChannelId, String)>,
-    streams: VecDeque<(u32, String)>,
+    streams: VecDeque<Stream>,
     pending: VecDeque<PeerEvent>,
     state: Option<PeerState>,
+    due: Due,
+}
+
+/// A remote stream that was told.
+struct Stream {
+    ssrc: u32,
+    mid: String,
+    /// The engine has seen its packets since it was last negotiated: another one is no news.
+    heard: bool,
 }
 
 impl Peer {
@@ -105,6 +116,7 @@ impl Peer {
             streams: VecDeque::new(),
             pending: VecDeque::new(),
             state: None,
+            due: Due::new(),
         };
         if config.data_channels {
             let lossy = RTCDataChannelInit { ordered: false, max_retransmits: Some(0), ..Default::default() };
@@ -124,6 +136,8 @@ impl Peer {
     /// Carries out a command, except making the connection, which is [`Self::new`], and ending it, which is
     /// [`Self::close`]. What it leads to comes out of [`Self::poll_output`].
     pub(crate) fn handle_command(&mut self, now: Instant, command: PeerCommand) -> Result<(), Error> {
+        self.due.stir();
+        self.streams.iter_mut().for_each(|stream| stream.heard = false);
         let event = match command {
             PeerCommand::Offer { more_audio, restart_ice } => {
                 self.receive_audio(more_audio)?;
@@ -160,23 +174,29 @@ impl Peer {
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.due.stir();
         // It fails for a part that is already closed; the connection's state tells that.
         let _ = self.connection.handle_timeout(now);
     }
 
     pub(crate) fn next_timeout(&mut self) -> Option<Instant> {
-        self.connection.poll_timeout()
+        let Self { connection, due, .. } = self;
+        due.timeout(|| connection.poll_timeout())
     }
 
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
-        while let Some(event) = self.connection.poll_event() {
-            self.translate(event);
-        }
-        if let Some(event) = self.pending.pop_front() {
-            return Some(Output::Event(event));
-        }
         loop {
-            match self.connection.poll_read()?.message {
+            self.take_events();
+            if let Some(event) = self.pending.pop_front() {
+                return Some(Output::Event(event));
+            }
+            let Some(message) = self.next_message() else {
+                // The search itself may have led to events.
+                self.take_events();
+                self.due.note_no_news();
+                return self.pending.pop_front().map(Output::Event);
+            };
+            match message {
                 RTCMessage::RtpPacket(_, packet) => {
                     return Some(Output::Rtp {
                         ssrc: packet.header.ssrc,
@@ -198,8 +218,12 @@ impl Peer {
 
     /// Sends what the engine has to send. A datagram that the system does not take is lost, as on any network.
     pub(crate) fn transmit(&mut self) {
-        while let Some(out) = self.connection.poll_write() {
-            let _ = self.endpoint.send(&out.message, out.transport.peer_addr);
+        while self.due.writes() {
+            let out = self.connection.poll_write();
+            self.due.note_write(out.is_some());
+            if let Some(out) = out {
+                let _ = self.endpoint.send(&out.message, out.transport.peer_addr);
+            }
         }
     }
 
@@ -230,18 +254,22 @@ impl Peer {
         }
         let packet = rtp::Packet { header, payload: Bytes::copy_from_slice(payload) };
         let sent = sender.write_rtp(now, packet).is_ok();
-        self.sequence = self.sequence.wrapping_add(u16::from(sent));
+        if sent {
+            self.sequence = self.sequence.wrapping_add(1);
+            self.due.add_audio();
+        }
         sent
     }
 
     /// A stream that comes back under this source is reported again.
     pub(crate) fn forget(&mut self, ssrc: u32) {
-        self.streams.retain(|(known, _)| *known != ssrc);
+        self.streams.retain(|stream| stream.ssrc != ssrc);
     }
 
     /// Says goodbye to the other side.
     pub(crate) fn close(&mut self) {
         let _ = self.connection.close();
+        self.due.stir();
         self.state = Some(PeerState::Closed);
         self.transmit();
     }
@@ -267,9 +295,39 @@ impl Peer {
             ecn: None,
             transport_protocol: TransportProtocol::UDP,
         };
+        if !self.is_known_audio(datagram) {
+            self.due.stir();
+        }
         let message = BytesMut::from(datagram);
         // Datagrams that mean nothing to the engine are dropped, whoever sent them.
         let _ = self.connection.handle_read(TaggedBytesMut { now, transport, message });
+    }
+
+    /// Whether a datagram is a packet of a stream that the engine has seen before. The first packet after a negotiation
+    /// makes the track known; those behind it bring nothing but themselves.
+    fn is_known_audio(&mut self, datagram: &[u8]) -> bool {
+        let Some(ssrc) = ssrc_of_rtp(datagram) else { return false };
+        let stream = self.streams.iter_mut().find(|stream| stream.ssrc == ssrc);
+        stream.is_some_and(|stream| std::mem::replace(&mut stream.heard, true))
+    }
+
+    fn take_events(&mut self) {
+        while self.due.news() {
+            let Some(event) = self.connection.poll_event() else { return };
+            self.translate(event);
+        }
+    }
+
+    /// The next packet or message. The engine queues packets as it reads them, so those are there for the taking.
+    fn next_message(&mut self) -> Option<RTCMessage> {
+        let ready = self.connection.poll_media_read();
+        if let Some(ready) = ready.or_else(|| self.connection.poll_data_read()) {
+            return Some(ready.message);
+        }
+        if !self.due.news() {
+            return None;
+        }
+        self.connection.poll_read().map(|late| late.message)
     }
 
     fn open_channel(&mut self, channel: Channel, init: Option<RTCDataChannelInit>) -> Result<(), Error> {
@@ -404,7 +462,7 @@ impl Peer {
 
     /// The engine reports open tracks again on every renegotiation, and a section is used again for the next track.
     fn report_stream(&mut self, mid: String, stream: String, ssrc: u32) {
-        let known = self.streams.iter().any(|(known, section)| *known == ssrc && *section == mid);
+        let known = self.streams.iter().any(|stream| stream.ssrc == ssrc && stream.mid == mid);
         if known {
             return;
         }
@@ -412,7 +470,7 @@ impl Peer {
         if self.streams.len() == STREAMS {
             self.streams.pop_front();
         }
-        self.streams.push_back((ssrc, mid.clone()));
+        self.streams.push_back(Stream { ssrc, mid: mid.clone(), heard: false });
         self.pending.push_back(PeerEvent::Track { mid, stream, ssrc });
     }
 
@@ -430,6 +488,14 @@ impl Peer {
             })
             .unwrap_or_default()
     }
+}
+
+/// The source of an RTP packet; `None` for RTCP and everything else on the same port (RFC 7983 §7, RFC 5761 §4).
+fn ssrc_of_rtp(datagram: &[u8]) -> Option<u32> {
+    let (head, _) = datagram.split_first_chunk::<12>()?;
+    let is_rtcp = (192..=223).contains(&head[1]);
+    let [.., a, b, c, d] = *head;
+    (head[0] >> 6 == 2 && !is_rtcp).then(|| u32::from_be_bytes([a, b, c, d]))
 }
 
 /// Levels with the voice activity bit: LiveKit judges by the level alone.

@@ -210,7 +210,8 @@ fn pitfall_6_a_track_is_told_once_however_often_it_is_negotiated() {
     assert_eq!(pair.count(1, is_track), 1);
 
     // Unless the session forgot it: the same section may come back for somebody else.
-    let (ssrc, mid) = pair.peers[1].streams[0].clone();
+    let Stream { ssrc, mid, .. } = &pair.peers[1].streams[0];
+    let (ssrc, mid) = (*ssrc, mid.clone());
     pair.peers[1].forget(ssrc);
     pair.peers[1].report_stream(mid.clone(), "PA_other|".into(), ssrc);
     pair.peers[1].report_stream(mid, "PA_other|".into(), ssrc);
@@ -372,4 +373,40 @@ fn strangers_datagrams_change_nothing() {
     }
     pair.connect();
     assert!(pair.packets[1].is_empty());
+}
+
+/// The engine may have news of a track with the first packet after each negotiation, and is asked then.
+#[test]
+fn audio_is_known_from_its_second_packet_until_the_next_negotiation() {
+    let mut pair = Pair::new(loopback());
+    let peer = &mut pair.peers[0];
+    let packet = [0x90, 111, 0, 1, 0, 0, 0, 2, 0, 0, 0, 7];
+    assert!(!peer.is_known_audio(&packet), "a stranger's");
+    assert!(!peer.is_known_audio(&packet));
+    peer.report_stream("1".into(), "PA_x|".into(), 7);
+    assert!(!peer.is_known_audio(&packet), "the first");
+    assert!(peer.is_known_audio(&packet));
+    peer.handle_command(Instant::now(), PeerCommand::Describe).unwrap();
+    assert!(!peer.is_known_audio(&packet), "the first after a command");
+    assert!(peer.is_known_audio(&packet));
+    peer.forget(7);
+    assert!(!peer.is_known_audio(&packet), "forgotten");
+}
+
+#[test]
+fn the_source_of_a_packet_is_read_from_rtp_alone() {
+    let packet = |first: u8, second: u8| [first, second, 0, 1, 0, 0, 0, 2, 0xde, 0xad, 0xbe, 0xef];
+    let cases: &[(&str, &[u8], Option<u32>)] = &[
+        ("audio", &packet(0x90, 111), Some(0xdead_beef)),
+        ("audio with a marker", &packet(0x80, 0x80 | 111), Some(0xdead_beef)),
+        ("sender report", &packet(0x80, 200), None),
+        ("receiver report", &packet(0x81, 201), None),
+        ("a check", &packet(0, 1), None),
+        ("a handshake", &packet(22, 254), None),
+        ("cut short", &packet(0x90, 111)[..11], None),
+        ("empty", &[], None),
+    ];
+    for (name, datagram, expected) in cases {
+        assert_eq!(ssrc_of_rtp(datagram), *expected, "{name}");
+    }
 }
