@@ -46,7 +46,8 @@ pub(crate) struct Circuit {
     key: Option<Key>,
     engine: Engine,
     carrier: Option<Pair>,
-    peers: [Option<Peer>; 2],
+    /// Boxed: the second is rarely there.
+    peers: [Option<Box<Peer>>; 2],
     /// Our audio is wanted in the room.
     publish: bool,
     ear: Ear,
@@ -179,7 +180,7 @@ impl Circuit {
 
     /// Says goodbye on every peer connection.
     pub(crate) fn close(&mut self) {
-        self.peers.iter_mut().flatten().for_each(Peer::close);
+        self.peers.iter_mut().flatten().for_each(|peer| peer.close());
     }
 
     pub(crate) fn next_timeout(&mut self, now: Instant) -> Option<Instant> {
@@ -187,8 +188,8 @@ impl Circuit {
         let backlog = self.outbox.waiting().then(|| now + outbox::RETRY);
         [
             self.engine.next_timeout(),
-            publisher.as_mut().and_then(Peer::next_timeout),
-            subscriber.as_mut().and_then(Peer::next_timeout),
+            publisher.as_deref_mut().and_then(Peer::next_timeout),
+            subscriber.as_deref_mut().and_then(Peer::next_timeout),
             backlog,
         ]
         .into_iter()
@@ -237,7 +238,7 @@ impl Circuit {
     }
 
     fn take_from_peer(&mut self, now: Instant, role: Role) {
-        while let Some(output) = self.peers[index(role)].as_mut().and_then(Peer::poll_output) {
+        while let Some(output) = self.peers[index(role)].as_deref_mut().and_then(Peer::poll_output) {
             match output {
                 peer::Output::Rtp { ssrc, sequence, timestamp, payload } => {
                     self.room_received += 1;
@@ -320,7 +321,7 @@ impl Circuit {
     ) -> Result<(), peer::Error> {
         self.close_peer(role);
         let endpoint = Endpoint::open(workshop.room, workshop.traits)?;
-        let mut peer = Peer::new(now, config, endpoint)?;
+        let mut peer = Box::new(Peer::new(now, config, endpoint)?);
         if let Some(key) = self.key {
             let token = Token(key.token(2 + index(role)));
             workshop.registry.register(peer.socket(), token, Interest::READABLE)?;
@@ -337,7 +338,7 @@ impl Circuit {
 
     /// The engine sends into the room while somebody is there to send it.
     fn open_room(&mut self, now: Instant) {
-        let up = self.peers[index(Role::Publisher)].as_ref().is_some_and(Peer::is_up);
+        let up = self.peers[index(Role::Publisher)].as_deref().is_some_and(Peer::is_up);
         self.engine.set_room_open(now, self.publish && up);
     }
 
@@ -350,7 +351,7 @@ impl Circuit {
     }
 
     fn transmit(&mut self) {
-        self.peers.iter_mut().flatten().for_each(Peer::transmit);
+        self.peers.iter_mut().flatten().for_each(|peer| peer.transmit());
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::RTCConfigurationBuilder;
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MediaEngine};
-use rtc::peer_connection::configuration::setting_engine::{SettingEngine, SettingEngineBuilder};
+use rtc::peer_connection::configuration::setting_engine::{SctpMaxMessageSize, SettingEngine, SettingEngineBuilder};
 use rtc::peer_connection::{RTCPeerConnection, RTCPeerConnectionBuilder};
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
@@ -23,6 +24,10 @@ pub(super) const OPUS: u8 = 111;
 pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 /// Media section of a packet (RFC 9143 §15).
 const SDES_MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+
+/// Largest message of a data channel. The engine sets this much memory aside for each connection; LiveKit allows 15 KiB
+/// a packet, to which its envelope comes.
+const MESSAGE: u32 = 20 * 1024;
 
 /// An empty connection with our settings.
 pub(super) fn connection(now: Instant) -> Result<RTCPeerConnection, Error> {
@@ -60,13 +65,16 @@ pub(super) fn direction(direction: RTCRtpTransceiverDirection) -> RTCRtpTranscei
 
 /// The engine's own check interval of 200 ms would be added to every join, and its wait of one second before a
 /// peer-reflexive pair is accepted to every join in which the server's first check overtakes its trickled candidate.
-/// Checks go on for five seconds, so that a slow server is not given up.
+/// Checks go on for five seconds, so that a slow server is not given up. A media server has no name to be looked up on
+/// the local network (multicast DNS), so nothing is kept ready for that.
 fn settings() -> SettingEngine {
     SettingEngineBuilder::new()
         .with_include_loopback_candidate(true)
         .with_ice_connection_attempts(Some(Duration::from_millis(20)), Some(250))
         .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
         .with_srflx_acceptance_min_wait(Some(Duration::ZERO))
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(MESSAGE))
         .build()
 }
 
