@@ -314,6 +314,8 @@ impl Peer {
     fn take_events(&mut self) {
         while self.due.news() {
             let Some(event) = self.connection.poll_event() else { return };
+            // What happened may make the engine send something.
+            self.due.stir();
             self.translate(event);
         }
     }
