@@ -245,7 +245,7 @@ impl Driver {
                 self.send(sip::Command::Hangup { call: self.inbound.call, headers }).await;
             }
             Action::Release => self.media.close().await,
-            Action::Dial | Action::Finished(_) => {} // An outbound call has a driver of its own; the end is the loop's.
+            Action::Dial | Action::Finished(_) => {} // Calls are not placed in this version; the end is the loop's.
         }
         None
     }
