@@ -1,6 +1,9 @@
 //! Sounds to send, and what to ask of those that arrive.
 
-use media::desk::{correlate, pitch};
+use media::{
+    codec::g711::Law,
+    desk::{correlate, pitch},
+};
 
 /// So many samples of a sine.
 pub(crate) fn tone(frequency: f32, level: u8, samples: usize) -> Vec<i16> {
@@ -33,6 +36,25 @@ pub(crate) fn delay(said: &[i16], heard: &[i16], at: usize, reach: usize) -> (i6
     let hay = &heard[from..(at + 4_000 + reach).min(heard.len())];
     let (place, likeness) = correlate(&float(&said[at..at + 4_000]), &float(hay)).expect("a window within both");
     (from as i64 + place as i64 - at as i64, likeness)
+}
+
+/// The same speech through the codecs alone: µ-law, and Opus as it is set where nothing else is said. No line can make it
+/// more alike to what was said.
+pub(crate) fn through_codecs(said: &[i16]) -> Vec<i16> {
+    let mut encoder = opus::Encoder::new(8_000, opus::Channels::Mono, opus::Application::Voip).expect("an encoder");
+    encoder.set_bitrate(opus::Bitrate::Bits(32_000)).expect("a bit rate");
+    encoder.set_complexity(0).expect("a complexity");
+    let mut decoder = opus::Decoder::new(8_000, opus::Channels::Mono).expect("a decoder");
+    let mut heard = Vec::with_capacity(said.len());
+    for frame in said.chunks_exact(160) {
+        let (mut law, mut pcm, mut packet) = ([0; 160], [0; 160], [0; 1_500]);
+        Law::Mu.encode(frame, &mut law);
+        Law::Mu.decode(&law, &mut pcm);
+        let length = encoder.encode(&pcm, &mut packet).expect("Opus");
+        decoder.decode(&packet[..length], &mut pcm, false).expect("valid Opus");
+        heard.extend_from_slice(&pcm);
+    }
+    heard
 }
 
 /// The share of a tone's energy that arrived.
