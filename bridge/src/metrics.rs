@@ -26,6 +26,7 @@ pub struct Metrics {
     active: IntGaugeVec,
     terminated: IntCounterVec,
     duration: HistogramVec,
+    tasks: IntGauge,
 }
 
 impl Metrics {
@@ -44,6 +45,7 @@ impl Metrics {
                 HistogramOpts { buckets: CALL_SECONDS.to_vec(), ..histogram_opts!("dur_call_sec", "Lengths of calls") },
                 &["dir"],
             )?,
+            tasks: IntGauge::with_opts(name("tasks", "Tasks of the control plane, a few a call"))?,
             registry,
         };
         metrics.register()?;
@@ -52,6 +54,7 @@ impl Metrics {
 
     fn register(&self) -> Result<(), prometheus::Error> {
         self.registry.register(Box::new(self.available.clone()))?;
+        self.registry.register(Box::new(self.tasks.clone()))?;
         for counter in [&self.requests, &self.accepted, &self.errors, &self.terminated] {
             self.registry.register(Box::new(counter.clone()))?;
         }
@@ -94,6 +97,10 @@ impl Metrics {
 
     /// All of them in the text format of Prometheus.
     pub fn text(&self) -> String {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let tasks = runtime.metrics().num_alive_tasks();
+            self.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+        }
         // The families come from our own registry, which checked them when they were made.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }

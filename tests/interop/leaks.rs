@@ -1,5 +1,7 @@
 //! Many calls leave nothing behind: no socket, no port, no thread, no participant.
 
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 use serde_json::json;
@@ -7,6 +9,7 @@ use tests::bed::Bed;
 use tests::need::Need;
 use tests::peers::gateway::Setup;
 use tests::peers::sipp::Run;
+use tests::ports;
 use tests::process::Holdings;
 
 #[test]
@@ -16,21 +19,25 @@ fn two_hundred_calls_one_after_another_and_fifty_at_once() {
         rules: json!([{"name": "own room", "answer": "immediately", "rule": {"dispatchRuleIndividual": {"roomPrefix": "one"}}}]),
         ..Setup::room("")
     };
-    let setup = setup.with("rtp_draining_idle_timeout", json!("1s"));
+    let metrics = ports::one();
+    let setup = setup.with("rtp_draining_idle_timeout", json!("1s")).with("prometheus_port", json!(metrics));
     let Some(mut bed) = Bed::new("leaks", &setup, &[Need::Sipp]) else { return };
     let one = Run { hold: 200, ..Run::one("talk.xml") };
     // What is made once and kept is there after the first calls.
     Run { calls: 4, at_once: 4, ..one }.start(bed.gateway.sip(), &bed.scratch).succeeds(Duration::from_secs(20));
     std::thread::sleep(Duration::from_secs(3));
     let before = bed.gateway.holdings();
+    let tasks = tasks(metrics);
 
     let serial = Run { calls: 200, at_once: 1, rate: 100, hold: 100, ..one };
     serial.start(bed.gateway.sip(), &bed.scratch).succeeds(Duration::from_secs(120));
     expect_clean(&mut bed, before, "200 calls one after another");
+    expect_tasks(metrics, tasks, "200 calls one after another");
 
     let crowd = Run { calls: 50, at_once: 50, rate: 50, hold: 4_000, ..one };
     crowd.start(bed.gateway.sip(), &bed.scratch).succeeds(Duration::from_secs(60));
     expect_clean(&mut bed, before, "50 calls at once");
+    expect_tasks(metrics, tasks, "50 calls at once");
 }
 
 fn expect_clean(bed: &mut Bed, before: Holdings, after: &str) {
@@ -51,6 +58,26 @@ fn expect_clean(bed: &mut Bed, before: Holdings, after: &str) {
         people.is_empty()
     });
     assert!(empty.is_some(), "{after}: still in rooms: {people:?}");
+}
+
+/// Tasks end when their streams and timers do, a little after the last socket.
+fn expect_tasks(metrics: u16, before: i64, after: &str) {
+    let mut now = before;
+    let clean = tests::within(Duration::from_secs(15), || {
+        now = tasks(metrics);
+        now <= before
+    });
+    assert!(clean.is_some(), "{after}: {before} tasks before, {now} now");
+}
+
+/// The tasks of the gateway, as it tells Prometheus.
+fn tasks(metrics: u16) -> i64 {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, metrics)).expect("the port for Prometheus");
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("a request");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("an answer");
+    let line = text.lines().find_map(|line| line.strip_prefix("livekit_sip_tasks "));
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no tasks in\n{text}"))
 }
 
 /// Ports of the gateway's RTP range that some socket is bound to, from the kernel's tables.
