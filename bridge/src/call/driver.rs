@@ -276,11 +276,11 @@ impl Driver {
             reconnect_limit: self.parts.settings.room_reconnect_limit,
             ..Profile::new(seat.room.as_str(), &*seat.identity)
         };
-        let Some((line, peer_events)) = self.media.room_side() else {
+        let Some(side) = self.media.room_side() else {
             return Some(Input::MediaFault);
         };
         let config = JoinConfig { server: self.parts.server.clone(), profile };
-        self.room = Some(room::driver::join(config, line, peer_events));
+        self.room = Some(room::driver::join(config, side));
         None
     }
 

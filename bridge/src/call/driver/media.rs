@@ -14,7 +14,7 @@ use super::{Inbound, Parts, Settings};
 use crate::call::end::EndReason;
 use crate::dispatch::{self, Encryption};
 use crate::plane::{
-    self, Command, EngineReport, EngineSpec, Family, LineEvent, LineHandle, PeerEvent, Plane, Report, Role, Spec,
+    self, Command, EngineReport, EngineSpec, Family, LineEvent, LineHandle, Plane, Report, RoomSide, Spec,
 };
 
 /// How long the media thread may take to count its packets at the end of a call.
@@ -45,7 +45,7 @@ struct Open {
     delayed: bool,
     line: LineHandle,
     events: mpsc::Receiver<LineEvent>,
-    peer_events: Option<mpsc::Receiver<(Role, PeerEvent)>>,
+    side: Option<RoomSide>,
 }
 
 /// How the carrier's leg is made.
@@ -109,7 +109,7 @@ impl Media {
             delayed: offer.is_none(),
             line: line.handle,
             events: line.events,
-            peer_events: Some(line.peer_events),
+            side: Some(line.side),
         }));
         Ok(())
     }
@@ -123,9 +123,9 @@ impl Media {
     }
 
     /// What the room session needs of the line. It can be had once.
-    pub(super) fn room_side(&mut self) -> Option<(LineHandle, mpsc::Receiver<(Role, PeerEvent)>)> {
+    pub(super) fn room_side(&mut self) -> Option<RoomSide> {
         let State::Open(open) = &mut self.state else { return None };
-        Some((open.line.clone(), open.peer_events.take()?))
+        open.side.take()
     }
 
     /// The ACK: with a delayed offer it holds the answer (RFC 3264 §4, RFC 3261 §13.2.1).
