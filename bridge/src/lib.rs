@@ -11,9 +11,11 @@
 //! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
 //! | [`guest`] | a test participant on the same room session and plane | async |
+//! | [`api`] | HTTP: LiveKit's SIP API and ours beside it | async |
 //! | [`metrics`] | counters for Prometheus | data |
 //! | [`app`] | puts them together: start, drain, stop | async |
 
+pub mod api;
 pub mod app;
 pub mod call;
 pub mod config;
