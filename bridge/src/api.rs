@@ -53,3 +53,6 @@ pub fn router(parts: Parts) -> Router {
     let parts = Arc::new(parts);
     Router::new().route("/twirp/livekit.SIP/{method}", any(twirp::handle)).fallback(twirp::bad_route).with_state(parts)
 }
+
+#[cfg(test)]
+mod tests;
