@@ -10,6 +10,7 @@
 mod body;
 mod error;
 mod json;
+pub mod proxy;
 mod server;
 mod shape;
 mod token;
@@ -22,12 +23,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::any;
-use reqwest::Url;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::store::Store;
 
+pub use proxy::Proxy;
 pub use token::Keys;
 
 /// What the API stands on.
@@ -37,8 +38,8 @@ pub struct Parts {
     pub store: Store,
     /// Who may ask: each API key and its secret.
     pub keys: Keys,
-    /// The LiveKit server that everything else is passed on to, if it is.
-    pub upstream: Option<Url>,
+    /// The way to the LiveKit server for everything that is not ours.
+    pub proxy: Proxy,
 }
 
 /// Answers on an address until the task is ended. The address comes back with the port that was found for 0.
@@ -50,8 +51,11 @@ pub async fn serve(bind: SocketAddr, parts: Parts) -> io::Result<(SocketAddr, Jo
 
 /// The routes.
 pub fn router(parts: Parts) -> Router {
-    let parts = Arc::new(parts);
-    Router::new().route("/twirp/livekit.SIP/{method}", any(twirp::handle)).fallback(twirp::bad_route).with_state(parts)
+    let proxy = parts.proxy.service();
+    Router::new()
+        .route("/twirp/livekit.SIP/{*method}", any(twirp::handle))
+        .with_state(Arc::new(parts))
+        .fallback_service(proxy)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod hostile;
 mod replay;
 mod routes;
 
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, to_bytes};
@@ -29,11 +30,16 @@ struct Bench {
 }
 
 /// What came back.
-#[derive(Debug)]
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status.as_u16(), String::from_utf8_lossy(&self.body))
+    }
 }
 
 /// A folder that goes with its owner.
@@ -43,7 +49,7 @@ impl Bench {
     fn new() -> Self {
         let folder = Folder::new();
         let (store, _) = Store::open(Some(&folder.0.join("trunkline.db")), Items::default()).unwrap();
-        let parts = Parts { store, keys: Keys::new([(KEY.into(), SECRET.into())]), upstream: None };
+        let parts = Parts { store, keys: Keys::new([(KEY.into(), SECRET.into())]), proxy: Proxy::closed() };
         Self { router: TowerToHyperService::new(router(parts)), _folder: folder }
     }
 

@@ -71,11 +71,6 @@ pub(super) async fn handle(State(parts): State<Arc<Parts>>, Path(method): Path<S
     answer(&parts, &grants, &method, request).await.unwrap_or_else(Error::into_response)
 }
 
-/// Everything that is nobody's.
-pub(super) async fn bad_route(request: Request) -> Error {
-    unknown_path(&request)
-}
-
 async fn answer(parts: &Arc<Parts>, grants: &Grants, method: &str, request: Request) -> Result<Response, Error> {
     let (_, grant) = METHODS.iter().find(|(name, _)| *name == method).ok_or_else(|| unknown_path(&request))?;
     if request.method() != Method::POST {
