@@ -9,7 +9,9 @@
 
 mod body;
 mod error;
+pub mod explain;
 mod json;
+mod own;
 pub mod proxy;
 mod server;
 mod shape;
@@ -54,6 +56,7 @@ pub fn router(parts: Parts) -> Router {
     let proxy = parts.proxy.service();
     Router::new()
         .route("/twirp/livekit.SIP/{*method}", any(twirp::handle))
+        .route("/trunkline/{*path}", any(own::handle))
         .with_state(Arc::new(parts))
         .fallback_service(proxy)
 }

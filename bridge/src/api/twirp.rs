@@ -160,7 +160,8 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
     Some(patience.min(LONGEST))
 }
 
-fn unknown_path(request: &Request) -> Error {
+/// There is nothing under this path.
+pub(super) fn unknown_path(request: &Request) -> Error {
     bad(request, format!("no handler for path {:?}", clipped(request.uri().path())))
 }
 
