@@ -211,7 +211,10 @@ impl Driver {
                 | Event::Answered { .. }
                 | Event::Rejected { .. }
                 | Event::ReinviteAnswered { .. }
-                | Event::ReinviteRejected { .. },
+                | Event::ReinviteRejected { .. }
+                | Event::ReferAnswered { .. }
+                | Event::Notified { .. }
+                | Event::Referred { .. },
             ) => return None,
         })
     }
