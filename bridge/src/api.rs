@@ -12,6 +12,7 @@ mod error;
 pub mod explain;
 mod json;
 mod own;
+mod participants;
 pub mod proxy;
 mod server;
 mod shape;
@@ -28,6 +29,8 @@ use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::dispatch::outbound::Defaults;
+use crate::phone::Switchboard;
 use crate::store::Store;
 
 pub use proxy::Proxy;
@@ -38,6 +41,12 @@ pub use token::Keys;
 pub struct Parts {
     /// Trunks, rules and records.
     pub store: Store,
+    /// Calls.
+    pub switchboard: Switchboard,
+    /// What goes for every call out.
+    pub outbound: Defaults,
+    /// The host of our From header where a trunk names none.
+    pub own_host: String,
     /// Who may ask: each API key and its secret.
     pub keys: Keys,
     /// The way to the LiveKit server for everything that is not ours.

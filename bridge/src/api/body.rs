@@ -63,14 +63,14 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error
 }
 
 async fn read_within(patience: Duration, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
-    let too_long = || Error::new(Code::Malformed, "the request body is longer than 1 MiB");
+    let too_long = || Error::new(Code::Malformed, "the request body is longer than 1 MiB, or it was cut short");
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > LONGEST) {
         return Err(too_long());
     }
     match tokio::time::timeout(patience, to_bytes(body, LONGEST)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(too_long().with("cause", "or it ended before its end")),
+        Ok(Err(_)) => Err(too_long()),
         Err(_) => Err(Error::new(Code::DeadlineExceeded, "the request body did not arrive in time")),
     }
 }

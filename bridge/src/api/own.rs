@@ -13,8 +13,9 @@ use serde_json::json;
 
 use super::Parts;
 use super::body::{self, Format};
-use super::error::Error;
+use super::error::{Code, Error};
 use super::twirp;
+use crate::phone::CallError;
 use crate::store::RecordFilter;
 
 /// Everything under `/trunkline`.
@@ -33,9 +34,24 @@ async fn answer(parts: &Arc<Parts>, request: Request) -> Result<Response, Error>
     let path = request.uri().path().to_owned();
     let segments: Vec<_> = path.strip_prefix("/trunkline/v1/").unwrap_or_default().split('/').collect();
     match (request.method(), &segments[..]) {
+        (&Method::GET, ["calls"]) => written(&json!({"calls": parts.switchboard.calls()})),
+        (&Method::GET, ["calls", id]) => written(&parts.switchboard.call(id).ok_or_else(|| no_call(id))?),
+        (&Method::DELETE, ["calls", id]) => hang_up(parts, id).await,
         (&Method::GET, ["records"]) => records(parts, request.uri()).await,
         _ => Err(twirp::unknown_path(&request)),
     }
+}
+
+async fn hang_up(parts: &Parts, id: &str) -> Result<Response, Error> {
+    match parts.switchboard.hang_up(id).await {
+        Ok(()) => written(&json!({})),
+        Err(CallError::NotOurs) => Err(no_call(id)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn no_call(id: &str) -> Error {
+    Error::new(Code::NotFound, format!("there is no call {:?}; GET calls lists those there are", twirp::clipped(id)))
 }
 
 async fn records(parts: &Parts, uri: &Uri) -> Result<Response, Error> {

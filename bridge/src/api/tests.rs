@@ -1,6 +1,7 @@
 //! The router in process: whole requests in, whole answers out.
 
 mod hostile;
+mod own;
 mod replay;
 mod routes;
 

@@ -14,7 +14,7 @@ use super::body::{self, Format};
 use super::error::{Code, Error};
 use super::shape::Shaped;
 use super::token::Grants;
-use super::{Parts, trunks};
+use super::{Parts, participants, trunks};
 use crate::store::change::Changed;
 use crate::store::{ChangeError, ErrorKind, Store};
 
@@ -110,7 +110,9 @@ async fn dispatch(method: &str, call: Call<'_>) -> Result<Response, Error> {
         "UpdateSIPDispatchRule" => trunks::update_rule(call).await,
         "ListSIPDispatchRule" => trunks::list_rules(call).await,
         "DeleteSIPDispatchRule" => trunks::delete_rule(call).await,
-        method => Err(Error::new(Code::Unimplemented, format!("{method} is not served"))),
+        "CreateSIPParticipant" => participants::create(call).await,
+        "TransferSIPParticipant" => participants::transfer(call).await,
+        method => Err(Error::internal(format_args!("{method} has a grant and no handler"))),
     }
 }
 
@@ -171,6 +173,6 @@ fn bad(request: &Request, text: String) -> Error {
 }
 
 /// As much of a stranger's text as goes back to him.
-fn clipped(text: &str) -> String {
+pub(super) fn clipped(text: &str) -> String {
     text.chars().take(200).collect()
 }

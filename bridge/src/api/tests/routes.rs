@@ -100,6 +100,26 @@ async fn both_spellings_and_numbers_of_enums_are_read() {
 }
 
 #[tokio::test]
+async fn lists_come_in_pages() {
+    let bench = Bench::new();
+    let mut made = Vec::new();
+    for number in 1..=5 {
+        let body = json!({"trunk": {"numbers": [format!("+1555010{number}")]}});
+        made.push(bench.admin("CreateSIPInboundTrunk", &body).await.json()["sip_trunk_id"].clone());
+    }
+    made.sort_by_key(Value::to_string);
+    let (mut listed, mut after) = (Vec::new(), Value::Null);
+    for expected in [2, 2, 1, 0] {
+        let page = json!({"page": {"limit": 2, "after_id": after}});
+        let items = bench.admin("ListSIPInboundTrunk", &page).await.json()["items"].as_array().unwrap().clone();
+        assert_eq!(items.len(), expected);
+        listed.extend(items.iter().map(|item| item["sip_trunk_id"].clone()));
+        after = listed.last().unwrap().clone();
+    }
+    assert_eq!(listed, made);
+}
+
+#[tokio::test]
 async fn each_method_needs_its_grant() {
     let bench = Bench::new();
     let tokens = [
