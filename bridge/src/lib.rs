@@ -11,8 +11,8 @@
 //! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
 //! | [`guest`] | a test participant on the same room session and plane | async |
+//! | [`api`] | HTTP: LiveKit's SIP API and ours beside it | async |
 //! | [`metrics`] | counters for Prometheus | data |
-//! | [`api`] | HTTP: LiveKit's SIP API, and the way through to the LiveKit server | async |
 //! | [`app`] | puts them together: start, drain, stop | async |
 
 pub mod api;

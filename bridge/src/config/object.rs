@@ -1,7 +1,6 @@
 //! Trunks and rules out of the file: LiveKit's JSON objects, with every field checked by name before it is read, because
 //! a field that is passed over in silence is a call that goes to the wrong place.
 
-use livekit_protocol as proto;
 use serde_json::{Map, Number, Value as Json};
 
 use super::Error;
@@ -9,18 +8,18 @@ use super::key::{self, Field};
 use super::tree::{Node, Value};
 use super::value::Kind;
 use crate::dispatch::Answer;
-use crate::store::RuleItem;
+use crate::store::{InboundItem, OutboundItem, RuleItem};
 
 /// Reads one inbound trunk, with or without `trunk:` around it.
-pub(crate) fn inbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<proto::SipInboundTrunkInfo> {
+pub(crate) fn inbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<InboundItem> {
     let json = object(unwrapped(node, &["trunk"]), key::INBOUND_TRUNK, path, errors)?;
-    message(Json::Object(json), node, path, errors)
+    Some(InboundItem { info: message(Json::Object(json), node, path, errors)?, ..InboundItem::default() })
 }
 
 /// Reads one outbound trunk, with or without `trunk:` around it.
-pub(crate) fn outbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<proto::SipOutboundTrunkInfo> {
+pub(crate) fn outbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<OutboundItem> {
     let json = object(unwrapped(node, &["trunk"]), key::OUTBOUND_TRUNK, path, errors)?;
-    message(Json::Object(json), node, path, errors)
+    Some(OutboundItem { info: message(Json::Object(json), node, path, errors)?, ..OutboundItem::default() })
 }
 
 /// Reads one rule, with or without `dispatch_rule:` around it.
@@ -168,6 +167,7 @@ fn snake(name: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use livekit_protocol as proto;
     use serde::de::{self, Deserialize, Visitor};
 
     use super::*;

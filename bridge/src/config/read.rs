@@ -282,8 +282,8 @@ fn items(values: &Values<'_>, errors: &mut Vec<Error>) -> (Items, BTreeMap<Strin
     let (rules, rule_places) = list(values, "dispatch_rules", object::dispatch_rule, errors);
     let mut items = Items { inbound_trunks: inbound, outbound_trunks: outbound, dispatch_rules: rules };
     items.assign_ids();
-    let inbound = items.inbound_trunks.iter().map(|trunk| trunk.sip_trunk_id.clone()).zip(inbound_places);
-    let outbound = items.outbound_trunks.iter().map(|trunk| trunk.sip_trunk_id.clone()).zip(outbound_places);
+    let inbound = items.inbound_trunks.iter().map(|trunk| trunk.info.sip_trunk_id.clone()).zip(inbound_places);
+    let outbound = items.outbound_trunks.iter().map(|trunk| trunk.info.sip_trunk_id.clone()).zip(outbound_places);
     let rules = items.dispatch_rules.iter().map(|rule| rule.info.sip_dispatch_rule_id.clone()).zip(rule_places);
     let places = inbound.chain(outbound).chain(rules).collect();
     (items, places)

@@ -7,13 +7,13 @@ use crate::dispatch::query::twelve;
 
 /// Gives an id to every object without one: made from its name where that is its own, else from all it says.
 pub(crate) fn assign(items: &mut Items) {
-    let inbound: Vec<_> = items.inbound_trunks.iter().map(|t| (t.name.clone(), canonical(t))).collect();
+    let inbound: Vec<_> = items.inbound_trunks.iter().map(|t| (t.info.name.clone(), canonical(&t.info))).collect();
     for (trunk, id) in items.inbound_trunks.iter_mut().zip(ids("ST_", "inbound", &inbound)) {
-        set(&mut trunk.sip_trunk_id, id);
+        set(&mut trunk.info.sip_trunk_id, id);
     }
-    let outbound: Vec<_> = items.outbound_trunks.iter().map(|t| (t.name.clone(), canonical(t))).collect();
+    let outbound: Vec<_> = items.outbound_trunks.iter().map(|t| (t.info.name.clone(), canonical(&t.info))).collect();
     for (trunk, id) in items.outbound_trunks.iter_mut().zip(ids("ST_", "outbound", &outbound)) {
-        set(&mut trunk.sip_trunk_id, id);
+        set(&mut trunk.info.sip_trunk_id, id);
     }
     let rules: Vec<_> = items.dispatch_rules.iter().map(|r| (r.info.name.clone(), canonical(&r.info))).collect();
     for (rule, id) in items.dispatch_rules.iter_mut().zip(ids("SDR_", "rule", &rules)) {

@@ -6,6 +6,7 @@ use livekit_protocol as proto;
 
 use super::Error;
 use super::error::Problem;
+use super::item::{OutboundExtras, OutboundItem};
 use super::trunk::{check_header_names, check_headers, half_credentials, label, media, named};
 use crate::dispatch::Media;
 
@@ -16,10 +17,13 @@ pub struct OutboundTrunk {
     pub info: proto::SipOutboundTrunkInfo,
     /// `media`.
     pub media: Media,
+    /// What we add to LiveKit's object.
+    pub ours: OutboundExtras,
 }
 
 impl OutboundTrunk {
-    pub(crate) fn new(info: proto::SipOutboundTrunkInfo) -> Result<Self, Vec<Error>> {
+    pub(crate) fn new(item: OutboundItem) -> Result<Self, Vec<Error>> {
+        let OutboundItem { info, ours } = item;
         let mut problems = Vec::new();
         #[expect(deprecated, reason = "older files set the encryption here")]
         let encryption = info.media_encryption;
@@ -34,7 +38,7 @@ impl OutboundTrunk {
         check_headers(&info.headers, &mut problems);
         check_header_names("headers_to_attributes", info.headers_to_attributes.keys(), &mut problems);
         check_header_names("attributes_to_headers", info.attributes_to_headers.values(), &mut problems);
-        let trunk = Self { info, media };
+        let trunk = Self { info, media, ours };
         if problems.is_empty() { Ok(trunk) } else { Err(named(trunk.id(), &trunk.label(), problems)) }
     }
 

@@ -14,7 +14,7 @@ use crate::dispatch::template::Template;
 use crate::dispatch::{Answer, Media, RoomName};
 
 /// A rule as it was read, with what we add to LiveKit's object.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct RuleItem {
     /// LiveKit's object.
     pub info: proto::SipDispatchRuleInfo,

@@ -8,6 +8,7 @@ use livekit_protocol as proto;
 
 use super::Error;
 use super::error::Problem;
+use super::item::{InboundItem, Transfers};
 use crate::dispatch::acl::Network;
 use crate::dispatch::number::Pattern;
 use crate::dispatch::seat::MAX_CALL_DURATION;
@@ -32,10 +33,13 @@ pub struct InboundTrunk {
     pub max_call_duration: Option<Duration>,
     /// `media`.
     pub media: Media,
+    /// `allow_refer` and `bridge_transfers`.
+    pub transfers: Transfers,
 }
 
 impl InboundTrunk {
-    pub(crate) fn new(info: proto::SipInboundTrunkInfo) -> Result<Self, Vec<Error>> {
+    pub(crate) fn new(item: InboundItem) -> Result<Self, Vec<Error>> {
+        let InboundItem { info, transfers } = item;
         let mut problems = Vec::new();
         let networks = networks(&info.allowed_addresses, &mut problems);
         let numbers = patterns("numbers", &info.numbers, &mut problems);
@@ -64,6 +68,7 @@ impl InboundTrunk {
             ringing_timeout_status,
             max_call_duration,
             media,
+            transfers,
         };
         if problems.is_empty() { Ok(trunk) } else { Err(named(trunk.id(), &trunk.label(), problems)) }
     }
