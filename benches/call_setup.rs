@@ -142,17 +142,9 @@ fn config(side: usize) -> Config {
 
 fn invite(call: CallHandle, body: Bytes) -> Invite {
     let uri = |text| Uri::parse(text).expect("a URI");
-    Invite {
-        call,
-        to: NextHop { wire: Wire::Udp, address: address(1), server_name: None },
-        uri: uri("sip:+15550101@192.0.2.2"),
-        from: NameAddr::new(uri("sip:+15550100@192.0.2.1")),
-        to_header: NameAddr::new(uri("sip:+15550101@192.0.2.2")),
-        call_id: None,
-        local_tag: None,
-        headers: Vec::new(),
-        body,
-    }
+    let hop = NextHop { wire: Wire::Udp, address: address(1), server_name: None };
+    let from = NameAddr::new(uri("sip:+15550100@192.0.2.1"));
+    Invite { body, ..Invite::new(call, vec![hop], uri("sip:+15550101@192.0.2.2"), from) }
 }
 
 criterion_group!(name = benches; config = benches::criterion(); targets = call_setup);

@@ -9,7 +9,10 @@
 
 mod body;
 mod error;
+pub mod explain;
 mod json;
+mod own;
+mod participants;
 pub mod proxy;
 mod server;
 mod shape;
@@ -23,12 +26,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::any;
-use reqwest::Url;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::dispatch::outbound::Defaults;
+use crate::phone::Switchboard;
 use crate::store::Store;
 
+pub use proxy::Proxy;
 pub use token::Keys;
 
 /// What the API stands on.
@@ -36,10 +41,16 @@ pub use token::Keys;
 pub struct Parts {
     /// Trunks, rules and records.
     pub store: Store,
+    /// Calls.
+    pub switchboard: Switchboard,
+    /// What goes for every call out.
+    pub outbound: Defaults,
+    /// The host of our From header where a trunk names none.
+    pub own_host: String,
     /// Who may ask: each API key and its secret.
     pub keys: Keys,
-    /// The LiveKit server that everything else is passed on to, if it is.
-    pub upstream: Option<Url>,
+    /// The way to the LiveKit server for everything that is not ours.
+    pub proxy: Proxy,
 }
 
 /// Answers on an address until the task is ended. The address comes back with the port that was found for 0.
@@ -51,6 +62,13 @@ pub async fn serve(bind: SocketAddr, parts: Parts) -> io::Result<(SocketAddr, Jo
 
 /// The routes.
 pub fn router(parts: Parts) -> Router {
-    let parts = Arc::new(parts);
-    Router::new().route("/twirp/livekit.SIP/{method}", any(twirp::handle)).fallback(twirp::bad_route).with_state(parts)
+    let proxy = parts.proxy.service();
+    Router::new()
+        .route("/twirp/livekit.SIP/{*method}", any(twirp::handle))
+        .route("/trunkline/{*path}", any(own::handle))
+        .with_state(Arc::new(parts))
+        .fallback_service(proxy)
 }
+
+#[cfg(test)]
+mod tests;

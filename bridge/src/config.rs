@@ -9,23 +9,25 @@ pub mod manual;
 pub(crate) mod object;
 pub mod read;
 pub mod render;
+pub mod state;
 pub mod tree;
 pub(crate) mod value;
 mod values;
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::dispatch::acl::Network;
 use crate::dispatch::{Answer, Codec, Reject};
-use crate::store::Snapshot;
+use crate::store::{Bridging, Snapshot};
 
 pub use error::{Error, Invalid};
 pub use read::{Environment, Source, load};
 pub use render::render;
+pub use state::StoreFile;
 
 /// A configuration that can be run.
 #[derive(Clone, Debug)]
@@ -71,8 +73,14 @@ pub struct Config {
     pub media: Media,
     /// Calls.
     pub calls: Calls,
-    /// Health and metrics.
+    /// Calls out.
+    pub outbound: Outbound,
+    /// Transfers.
+    pub transfer: Transfer,
+    /// The API, health and metrics.
     pub http: Http,
+    /// Where the store is.
+    pub store: StoreFile,
     /// Logs.
     pub logging: Logging,
 }
@@ -274,13 +282,43 @@ pub struct Calls {
     pub room_reconnect_limit: Duration,
 }
 
+/// Calls out.
+#[derive(Clone, Debug)]
+pub struct Outbound {
+    /// Name servers; empty for those of the system.
+    pub dns_servers: Vec<SocketAddr>,
+    /// Networks that no call may go to.
+    pub deny: Vec<Network>,
+    /// Emergency numbers may be called.
+    pub allow_emergency: bool,
+    /// Calls at a time on a trunk that does not say; `None` for no limit.
+    pub max_calls: Option<u32>,
+    /// Calls begun a second on a trunk that does not say; `None` for no limit.
+    pub calls_per_second: Option<u32>,
+    /// How long a server may be silent before the next one is tried.
+    pub patience: Duration,
+}
+
+/// Transfers, where the trunk does not say.
+#[derive(Clone, Copy, Debug)]
+pub struct Transfer {
+    /// Peers may transfer us.
+    pub refer: bool,
+    /// When a transfer is a call of our own.
+    pub bridge: Bridging,
+}
+
 /// HTTP listeners.
 #[derive(Clone, Copy, Debug)]
 pub struct Http {
+    /// The API.
+    pub api: Option<SocketAddr>,
+    /// What is not for the API goes on to the LiveKit server.
+    pub api_proxy: bool,
     /// Health.
-    pub health: Option<std::net::SocketAddr>,
+    pub health: Option<SocketAddr>,
     /// Metrics.
-    pub prometheus: Option<std::net::SocketAddr>,
+    pub prometheus: Option<SocketAddr>,
 }
 
 /// Logs.

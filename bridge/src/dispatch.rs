@@ -15,6 +15,7 @@
 pub mod acl;
 pub mod headers;
 pub mod number;
+pub mod outbound;
 pub mod participant;
 pub mod query;
 pub mod refusal;

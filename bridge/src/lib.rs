@@ -5,14 +5,15 @@
 //! | [`config`] | the file and the environment, validated | the only reader of either |
 //! | [`store`] | trunks and dispatch rules as one snapshot | data |
 //! | [`dispatch`] | which trunk and which rule take a call, and as whom it joins which room | pure |
+//! | [`dns`] | where a carrier is | async |
 //! | [`call`] | one call from INVITE to its end; [`call::driver`] performs what it decides | pure, and its driver |
 //! | [`phone`] | the SIP endpoint of the gateway, events to calls | async |
 //! | [`room`] | one participant in one room; [`room::driver`] owns the signal connection | pure, and its driver |
 //! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
 //! | [`guest`] | a test participant on the same room session and plane | async |
-//! | [`api`] | HTTP: LiveKit's SIP API and ours beside it | async |
 //! | [`metrics`] | counters for Prometheus | data |
+//! | [`api`] | HTTP: LiveKit's SIP API, what it lacks, and the way through to the LiveKit server | async |
 //! | [`app`] | puts them together: start, drain, stop | async |
 
 pub mod api;
@@ -20,6 +21,7 @@ pub mod app;
 pub mod call;
 pub mod config;
 pub mod dispatch;
+pub mod dns;
 pub mod guest;
 pub mod handset;
 pub mod metrics;

@@ -33,5 +33,5 @@ fuzz_target!(|value: &str| {
 });
 
 fn credentials() -> Credentials {
-    Credentials { username: "u".to_owned(), password: "p".to_owned() }
+    Credentials { username: "u".to_owned(), password: "p".to_owned(), realm: None }
 }

@@ -36,6 +36,8 @@ pub struct Credentials {
     pub username: String,
     /// The password, in clear: both algorithms are offered, so no single hash of it would do.
     pub password: String,
+    /// The realm that these are for; `None`: any. Only who proves who he is looks at it.
+    pub realm: Option<String>,
 }
 
 impl fmt::Debug for Credentials {

@@ -354,7 +354,6 @@ impl Endpoint {
                 self.drop_client(invite);
                 self.end(handle, Some(Event::HungUp { call: handle }));
             }
-            State::Refused { until, .. } if now >= until => self.end(handle, None),
             State::Up { dialog, exchange: Exchange::Unacknowledged(mut waiting) } => {
                 if now >= waiting.give_up {
                     let finally = match waiting.hangup {
@@ -375,11 +374,7 @@ impl Endpoint {
                 self.put(handle, call);
             }
             // Early, or nothing to do.
-            state @ (State::Offered { .. }
-            | State::Calling { .. }
-            | State::Refused { .. }
-            | State::Up { .. }
-            | State::Closing { .. }) => {
+            state @ (State::Offered { .. } | State::Calling { .. } | State::Up { .. } | State::Closing { .. }) => {
                 call.state = state;
                 self.put(handle, call);
             }

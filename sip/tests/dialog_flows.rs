@@ -111,42 +111,6 @@ fn an_ignored_call_is_never_answered_and_forgotten() {
 }
 
 #[test]
-fn a_refusal_is_acknowledged_and_may_be_retried_in_the_same_dialog_identity() {
-    let mut world = World::new();
-    let alice = world.invite(1);
-    let Event::Incoming { call, request: first, .. } = world.expect(1, "Incoming") else { unreachable!() };
-    world.command(1, reject(call, Status::PROXY_AUTHENTICATION_REQUIRED));
-    world.expect(0, "Rejected");
-    let name = HeaderName::parse("Proxy-Authorization").unwrap();
-    world.command(0, Command::Retry { call: alice, headers: vec![(name.clone(), "Digest x".to_owned())] });
-    let Event::Incoming { call, request: second, .. } = world.expect(1, "Incoming") else { unreachable!() };
-    assert_eq!(first.headers.call_id(), second.headers.call_id());
-    assert_eq!(first.headers.from().unwrap().tag(), second.headers.from().unwrap().tag());
-    assert_eq!(second.headers.cseq().unwrap().number, 2);
-    assert_eq!(second.headers.get(&name), Some("Digest x"));
-    world.command(1, answer(call));
-    world.expect(0, "Answered");
-    world.expect(1, "Acked");
-    world.command(0, hang_up(alice));
-    world.expect(1, "Ended");
-    world.assert_empty();
-}
-
-#[test]
-fn an_auth_loop_ends() {
-    let mut world = World::new();
-    let alice = world.invite(1);
-    for _ in 0..5 {
-        let call = world.expect(1, "Incoming").call();
-        world.command(1, reject(call, Status::UNAUTHORIZED));
-        world.expect(0, "Rejected");
-        world.command(0, Command::Retry { call: alice, headers: Vec::new() });
-    }
-    world.expect(0, "Failed");
-    world.assert_empty();
-}
-
-#[test]
 fn a_ringing_call_is_cancelled() {
     let mut world = World::new();
     let alice = world.invite(1);
@@ -589,7 +553,7 @@ fn a_duplicate_handle_and_commands_to_the_dead_do_nothing() {
     world.expect(1, "Ended");
     world.expect(0, "HungUp");
     world.log.clear();
-    for command in [hang_up(bob), reinvite(bob), Command::Retry { call: bob, headers: Vec::new() }] {
+    for command in [hang_up(bob), reinvite(bob)] {
         world.command(1, command);
     }
     assert_eq!(world.log, []);

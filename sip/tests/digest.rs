@@ -72,7 +72,11 @@ fn replies_are_judged() {
 
 #[test]
 fn unknown_users_and_wrong_passwords_are_the_same() {
-    let wrong = |username: &str, password: &str| Credentials { username: username.into(), password: password.into() };
+    let wrong = |username: &str, password: &str| Credentials {
+        username: username.into(),
+        password: password.into(),
+        realm: None,
+    };
     let cases = [
         ("wrong password", wrong("trunk", "guess"), Some(right())),
         ("unknown user", wrong("nobody", "s3cret"), None),
@@ -196,8 +200,11 @@ fn the_digest_uri_must_mean_the_request_uri() {
 /// Their nonces are not ours, so the right one is told to try again and the wrong one is refused.
 #[test]
 fn a_carriers_proof_is_understood() {
-    let credentials =
-        Credentials { username: "livekit-sip-user".to_owned(), password: "correct-horse-battery".to_owned() };
+    let credentials = Credentials {
+        username: "livekit-sip-user".to_owned(),
+        password: "correct-horse-battery".to_owned(),
+        realm: None,
+    };
     for (file, expected) in [("2-auth", Verdict::Stale), ("2-badauth", Verdict::Refused)] {
         let path = format!("{}/../tests/data/carriers/twilio-dial-sip-invite-{file}.sip", env!("CARGO_MANIFEST_DIR"));
         let Ok(Message::Request(request)) = Message::parse(&std::fs::read(path).unwrap()) else {
@@ -287,7 +294,7 @@ fn server() -> Server {
 }
 
 fn right() -> Credentials {
-    Credentials { username: "trunk".to_owned(), password: "s3cret".to_owned() }
+    Credentials { username: "trunk".to_owned(), password: "s3cret".to_owned(), realm: None }
 }
 
 fn invite(uri: &str) -> Request {

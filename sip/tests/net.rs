@@ -86,17 +86,9 @@ fn address(side: &Side, wire: Wire, ip: IpAddr) -> SocketAddr {
 
 fn invite(side: &Side, wire: Wire, address: SocketAddr, server_name: Option<&str>) -> Invite {
     let uri = Uri::sip(Some("b"), address.ip(), Some(address.port()));
-    Invite {
-        call: side.0.new_call(),
-        to: NextHop { wire, address, server_name: server_name.map(str::to_owned) },
-        uri: uri.clone(),
-        from: NameAddr::new(Uri::sip(Some("a"), address.ip(), None)),
-        to_header: NameAddr::new(uri),
-        call_id: None,
-        local_tag: None,
-        headers: Vec::new(),
-        body: SDP,
-    }
+    let hop = NextHop { wire, address, server_name: server_name.map(str::to_owned) };
+    let from = NameAddr::new(Uri::sip(Some("a"), address.ip(), None));
+    Invite { body: SDP, ..Invite::new(side.0.new_call(), vec![hop], uri, from) }
 }
 
 /// Makes a call, and lets `ends` hang up: 0 the caller, 1 the called.

@@ -59,14 +59,18 @@ impl<T: prost::Message + Default + DeserializeOwned + Serialize> Request for T {
 
 /// Reads a body whole, as far as it may go.
 pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
-    let too_long = || Error::new(Code::Malformed, "the request body is longer than 1 MiB");
+    read_within(PATIENCE, headers, body).await
+}
+
+async fn read_within(patience: Duration, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+    let too_long = || Error::new(Code::Malformed, "the request body is longer than 1 MiB, or it was cut short");
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > LONGEST) {
         return Err(too_long());
     }
-    match tokio::time::timeout(PATIENCE, to_bytes(body, LONGEST)).await {
+    match tokio::time::timeout(patience, to_bytes(body, LONGEST)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(too_long().with("cause", "or it ended before its end")),
+        Ok(Err(_)) => Err(too_long()),
         Err(_) => Err(Error::new(Code::DeadlineExceeded, "the request body did not arrive in time")),
     }
 }
@@ -141,4 +145,20 @@ fn check_text(name: &str, text: &str) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let silent = || Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let error = read_within(Duration::ZERO, &HeaderMap::new(), silent()).await.unwrap_err();
+        assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, (LONGEST + 1).into());
+        let error = read(&headers, silent()).await.unwrap_err();
+        assert_eq!(error.into_response().status(), StatusCode::BAD_REQUEST, "one that says it is too long is not read");
+    }
 }

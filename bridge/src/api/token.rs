@@ -42,6 +42,13 @@ pub(crate) struct Grants {
     pub(crate) destination_room: String,
 }
 
+impl Grants {
+    /// Whether the bearer is an administrator of this room.
+    pub(crate) fn administers(&self, room: &str) -> bool {
+        self.room_admin && !room.is_empty() && self.room == room
+    }
+}
+
 /// A token that proves nothing.
 #[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
 pub(crate) enum Invalid {
@@ -72,10 +79,11 @@ pub(crate) enum Invalid {
 }
 
 impl Keys {
-    /// Takes pairs of key and secret.
+    /// Takes pairs of key and secret. One without a secret would let everybody sign.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let key = |(name, secret): (String, String)| (name, hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
-        Self(pairs.into_iter().map(key).collect())
+        let is_whole = |(name, secret): &(String, String)| !name.is_empty() && !secret.is_empty();
+        Self(pairs.into_iter().filter(is_whole).map(key).collect())
     }
 
     /// What a request's token grants; nothing where there is none.
@@ -191,7 +199,8 @@ mod tests {
     const NOW: u64 = 1_800_000_000;
 
     fn keys() -> Keys {
-        Keys::new([("devkey".into(), "secret".into()), ("other".into(), "another secret".into())])
+        let pairs = [("devkey", "secret"), ("other", "another secret"), ("", "secret"), ("bare", "")];
+        Keys::new(pairs.map(|(key, secret)| (key.to_owned(), secret.to_owned())))
     }
 
     fn now() -> SystemTime {
@@ -255,6 +264,7 @@ mod tests {
         };
         let header = |header: Value| signed(&header, &claims(), "secret");
         let good = signed(&hs256(), &claims(), "secret");
+        let bare = json!({"iss": "bare", "exp": NOW + 600, "sip": {"admin": true}});
         let unsigned = |header: &str| {
             format!("{}.{}.", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims().to_string()))
         };
@@ -266,6 +276,7 @@ mod tests {
             ("the secret of another key", with("iss", json!("other")), Invalid::Signature),
             ("a key that is not ours", with("iss", json!("nobody")), Invalid::Signature),
             ("no key", with("iss", json!("")), Invalid::Signature),
+            ("a key without a secret", signed(&hs256(), &bare, ""), Invalid::Signature),
             ("other claims under the signature", forged.join("."), Invalid::Signature),
             ("a signature cut short", good[..good.len() - 3].to_owned(), Invalid::Signature),
             ("no signature", unsigned(r#"{"alg":"HS256"}"#), Invalid::Signature),

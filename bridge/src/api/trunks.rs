@@ -80,7 +80,11 @@ pub(super) async fn delete(call: Call<'_>) -> Answer {
 
 pub(super) async fn create_rule(call: Call<'_>) -> Answer {
     let request: proto::CreateSipDispatchRuleRequest = call.request()?;
-    let rule = request.dispatch_rule.clone().unwrap_or_else(|| flat(request));
+    let rule = match request.dispatch_rule.clone() {
+        // The stock server answers with `media` where the rule came in one piece.
+        Some(rule) => proto::SipDispatchRuleInfo { media: Some(rule.media.unwrap_or_default()), ..rule },
+        None => flat(request),
+    };
     if rule.rule.as_ref().is_none_or(|kinds| kinds.rule.is_none()) {
         return Err(Error::invalid("missing rule"));
     }

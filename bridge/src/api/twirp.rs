@@ -14,7 +14,7 @@ use super::body::{self, Format};
 use super::error::{Code, Error};
 use super::shape::Shaped;
 use super::token::Grants;
-use super::{Parts, trunks};
+use super::{Parts, participants, trunks};
 use crate::store::change::Changed;
 use crate::store::{ChangeError, ErrorKind, Store};
 
@@ -71,11 +71,6 @@ pub(super) async fn handle(State(parts): State<Arc<Parts>>, Path(method): Path<S
     answer(&parts, &grants, &method, request).await.unwrap_or_else(Error::into_response)
 }
 
-/// Everything that is nobody's.
-pub(super) async fn bad_route(request: Request) -> Error {
-    unknown_path(&request)
-}
-
 async fn answer(parts: &Arc<Parts>, grants: &Grants, method: &str, request: Request) -> Result<Response, Error> {
     let (_, grant) = METHODS.iter().find(|(name, _)| *name == method).ok_or_else(|| unknown_path(&request))?;
     if request.method() != Method::POST {
@@ -115,7 +110,9 @@ async fn dispatch(method: &str, call: Call<'_>) -> Result<Response, Error> {
         "UpdateSIPDispatchRule" => trunks::update_rule(call).await,
         "ListSIPDispatchRule" => trunks::list_rules(call).await,
         "DeleteSIPDispatchRule" => trunks::delete_rule(call).await,
-        method => Err(Error::new(Code::Unimplemented, format!("{method} is not served"))),
+        "CreateSIPParticipant" => participants::create(call).await,
+        "TransferSIPParticipant" => participants::transfer(call).await,
+        method => Err(Error::internal(format_args!("{method} has a grant and no handler"))),
     }
 }
 
@@ -165,7 +162,8 @@ fn patience(headers: &HeaderMap) -> Option<Duration> {
     Some(patience.min(LONGEST))
 }
 
-fn unknown_path(request: &Request) -> Error {
+/// There is nothing under this path.
+pub(super) fn unknown_path(request: &Request) -> Error {
     bad(request, format!("no handler for path {:?}", clipped(request.uri().path())))
 }
 
@@ -175,6 +173,6 @@ fn bad(request: &Request, text: String) -> Error {
 }
 
 /// As much of a stranger's text as goes back to him.
-fn clipped(text: &str) -> String {
+pub(super) fn clipped(text: &str) -> String {
     text.chars().take(200).collect()
 }

@@ -97,17 +97,8 @@ async fn the_last_bye_is_repeated_until_it_is_answered() {
     let sip = app.sip().clone();
     let call = sip.new_call();
     let uri = sip::Uri::parse(&format!("sip:1@{address}")).unwrap();
-    let invite = sip::Invite {
-        call,
-        to: sip::NextHop { wire: Wire::Udp, address, server_name: None },
-        uri: uri.clone(),
-        from: sip::NameAddr::new(uri.clone()),
-        to_header: sip::NameAddr::new(uri),
-        call_id: None,
-        local_tag: None,
-        headers: Vec::new(),
-        body: bytes::Bytes::new(),
-    };
+    let hop = sip::NextHop { wire: Wire::Udp, address, server_name: None };
+    let invite = sip::Invite::new(call, vec![hop], uri.clone(), sip::NameAddr::new(uri));
     sip.send(sip::Command::Invite(Box::new(invite))).await.unwrap();
     answer(&carrier, "INVITE ").await;
     hears(&carrier, "ACK ").await;

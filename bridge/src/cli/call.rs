@@ -170,7 +170,7 @@ async fn plan(args: &Args) -> Result<Plan, Failure> {
     let from = NameAddr::parse(&args.from).map_err(|_| format!("--from {:?} is no SIP address", args.from))?;
     let credentials = match (&args.user, &args.password) {
         (Some(username), Some(password)) => {
-            Some(Credentials { username: username.clone(), password: password.clone() })
+            Some(Credentials { username: username.clone(), password: password.clone(), realm: None })
         }
         _ => None,
     };

@@ -5,6 +5,7 @@
 use super::Digest;
 use super::value::Kind;
 use crate::dispatch::{Answer, Reject};
+use crate::store::Bridging;
 
 /// A key of the file.
 #[derive(Clone, Copy, Debug)]
@@ -154,7 +155,7 @@ pub(crate) const KEYS: &[Key] = &[
         "Only safe suites are offered, there is nothing to choose.",
     ),
     idle("tls.key_log", Kind::Text, "/tmp/keys.log", "TLS keys are never written to a file."),
-    idle("tcp.dial_port", Kind::Ports, "20001-30000", "Calls out are not in this version."),
+    idle("tcp.dial_port", Kind::Ports, "20001-30000", "The system chooses the port of a connection that we open."),
     key(
         "reject",
         Kind::Choice(Reject::WORDS),
@@ -180,7 +181,7 @@ pub(crate) const KEYS: &[Key] = &[
         "udp_max_payload",
         Kind::Integer(576, 65_507),
         "1300",
-        "What is sent over UDP is short; calls out are not in this version.",
+        "Requests of more than 1300 bytes go over TCP (RFC 3261 §18.1.1).",
     ),
     key("user_agent", Kind::Text, "Trunkline", "Example", "What `User-Agent` and `Server` say."),
     idle(
@@ -190,7 +191,12 @@ pub(crate) const KEYS: &[Key] = &[
         "A refused INVITE is answered from memory as long as its transaction lasts, and no longer.",
     ),
     idle("add_record_route", Kind::Bool, "false", "A user agent adds no Record-Route (RFC 3261 §16)."),
-    idle("outbound_route_headers", Kind::Texts, "[<sip:proxy.example.com;lr>]", "Calls out are not in this version."),
+    idle(
+        "outbound_route_headers",
+        Kind::Texts,
+        "[<sip:proxy.example.com;lr>]",
+        "Write a `Route` in `headers` of the outbound trunk.",
+    ),
     idle(
         "experimental.inbound_wait_ack",
         Kind::Bool,
@@ -290,7 +296,71 @@ pub(crate) const KEYS: &[Key] = &[
     key("drain_timeout", Kind::Duration(0, 7 * DAY), "1h", "30m", "How long running calls may last on after SIGTERM."),
     idle("max_cpu_utilization", Kind::Number(0.0, 1.0), "0.9", "Calls are limited by `max_active_calls`."),
     idle("sip_trunk_ids", Kind::Texts, "[ST_xxxxxxxxxxxx]", "Trunks come from this file."),
+    // Calls out and transfers
+    key(
+        "dns_servers",
+        Kind::Servers,
+        "[]",
+        "[192.0.2.53]",
+        "Name servers to ask where carriers are, `address` or `address:port`. Empty: those of the system.",
+    ),
+    key(
+        "outbound_deny",
+        Kind::Networks,
+        "[0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16, 224.0.0.0/4, 255.255.255.255, '::', '::1', 'fe80::/10', 'ff00::/8']",
+        "[127.0.0.0/8, 10.0.0.0/8]",
+        "Networks that no call may go to, whatever name leads there. The default keeps calls off this machine and off what is no single neighbour; private networks are allowed, for there are PBXs in them.",
+    ),
+    key(
+        "allow_emergency",
+        Kind::Bool,
+        "false",
+        "true",
+        "Whether emergency numbers (112, 911, 933, 999, 000, 110, 119) may be called: only with a carrier that knows where you are.",
+    ),
+    key(
+        "outbound.max_calls",
+        Kind::Integer(0, 1_000_000),
+        "0",
+        "20",
+        "Calls out at a time on one trunk, where the trunk does not say; 0 for no limit.",
+    ),
+    key(
+        "outbound.calls_per_second",
+        Kind::Integer(0, 100_000),
+        "0",
+        "5",
+        "Calls out begun a second on one trunk, where the trunk does not say; 0 for no limit.",
+    ),
+    key(
+        "outbound.patience",
+        Kind::Duration(1, 32),
+        "4s",
+        "2s",
+        "How long a carrier's server may be silent before the next one of the same name is tried.",
+    ),
+    key(
+        "transfer.refer",
+        Kind::Bool,
+        "false",
+        "true",
+        "Whether a peer may transfer us (REFER), where the trunk does not say. It calls at your cost.",
+    ),
+    key(
+        "transfer.bridge",
+        Kind::Choice(Bridging::WORDS),
+        "never",
+        "fallback",
+        "Whether a transfer is a call of our own to the target: never, where the carrier refuses REFER, or always. Where the trunk does not say.",
+    ),
     // Objects
+    key(
+        "store",
+        Kind::Text,
+        "",
+        "/var/lib/trunkline/trunkline.db",
+        "File for what the API writes and for records of calls (SQLite). Not set: `trunkline.db` in `$STATE_DIRECTORY`, else in `/var/lib/trunkline` if that can be written to, else in the working directory.",
+    ),
     key(
         "inbound_trunks",
         Kind::Objects(INBOUND_TRUNK),
@@ -303,7 +373,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Objects(OUTBOUND_TRUNK),
         "[]",
         "[{address: sip.example.com, numbers: [\"+15105550100\"]}]",
-        "Trunks that calls go out by: read and checked, not used in this version. See below.",
+        "Trunks that calls go out by. See below.",
     ),
     key(
         "dispatch_rules",
@@ -313,6 +383,27 @@ pub(crate) const KEYS: &[Key] = &[
         "Rules that find the room of a call. See below.",
     ),
     // The process
+    key(
+        "api_port",
+        Kind::Integer(0, 65_535),
+        "7890",
+        "8443",
+        "HTTP port for the LiveKit SIP API, and for the LiveKit server behind it; 0 for none.",
+    ),
+    key(
+        "api_ip",
+        Kind::Address,
+        "127.0.0.1",
+        "0.0.0.0",
+        "Where it listens. It speaks no TLS: put a proxy that does before it on a public address.",
+    ),
+    key(
+        "api_proxy",
+        Kind::Bool,
+        "true",
+        "false",
+        "Whether requests that are not for us go on to the LiveKit server of `ws_url`.",
+    ),
     key("health_port", Kind::Port, "", "8080", "HTTP port for health checks; off if not set."),
     key("health_ip", Kind::Address, "0.0.0.0", "127.0.0.1", "Where it listens."),
     key("prometheus_port", Kind::Port, "", "9090", "HTTP port for metrics; off if not set."),
@@ -349,7 +440,15 @@ const MEDIA: &[Field] = &[
     field("media_timeout", Kind::SignedDuration, "The call ends if media stays away for this long."),
 ];
 
-/// `SIPInboundTrunkInfo`.
+const ALLOW_REFER: Field =
+    field("allow_refer", Kind::Bool, "Whether the peer may transfer us (REFER); the key `transfer.refer` if not set.");
+const BRIDGE_TRANSFERS: Field = field(
+    "bridge_transfers",
+    Kind::Choice(Bridging::WORDS),
+    "Whether a transfer is a call of our own; the key `transfer.bridge` if not set.",
+);
+
+/// `SIPInboundTrunkInfo`, and what we add to it.
 pub(crate) const INBOUND_TRUNK: &[Field] = &[
     field(
         "sip_trunk_id",
@@ -388,21 +487,27 @@ pub(crate) const INBOUND_TRUNK: &[Field] = &[
     field("media", Kind::Object(MEDIA), "Codecs, encryption and patience."),
     field("created_at", Kind::Any, "Not used."),
     field("updated_at", Kind::Any, "Not used."),
+    ALLOW_REFER,
+    BRIDGE_TRANSFERS,
 ];
 
-/// `SIPOutboundTrunkInfo`.
+/// `SIPOutboundTrunkInfo`, and what we add to it.
 pub(crate) const OUTBOUND_TRUNK: &[Field] = &[
     field("sip_trunk_id", Kind::Text, "Id, `ST_…`, made like those of inbound trunks."),
-    field("name", Kind::Text, "Name, for people."),
+    field("name", Kind::Text, "Name, for people, and for calls that name the trunk by it."),
     field("metadata", Kind::Text, "Kept, not used."),
-    field("address", Kind::Text, "Host, or host and port, without `sip:`."),
-    field("transport", Kind::Choice(TRANSPORTS), "UDP, TCP or TLS."),
+    field(
+        "address",
+        Kind::Text,
+        "Host, or host and port, without `sip:`. Without a port DNS says which (NAPTR, SRV), else 5060, or 5061 with TLS.",
+    ),
+    field("transport", Kind::Choice(TRANSPORTS), "UDP, TCP or TLS; automatic: what DNS prefers, else UDP."),
     field("destination_country", Kind::Text, "Kept, not used."),
-    field("numbers", Kind::Texts, "Numbers to call from."),
+    field("numbers", Kind::Texts, "Numbers to call from: one of them at random, unless the call names its own."),
     field("auth_username", Kind::Text, "User for the carrier's challenge."),
     field("auth_password", Kind::Secret, "His password."),
-    field("from_host", Kind::Text, "Host of our From header."),
-    field("headers", Kind::TextMap, "Headers for our INVITE."),
+    field("from_host", Kind::Text, "Host of our From header; the address that others see if not set."),
+    field("headers", Kind::TextMap, "Headers for our INVITE. `Route` is the server to send it to."),
     field("headers_to_attributes", Kind::TextMap, "Headers of the answer that become attributes."),
     field("attributes_to_headers", Kind::TextMap, "Attributes that become headers of our BYE."),
     field("include_headers", Kind::Choice(HEADERS), "Which headers of the answer become attributes `sip.h.<name>`."),
@@ -410,6 +515,15 @@ pub(crate) const OUTBOUND_TRUNK: &[Field] = &[
     field("media", Kind::Object(MEDIA), "As for inbound trunks."),
     field("created_at", Kind::Any, "Not used."),
     field("updated_at", Kind::Any, "Not used."),
+    field("default_outbound", Kind::Bool, "Calls that name no trunk go out here; at most one trunk may have it."),
+    field("max_calls", Kind::Integer(0, 1_000_000), "Calls at a time; `outbound.max_calls` if not set."),
+    field(
+        "calls_per_second",
+        Kind::Integer(0, 100_000),
+        "Calls begun a second; `outbound.calls_per_second` if not set.",
+    ),
+    ALLOW_REFER,
+    BRIDGE_TRANSFERS,
 ];
 
 const DIRECT: &[Field] =

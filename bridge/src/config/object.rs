@@ -8,18 +8,31 @@ use super::key::{self, Field};
 use super::tree::{Node, Value};
 use super::value::Kind;
 use crate::dispatch::Answer;
-use crate::store::{InboundItem, OutboundItem, RuleItem};
+use crate::store::{Bridging, InboundItem, OutboundExtras, OutboundItem, RuleItem, Transfers};
 
 /// Reads one inbound trunk, with or without `trunk:` around it.
 pub(crate) fn inbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<InboundItem> {
-    let json = object(unwrapped(node, &["trunk"]), key::INBOUND_TRUNK, path, errors)?;
-    Some(InboundItem { info: message(Json::Object(json), node, path, errors)?, ..InboundItem::default() })
+    let mut json = object(unwrapped(node, &["trunk"]), key::INBOUND_TRUNK, path, errors)?;
+    let transfers = transfers(&mut json);
+    Some(InboundItem { info: message(Json::Object(json), node, path, errors)?, transfers })
 }
 
 /// Reads one outbound trunk, with or without `trunk:` around it.
 pub(crate) fn outbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<OutboundItem> {
-    let json = object(unwrapped(node, &["trunk"]), key::OUTBOUND_TRUNK, path, errors)?;
-    Some(OutboundItem { info: message(Json::Object(json), node, path, errors)?, ..OutboundItem::default() })
+    let mut json = object(unwrapped(node, &["trunk"]), key::OUTBOUND_TRUNK, path, errors)?;
+    let mut cap = |field| json.remove(field).and_then(|number| number.as_u64()?.try_into().ok());
+    let (max_calls, calls_per_second) = (cap("max_calls"), cap("calls_per_second"));
+    let default_outbound = json.remove("default_outbound").and_then(|yes| yes.as_bool()).unwrap_or_default();
+    let ours = OutboundExtras { default_outbound, max_calls, calls_per_second, transfers: transfers(&mut json) };
+    Some(OutboundItem { info: message(Json::Object(json), node, path, errors)?, ours })
+}
+
+/// Takes out what both kinds of trunks have beside LiveKit's fields.
+fn transfers(json: &mut Map<String, Json>) -> Transfers {
+    Transfers {
+        allow_refer: json.remove("allow_refer").and_then(|yes| yes.as_bool()),
+        bridge_transfers: json.remove("bridge_transfers").and_then(|word| Bridging::from_word(word.as_str()?)),
+    }
 }
 
 /// Reads one rule, with or without `dispatch_rule:` around it.
@@ -251,8 +264,10 @@ mod tests {
             })
         }
         let rule = key::DISPATCH_RULE;
-        check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &[]);
-        check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &[]);
+        let both = ["allow_refer", "bridge_transfers"];
+        let out = ["default_outbound", "max_calls", "calls_per_second", both[0], both[1]];
+        check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &both);
+        check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &out);
         check::<proto::SipDispatchRuleInfo>("rule", rule, &["answer", "priority"]);
         check::<proto::SipMediaConfig>("media", inner(rule, &["media"]), &[]);
         check::<proto::SipCodec>("codec", inner(rule, &["media", "codecs"]), &[]);

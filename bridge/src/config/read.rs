@@ -11,11 +11,11 @@ use super::value::{Kind, is_url};
 use super::values::Values;
 use super::{
     Addresses, Calls, Config, Digest, Error, External, Http, Invalid, LiveKit, Loaded, Logging, Media, Note, NoteLevel,
-    Opus, Quarantine, Secret, Sip, Tls,
+    Opus, Outbound, Quarantine, Secret, Sip, StoreFile, Tls, Transfer,
 };
 use crate::dispatch::{Answer, Codec, Reject};
 use crate::store::error::Problem;
-use crate::store::{self, Items, Snapshot};
+use crate::store::{self, Bridging, Items, Snapshot};
 
 /// Variables of the environment, by name.
 pub type Environment = BTreeMap<String, String>;
@@ -108,15 +108,33 @@ fn config(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>,
             drain_timeout: values.duration("drain_timeout"),
             room_reconnect_limit: values.duration("room_reconnect_limit"),
         },
+        outbound: outbound(values),
+        transfer: Transfer {
+            refer: values.bool("transfer.refer"),
+            bridge: values.take("transfer.bridge", |node| Bridging::from_word(node.text()?)),
+        },
         http: http(values),
+        store: StoreFile::new(&values.text("store"), environment),
         logging: Logging { level: values.text("logging.level"), json: values.bool("logging.json") },
         sip,
         media,
     }
 }
 
-fn nonzero(number: usize) -> Option<usize> {
-    (number != 0).then_some(number)
+fn nonzero<T: Default + PartialEq>(number: T) -> Option<T> {
+    (number != T::default()).then_some(number)
+}
+
+fn outbound(values: &Values<'_>) -> Outbound {
+    let cap = |key| values.take(key, |node| node.integer()?.try_into().ok().map(nonzero));
+    Outbound {
+        dns_servers: values.take("dns_servers", Node::servers),
+        deny: values.take("outbound_deny", Node::networks),
+        allow_emergency: values.bool("allow_emergency"),
+        max_calls: cap("outbound.max_calls"),
+        calls_per_second: cap("outbound.calls_per_second"),
+        patience: values.duration("outbound.patience"),
+    }
 }
 
 fn livekit(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> LiveKit {
@@ -269,10 +287,15 @@ fn codecs(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -
 
 fn http(values: &Values<'_>) -> Http {
     let listener = |port: &str, address: &str| {
-        let port: u16 = values.get(port)?.integer()?.try_into().ok()?;
+        let port: u16 = values.get(port)?.integer()?.try_into().ok().and_then(nonzero)?;
         Some((values.take(address, Node::address), port).into())
     };
-    Http { health: listener("health_port", "health_ip"), prometheus: listener("prometheus_port", "prometheus_ip") }
+    Http {
+        api: listener("api_port", "api_ip"),
+        api_proxy: values.bool("api_proxy"),
+        health: listener("health_port", "health_ip"),
+        prometheus: listener("prometheus_port", "prometheus_ip"),
+    }
 }
 
 /// The objects of the lists, each with an id, and by their ids the places where they stand.

@@ -1,11 +1,14 @@
 //! Kinds of values: how each is read, and how a message names it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::tree::{Node, Value};
 use crate::dispatch::acl::Network;
+
+/// The port of name servers ([RFC 1035 §4.2](https://www.rfc-editor.org/rfc/rfc1035#section-4.2)).
+const DNS_PORT: u16 = 53;
 
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +37,10 @@ pub(crate) enum Kind {
     Addresses,
     /// A network in CIDR notation.
     Network,
+    /// A list of networks.
+    Networks,
+    /// A list of name servers, each an address or an address and a port.
+    Servers,
     /// One of these words.
     Choice(&'static [&'static str]),
     /// A WebSocket or HTTP URL.
@@ -68,6 +75,8 @@ impl Kind {
             Self::Address => "IP address".into(),
             Self::Addresses => "IP address or list".into(),
             Self::Network => "network".into(),
+            Self::Networks => "list of networks".into(),
+            Self::Servers => "list of addresses".into(),
             Self::Choice(words) => words.join(", "),
             Self::Url => "URL".into(),
             Self::Texts => "list of text".into(),
@@ -96,6 +105,8 @@ impl Kind {
             Self::Address => "an IP address".into(),
             Self::Addresses => "an IP address or a list of them".into(),
             Self::Network => "a network, like 10.0.0.0/8".into(),
+            Self::Networks => "a list of networks, like [10.0.0.0/8, 192.0.2.1]".into(),
+            Self::Servers => "a list of IP addresses, each with or without a port".into(),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Url => "a URL that begins with ws://, wss://, http:// or https://".into(),
             Self::Texts => "a list of text".into(),
@@ -125,6 +136,8 @@ impl Kind {
             Self::Address => node.address().is_some(),
             Self::Addresses => node.addresses().is_some(),
             Self::Network => node.network().is_some(),
+            Self::Networks => node.networks().is_some(),
+            Self::Servers => node.servers().is_some(),
             Self::Choice(words) => node.text().is_some_and(|text| words.contains(&text)),
             Self::Url => node.text().is_some_and(is_url),
             Self::Texts => node.texts().is_some(),
@@ -204,6 +217,27 @@ impl Node {
 
     pub(crate) fn network(&self) -> Option<Network> {
         self.text()?.parse().ok()
+    }
+
+    pub(crate) fn networks(&self) -> Option<Vec<Network>> {
+        match &self.value {
+            Value::List(items) => items.iter().map(Self::network).collect(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn servers(&self) -> Option<Vec<SocketAddr>> {
+        let server = |item: &Self| {
+            let text = item.text()?;
+            text.parse()
+                .ok()
+                .or_else(|| Some(SocketAddr::new(text.parse().ok()?, DNS_PORT)))
+                .filter(|at| at.port() != 0)
+        };
+        match &self.value {
+            Value::List(items) => items.iter().map(server).collect(),
+            _ => None,
+        }
     }
 
     pub(crate) fn texts(&self) -> Option<Vec<String>> {
@@ -350,6 +384,13 @@ mod tests {
             (Kind::Addresses, "[localhost]", false),
             (Kind::Network, "10.0.0.0/8", true),
             (Kind::Network, "10.0.0.0/40", false),
+            (Kind::Networks, "[10.0.0.0/8, '::1']", true),
+            (Kind::Networks, "[]", true),
+            (Kind::Networks, "10.0.0.0/8", false),
+            (Kind::Networks, "[10.0.0.0/40]", false),
+            (Kind::Servers, "[192.0.2.53, '192.0.2.53:5353', '2001:db8::1', '[2001:db8::1]:53']", true),
+            (Kind::Servers, "[dns.example.com]", false),
+            (Kind::Servers, "['192.0.2.53:0']", false),
             (Kind::Duration(1, 60), "1s", true),
             (Kind::Duration(1, 60), "61s", false),
             (Kind::Duration(1, 60), "-5s", false),

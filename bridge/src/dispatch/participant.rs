@@ -156,7 +156,7 @@ fn call_attributes(trunk: &InboundTrunk, rule: &DispatchRule, query: &Query) -> 
 }
 
 /// What the rule says on top of what the trunk says. A rule cannot switch off the encryption that its trunk asks for.
-fn merge(trunk: &Media, rule: &Media) -> Media {
+pub(crate) fn merge(trunk: &Media, rule: &Media) -> Media {
     let codecs = if rule.listed.is_empty() { trunk } else { rule };
     Media {
         timeout: rule.timeout.or(trunk.timeout),
@@ -169,7 +169,7 @@ fn merge(trunk: &Media, rule: &Media) -> Media {
     }
 }
 
-fn sorted(map: &std::collections::HashMap<String, String>) -> BTreeMap<String, String> {
+pub(crate) fn sorted(map: &std::collections::HashMap<String, String>) -> BTreeMap<String, String> {
     map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 

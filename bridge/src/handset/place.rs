@@ -6,7 +6,7 @@ use bytes::Bytes;
 use media::desk::{Measurement, PhoneConfig, PhoneReport};
 use media::sdp::{Direction, Exchange, Local, Policy, Session};
 use media::{Desk, dtmf, rtcp, source};
-use sip::{CallHandle, Event, HeaderName, Invite, Method, Response, Status, digest};
+use sip::{CallHandle, Event, Invite, Response, Status};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
@@ -128,15 +128,10 @@ impl Attempt {
         let line = handset.plane.open(Spec { engine, carrier: Some(ports) }).map_err(|error| error.to_string())?;
         let (call, events) = handset.open_call();
         let invite = Invite {
-            call,
-            to: plan.to.clone(),
-            uri: plan.uri.clone(),
-            from: plan.from.clone(),
-            to_header: sip::NameAddr::new(plan.uri.clone()),
-            call_id: None,
-            local_tag: None,
+            credentials: plan.credentials.clone(),
             headers: plan.headers.clone(),
             body: Bytes::from(exchange.offer()),
+            ..Invite::new(call, vec![plan.to.clone()], plan.uri.clone(), plan.from.clone())
         };
         let attempt = Self { sip: handset.sip.clone(), call, events, line, exchange };
         attempt.send(sip::Command::Invite(Box::new(invite))).await;
@@ -146,7 +141,7 @@ impl Attempt {
     async fn run(&mut self, plan: &Plan) -> Outcome {
         let started = Instant::now();
         let mut provisional = Vec::new();
-        let answer = match timeout(plan.patience, self.answer(plan, &mut provisional)).await {
+        let answer = match timeout(plan.patience, self.answer(&mut provisional)).await {
             Ok(answer) => answer,
             Err(_) => {
                 self.hang_up().await;
@@ -180,22 +175,14 @@ impl Attempt {
         Outcome { talked: answered.elapsed(), ended_by_peer, heard, ..refused }
     }
 
-    /// Waits for the final answer, and answers one challenge on the way.
-    async fn answer(&mut self, plan: &Plan, provisional: &mut Vec<Status>) -> Answer {
-        let mut is_challenged = false;
+    /// Waits for the final answer.
+    async fn answer(&mut self, provisional: &mut Vec<Status>) -> Answer {
         while let Some(event) = self.events.recv().await {
             match event {
                 Event::Progress { response, .. } if provisional.last() != Some(&response.status) => {
                     provisional.push(response.status);
                 }
-                Event::Answered { response, .. } => return Answer::Final(response),
-                Event::Rejected { response, .. } => match authorization(plan, &response).filter(|_| !is_challenged) {
-                    Some(header) => {
-                        is_challenged = true;
-                        self.send(sip::Command::Retry { call: self.call, headers: vec![header] }).await;
-                    }
-                    None => return Answer::Final(response),
-                },
+                Event::Answered { response, .. } | Event::Rejected { response, .. } => return Answer::Final(response),
                 Event::Failed { why, .. } => return Answer::Nothing(why.to_string()),
                 _ => {}
             }
@@ -279,7 +266,7 @@ async fn press(line: LineHandle, keys: String) {
     for key in keys.chars() {
         match dtmf::Event::from_digit(key) {
             Some(event) => {
-                let _ = line.send(Command::Press(event)).await;
+                let _ = line.send(Command::Press(vec![dtmf::Press::Key(event)])).await;
                 sleep(KEY).await;
             }
             None => sleep(PAUSE).await, // `w`, as in LiveKit's API.
@@ -290,13 +277,6 @@ async fn press(line: LineHandle, keys: String) {
 /// A key and the gap behind it.
 const KEY: Duration = Duration::from_millis(300);
 const PAUSE: Duration = Duration::from_millis(500);
-
-fn authorization(plan: &Plan, response: &Response) -> Option<(HeaderName, String)> {
-    let credentials = plan.credentials.as_ref()?;
-    let cnonce = format!("{:032x}", rand::random::<u128>());
-    let (name, value) = digest::answer(response, credentials, &Method::Invite, &plan.uri, &cnonce)?;
-    Some((name, value.to_string()))
-}
 
 fn phone_config() -> PhoneConfig {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -71,6 +71,7 @@ impl Door {
         let credentials = known.map(|(trunk, password)| Credentials {
             username: trunk.info.auth_username.clone(),
             password: password.to_owned(),
+            realm: None,
         });
         let verdict = self.digest.verify(now - self.opened, scope, request, &answer, credentials.as_ref());
         match (verdict, known) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use livekit_protocol as proto;
+use sip::Host;
 
 use super::Error;
 use super::error::Problem;
@@ -29,7 +30,7 @@ impl OutboundTrunk {
         let encryption = info.media_encryption;
         let media = media(info.media.as_ref(), encryption, &mut problems);
         problems.extend(half_credentials(&info.auth_username, &info.auth_password));
-        if !is_host(&info.address) {
+        if host(&info.address).is_none() {
             problems.push(Problem::OutboundAddress(info.address.clone()));
         }
         if info.numbers.is_empty() {
@@ -40,6 +41,11 @@ impl OutboundTrunk {
         check_header_names("attributes_to_headers", info.attributes_to_headers.values(), &mut problems);
         let trunk = Self { info, media, ours };
         if problems.is_empty() { Ok(trunk) } else { Err(named(trunk.id(), &trunk.label(), problems)) }
+    }
+
+    /// The object as it was read.
+    pub(crate) fn item(&self) -> OutboundItem {
+        OutboundItem { info: self.info.clone(), ours: self.ours }
     }
 
     /// Its id, `ST_…`.
@@ -60,23 +66,27 @@ impl fmt::Debug for OutboundTrunk {
     }
 }
 
-/// A host, or a host and a port; IPv6 in brackets.
-fn is_host(address: &str) -> bool {
+/// Reads a host, or a host and a port; IPv6 in brackets.
+pub(crate) fn host(address: &str) -> Option<(Host, Option<u16>)> {
     let (host, port) = match address.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (address, None),
     };
     let bracketed = host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
-    let host_fits = match bracketed {
-        Some(inner) => inner.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
+    let host = match bracketed {
+        Some(inner) => Host::V6(inner.parse().ok()?),
+        None => Host::parse(host).ok().filter(|host| !matches!(host, Host::V6(_)))?,
     };
-    host_fits && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port != 0))
+    let port = match port {
+        Some(port) => Some(port.parse().ok().filter(|port| *port != 0)?),
+        None => None,
+    };
+    Some((host, port))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_host;
+    use super::host;
 
     #[test]
     fn addresses_are_hosts() {
@@ -93,9 +103,11 @@ mod tests {
             ("host:0", false),
             ("host:99999", false),
             ("2001:db8::1", false),
+            ("host:", false),
+            ("host:+5060", true),
         ];
         for (address, fits) in cases {
-            assert_eq!(is_host(address), fits, "{address:?}");
+            assert_eq!(host(address).is_some(), fits, "{address:?}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::{
     frame::{FRAME, SILENCE, earliest, level},
     leg::{carrier::Carrier, talkers::Talkers},
+    tone::Tone,
 };
 
 /// So far ahead of the clock, what is quiet is left out.
@@ -18,13 +19,15 @@ const QUIET: u8 = 50;
 #[derive(Debug)]
 pub(crate) struct Downlink {
     talkers: Talkers,
+    /// Heard by the carrier in place of the talkers.
+    tone: Option<Tone>,
     level: u8,
     dropped: u64,
 }
 
 impl Downlink {
     pub(crate) fn new() -> Self {
-        Self { talkers: Talkers::new(), level: SILENCE, dropped: 0 }
+        Self { talkers: Talkers::new(), tone: None, level: SILENCE, dropped: 0 }
     }
 
     pub(crate) fn talkers(&self) -> &Talkers {
@@ -35,9 +38,26 @@ impl Downlink {
         &mut self.talkers
     }
 
+    /// Plays a tone in place of what the talkers say, or no longer.
+    pub(crate) fn set_tone(&mut self, on: bool, carrier: &mut Carrier) {
+        match (self.tone, on) {
+            (None, true) => self.tone = Some(Tone::default()),
+            (Some(tone), false) => {
+                self.tone = None;
+                tone.end().iter().for_each(|last| carrier.push(last));
+            }
+            // It is as it should be.
+            (Some(_), true) | (None, false) => {}
+        }
+    }
+
     /// Moves the next stretch of sound into the carrier's stream; false when it is too early for any.
     pub(crate) fn advance(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
         let mut mixed = [0; FRAME];
+        if let Some(tone) = &mut self.tone {
+            while self.talkers.poll(now, &mut mixed).is_some() {}
+            return carrier.ring(now, tone);
+        }
         if let Some(samples) = self.talkers.poll(now, &mut mixed) {
             self.pass(now, carrier, &mixed[..samples]);
             return true;
@@ -54,7 +74,8 @@ impl Downlink {
 
     /// When to advance again.
     pub(crate) fn next_timeout(&self, carrier: &Carrier) -> Option<Instant> {
-        let silence = if self.talkers.is_anybody_active() { None } else { carrier.due() };
+        let waits = self.tone.is_none() && self.talkers.is_anybody_active();
+        let silence = if waits { None } else { carrier.due() };
         earliest(self.talkers.next_timeout(), silence)
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! inbound   Offered ──2xx──► Up ──BYE──► Closing ──► gone
 //! outbound  Calling ──2xx──► Up
-//!              └──3xx-6xx──► Refused ──retry──► Calling
+//!              └──3xx-6xx──► gone
 //! ```
 
 use std::time::Instant;
@@ -37,8 +37,6 @@ pub(crate) enum State {
     Offered { invite: TxId, id: DialogId, reminder: Option<Reminder> },
     /// We call somebody and have no final answer.
     Calling { invite: TxId, attempt: Box<Attempt>, hangup: Hangup },
-    /// We were refused, and may try again.
-    Refused { attempt: Box<Attempt>, until: Instant },
     /// Answered.
     Up { dialog: Box<Dialog>, exchange: Exchange },
     /// Our BYE is under way; `finally` is told when it is done.
@@ -95,7 +93,6 @@ pub(crate) struct Attempt {
     pub(crate) call_id: CallId,
     pub(crate) local_tag: Tag,
     pub(crate) cseq: u32,
-    pub(crate) tries: u8,
 }
 
 impl Call {
@@ -103,7 +100,6 @@ impl Call {
         match &self.state {
             State::Offered { reminder, .. } => reminder.as_ref().map(|reminder| reminder.at),
             State::Calling { hangup: Hangup::Cancelling { give_up }, .. } => Some(*give_up),
-            State::Refused { until, .. } => Some(*until),
             State::Up { exchange: Exchange::Unacknowledged(waiting), .. } => {
                 earliest(Some(waiting.resend.at()), Some(waiting.give_up))
             }
@@ -117,7 +113,7 @@ impl Call {
         match &self.state {
             State::Offered { id, .. } => Some(id),
             State::Up { dialog, .. } | State::Closing { dialog, .. } => Some(dialog.id()),
-            State::Calling { .. } | State::Refused { .. } => None,
+            State::Calling { .. } => None,
         }
     }
 
@@ -125,7 +121,7 @@ impl Call {
     pub(crate) fn knows_peer(&self) -> bool {
         match &self.state {
             State::Offered { .. } => false,
-            State::Calling { .. } | State::Refused { .. } | State::Up { .. } | State::Closing { .. } => true,
+            State::Calling { .. } | State::Up { .. } | State::Closing { .. } => true,
         }
     }
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::flow::NextHop;
-use crate::message::{CallId, HeaderName, NameAddr, Status, Tag, Uri};
+use crate::{
+    digest::Credentials,
+    message::{CallId, HeaderName, NameAddr, Status, Tag, Uri},
+};
 
 /// Names a call for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,7 +33,8 @@ impl CallHandle {
 }
 
 /// Extra header fields, in order. Those that the stack writes itself (Via, From, To, Call-ID, CSeq, Contact, Route,
-/// Record-Route, Max-Forwards, Content-Type, Content-Length) are ignored here.
+/// Record-Route, Max-Forwards, Content-Type, Content-Length, and what belongs to digest and REFER) are ignored here.
+/// Of a header that may appear once, the last one counts.
 pub type ExtraHeaders = Vec<(HeaderName, String)>;
 
 /// What the user above may ask. A command that does not fit the state of its call, or whose call is gone, does nothing:
@@ -117,16 +121,6 @@ pub enum Command {
     },
     /// Place a call.
     Invite(Box<Invite>),
-    /// Try a refused outbound call once more in the same dialog identity (same Call-ID and From tag, next CSeq): the way
-    /// to answer 401, 407 and 422. Possible for 32 s after [`Event::Rejected`], four times a call.
-    ///
-    /// [`Event::Rejected`]: super::Event::Rejected
-    Retry {
-        /// The call.
-        call: CallHandle,
-        /// Headers to add to those of the first try; one of the same name replaces it.
-        headers: ExtraHeaders,
-    },
     /// Offer something else within an answered call.
     Reinvite {
         /// The call.
@@ -136,6 +130,37 @@ pub enum Command {
         /// SDP; an offer, not empty.
         body: Bytes,
     },
+    /// Ask the peer of an answered call to call somebody else (RFC 3515), one at a time. What it says to that is
+    /// [`Event::ReferAnswered`], how the new call fares [`Event::Notified`].
+    ///
+    /// [`Event::ReferAnswered`]: super::Event::ReferAnswered
+    /// [`Event::Notified`]: super::Event::Notified
+    Refer {
+        /// The call.
+        call: CallHandle,
+        /// The value of Refer-To: an address, in angle brackets when it has parameters of its own.
+        refer_to: String,
+        /// More headers, `Referred-By` for example.
+        headers: ExtraHeaders,
+    },
+    /// Answer [`Event::Referred`]: with 202, after which [`Command::Notify`] tells the peer how it goes, or with a refusal.
+    ///
+    /// [`Event::Referred`]: super::Event::Referred
+    AnswerRefer {
+        /// The call.
+        call: CallHandle,
+        /// 202, or 300 to 699.
+        status: Status,
+    },
+    /// Tell the peer how the call that it asked for fares (RFC 3515 §2.4.4). A final status, or `over`, ends this.
+    Notify {
+        /// The call.
+        call: CallHandle,
+        /// What the new call was answered with so far.
+        status: Status,
+        /// Nothing more will be told.
+        over: bool,
+    },
     /// Refuse new calls with 503 and Retry-After, and say so in answers to OPTIONS. Calls in progress go on.
     Drain {
         /// When to come back.
@@ -144,12 +169,20 @@ pub enum Command {
 }
 
 /// An outbound call.
+///
+/// [`Invite::new`] fills in what most calls leave alone.
 #[derive(Clone, Debug)]
 pub struct Invite {
     /// Its handle, from [`CallHandle::outbound`]; a handle in use makes the command do nothing.
     pub call: CallHandle,
-    /// Where to send it.
-    pub to: NextHop,
+    /// Where to send it, in the order of RFC 3263 §4.3: to the next one when nothing can be sent there, when it answers
+    /// 503, and when it is silent for `patience`. With none, the call fails.
+    pub to: Vec<NextHop>,
+    /// How long a hop may say nothing before the next one is tried. The last one has 32 s (Timer B).
+    pub patience: Duration,
+    /// Who we are to a peer that asks. Challenges to the requests of this call are answered with it, as long as they come
+    /// from where the request went; nobody else ever sees a proof made of it.
+    pub credentials: Option<Credentials>,
     /// The Request-URI.
     pub uri: Uri,
     /// From, without a tag.
@@ -164,4 +197,26 @@ pub struct Invite {
     pub headers: ExtraHeaders,
     /// SDP, or empty for a call that lets the other side offer.
     pub body: Bytes,
+}
+
+impl Invite {
+    /// How long a hop may say nothing before the next one is tried, where nobody has another opinion.
+    pub const PATIENCE: Duration = Duration::from_secs(4);
+
+    /// A call to a URI by way of these hops, with nothing said that need not be said.
+    pub fn new(call: CallHandle, to: Vec<NextHop>, uri: Uri, from: NameAddr) -> Self {
+        Self {
+            call,
+            to,
+            patience: Self::PATIENCE,
+            credentials: None,
+            to_header: NameAddr::new(uri.clone()),
+            uri,
+            from,
+            call_id: None,
+            local_tag: None,
+            headers: ExtraHeaders::new(),
+            body: Bytes::new(),
+        }
+    }
 }

@@ -19,9 +19,6 @@ use crate::{
     transaction::{PATIENCE, Resend, T2, invite_server},
 };
 
-/// Tries of one call, the first included: a challenge, a stale nonce, a session interval, and one to spare.
-const MAX_TRIES: u8 = 5;
-
 impl Endpoint {
     /// The user above wants something.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
@@ -46,8 +43,10 @@ impl Endpoint {
             }
             Command::Hangup { call, headers } => self.hang_up(now, call, headers),
             Command::Invite(invite) => self.place(now, *invite),
-            Command::Retry { call, headers } => self.retry(now, call, headers),
             Command::Reinvite { call, headers, body } => self.reinvite(now, call, headers, body),
+            Command::Refer { call, .. } => self.tell(Event::ReferAnswered { call, response: None }),
+            // Nobody can have asked us.
+            Command::AnswerRefer { .. } | Command::Notify { .. } => {}
             Command::Drain { retry_after } => self.draining = Some(retry_after),
         }
     }
@@ -177,7 +176,6 @@ impl Endpoint {
                 self.answer_server(now, invite, &id.local, Answer { headers, ..Answer::new(Status::DECLINE) });
             }
             State::Calling { .. } => self.hang_up_calling(now, handle, call, headers),
-            State::Refused { .. } => self.end(handle, Some(finally)),
             State::Up { dialog, exchange: Exchange::Unacknowledged(mut waiting) } => {
                 waiting.hangup = Some(headers);
                 call.state = State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) };
@@ -200,30 +198,17 @@ impl Endpoint {
         if self.calls.contains(handle) {
             return;
         }
-        let listener = self.listener(invite.to.wire, None, invite.to.address.ip()).map(|listener| listener.bind);
         let is_full = self.calls.len() >= self.config.limits.calls || !self.has_room();
-        let Some(local) = listener.filter(|_| !is_full) else {
+        let hop = invite.to.first().filter(|_| !is_full);
+        let Some(path) =
+            hop.and_then(|hop| Some(Path::to_hop(hop, self.listener(hop.wire, None, hop.address.ip())?.bind)))
+        else {
             return self.tell(Event::Failed { call: handle, why: Failure::Unavailable });
         };
         let call_id = invite.call_id.clone().unwrap_or_else(|| self.names.call_id());
         let local_tag = invite.local_tag.clone().unwrap_or_else(|| self.names.tag());
-        let path = Path::to_hop(&invite.to, local);
-        let attempt = Box::new(Attempt { invite, call_id, local_tag, cseq: 1, tries: 1 });
+        let attempt = Box::new(Attempt { invite, call_id, local_tag, cseq: 1 });
         self.call_out(now, handle, path, attempt);
-    }
-
-    fn retry(&mut self, now: Instant, handle: CallHandle, headers: ExtraHeaders) {
-        let Some(call) = self.calls.take(handle) else { return };
-        let State::Refused { mut attempt, .. } = call.state else { return self.put(handle, call) };
-        attempt.tries += 1;
-        if attempt.tries > MAX_TRIES || !self.has_room() {
-            return self.end(handle, Some(Event::Failed { call: handle, why: Failure::Unavailable }));
-        }
-        attempt.cseq += 1;
-        let kept = &mut attempt.invite.headers;
-        kept.retain(|(name, _)| !headers.iter().any(|(new, _)| new == name));
-        kept.extend(headers);
-        self.call_out(now, handle, call.path, attempt);
     }
 
     fn call_out(&mut self, now: Instant, handle: CallHandle, path: Path, attempt: Box<Attempt>) {

@@ -8,7 +8,7 @@ use super::{
     command::CallHandle,
     flow::{Destination, Wire},
 };
-use crate::message::{Request, Response};
+use crate::message::{Request, Response, Status};
 
 /// One thing that the driver has to do.
 #[derive(Clone, Debug)]
@@ -102,9 +102,8 @@ pub enum Event {
         /// The 2xx.
         response: Box<Response>,
     },
-    /// Outbound: refused, and the ACK is sent. Last event of the call unless [`Command::Retry`] follows.
-    ///
-    /// [`Command::Retry`]: super::Command::Retry
+    /// Outbound: refused by the last hop and in spite of the credentials, and the ACK is sent. Redirects (3xx) count, for
+    /// nobody follows them. Last event of the call.
     Rejected {
         /// The call.
         call: CallHandle,
@@ -124,6 +123,37 @@ pub enum Event {
         call: CallHandle,
         /// The 3xx-6xx; none when it was not sent, because another offer is still open.
         response: Option<Box<Response>>,
+    },
+    /// What the peer says to [`Command::Refer`]: 202 as a rule, after which [`Event::Notified`] follows. That may even
+    /// come first.
+    ///
+    /// [`Command::Refer`]: super::Command::Refer
+    ReferAnswered {
+        /// The call.
+        call: CallHandle,
+        /// The 2xx-6xx; none when nothing came, or when it could not be sent.
+        response: Option<Box<Response>>,
+    },
+    /// How the call fares that we asked the peer for; answered already. This may come up to 32 s after the last event of
+    /// the call.
+    Notified {
+        /// The call.
+        call: CallHandle,
+        /// What the new call was answered with so far; none when the peer does not say.
+        status: Option<Status>,
+        /// The reason phrase of it.
+        reason: String,
+        /// Nothing more will be told.
+        over: bool,
+    },
+    /// The peer asks us to call somebody: to be answered with [`Command::AnswerRefer`]. Its Refer-To can be read.
+    ///
+    /// [`Command::AnswerRefer`]: super::Command::AnswerRefer
+    Referred {
+        /// The call.
+        call: CallHandle,
+        /// The REFER.
+        request: Box<Request>,
     },
     /// The call could not be made, or has broken down. Last event of the call.
     Failed {
@@ -157,12 +187,15 @@ impl Event {
             | Self::Rejected { call, .. }
             | Self::ReinviteAnswered { call, .. }
             | Self::ReinviteRejected { call, .. }
+            | Self::ReferAnswered { call, .. }
+            | Self::Notified { call, .. }
+            | Self::Referred { call, .. }
             | Self::Failed { call, .. }
             | Self::HungUp { call } => *call,
         }
     }
 
-    /// Nothing follows for this call ([`Event::Rejected`] counts, although a retry may bring it back).
+    /// Nothing follows for this call but [`Event::Notified`], if a REFER was sent.
     pub fn is_last(&self) -> bool {
         match self {
             Self::Cancelled { .. }
@@ -178,7 +211,10 @@ impl Event {
             | Self::Progress { .. }
             | Self::Answered { .. }
             | Self::ReinviteAnswered { .. }
-            | Self::ReinviteRejected { .. } => false,
+            | Self::ReinviteRejected { .. }
+            | Self::ReferAnswered { .. }
+            | Self::Notified { .. }
+            | Self::Referred { .. } => false,
         }
     }
 }

@@ -212,7 +212,7 @@ impl Endpoint {
                 self.put(handle, call);
                 self.tell(Event::ReinviteCancelled { call: handle });
             }
-            state @ (State::Calling { .. } | State::Refused { .. } | State::Up { .. } | State::Closing { .. }) => {
+            state @ (State::Calling { .. } | State::Up { .. } | State::Closing { .. }) => {
                 call.state = state;
                 self.put(handle, call);
             }

@@ -82,7 +82,7 @@ impl Endpoint {
         match response.status {
             status if status.is_provisional() => self.invite_progress(now, handle, id, response),
             status if status.is_success() => self.invite_accepted(now, handle, id, flow, response),
-            _ => self.invite_refused(now, handle, id, response),
+            _ => self.invite_refused(handle, id, response),
         }
     }
 
@@ -157,13 +157,11 @@ impl Endpoint {
         }
     }
 
-    fn invite_refused(&mut self, now: Instant, handle: CallHandle, id: TxId, response: Response) {
+    fn invite_refused(&mut self, handle: CallHandle, id: TxId, response: Response) {
         let Some(mut call) = self.calls.take(handle) else { return };
         match call.state {
-            State::Calling { invite, attempt, hangup: Hangup::Unwanted } if invite == id => {
-                call.state = State::Refused { attempt, until: now + PATIENCE };
-                self.put(handle, call);
-                self.tell(Event::Rejected { call: handle, response: Box::new(response) });
+            State::Calling { invite, hangup: Hangup::Unwanted, .. } if invite == id => {
+                self.end(handle, Some(Event::Rejected { call: handle, response: Box::new(response) }));
             }
             State::Calling { invite, .. } if invite == id => {
                 self.end(handle, Some(Event::HungUp { call: handle }));

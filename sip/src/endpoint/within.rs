@@ -69,7 +69,7 @@ impl Endpoint {
                 self.answer_server(now, tx, &id.local, Answer::new(status));
             }
             // Nothing but BYE makes sense before the answer, and calls without a dialog are not found by one.
-            state @ (State::Offered { .. } | State::Calling { .. } | State::Refused { .. }) => {
+            state @ (State::Offered { .. } | State::Calling { .. }) => {
                 self.put(handle, Call { state, ..call });
                 self.answer_server(now, tx, &id.local, not_handled(&request.method));
             }

@@ -219,15 +219,7 @@ impl World {
 
 pub(crate) fn invite(call: CallHandle) -> Invite {
     let uri = |text| Uri::parse(text).expect("a URI");
-    Invite {
-        call,
-        to: NextHop { wire: Wire::Udp, address: address(1), server_name: None },
-        uri: uri("sip:bob@192.0.2.2"),
-        from: NameAddr::new(uri("sip:alice@192.0.2.1")),
-        to_header: NameAddr::new(uri("sip:bob@192.0.2.2")),
-        call_id: None,
-        local_tag: None,
-        headers: Vec::new(),
-        body: SDP,
-    }
+    let hop = NextHop { wire: Wire::Udp, address: address(1), server_name: None };
+    let from = NameAddr::new(uri("sip:alice@192.0.2.1"));
+    Invite { body: SDP, ..Invite::new(call, vec![hop], uri("sip:bob@192.0.2.2"), from) }
 }

@@ -61,7 +61,7 @@ impl Caller {
 /// The proof that the strongest hash of the challenge asks for.
 fn reply(challenge: &Response, username: &str, password: &str) -> (HeaderName, String) {
     let uri = Uri::parse("sip:200@gw.example.com").unwrap();
-    let credentials = Credentials { username: username.into(), password: password.into() };
+    let credentials = Credentials { username: username.into(), password: password.into(), realm: None };
     let (name, value) = digest::answer(challenge, &credentials, &Method::Invite, &uri, "0a4f113b").unwrap();
     (name, value.to_string())
 }
@@ -69,7 +69,7 @@ fn reply(challenge: &Response, username: &str, password: &str) -> (HeaderName, S
 /// The same for one of its hashes, with `qop=auth` or as in RFC 2069.
 fn reply_with(challenge: &Response, algorithm: Algorithm, with_count: bool) -> (HeaderName, String) {
     let uri = Uri::parse("sip:200@gw.example.com").unwrap();
-    let credentials = Credentials { username: "alice".into(), password: "right".into() };
+    let credentials = Credentials { username: "alice".into(), password: "right".into(), realm: None };
     let all = digest::Challenge::of(&challenge.headers);
     let (name, mut wanted) = all.into_iter().find(|(_, one)| one.algorithm == Some(algorithm)).unwrap();
     wanted.offers_auth = with_count;
