@@ -135,8 +135,9 @@ async fn a_large_call_goes_over_tcp_and_back_to_udp_where_nobody_listens() {
     {
         // The same port for both protocols, as it is everywhere but on machines with no port to spare.
         let mut bob_config = config(theirs, 2, None);
-        let port =
-            std::net::UdpSocket::bind((V4, 0)).and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let free = UdpSocket::bind((V4, 0)).await.expect("a free port");
+        let port = free.local_addr().expect("its address").port();
+        drop(free);
         bob_config.endpoint.listeners.iter_mut().for_each(|listener| listener.bind.set_port(port));
         let mut bob = net::bind(bob_config).await.expect("sockets");
         let mut alice = net::bind(config(&[(Wire::Udp, V4), (Wire::Tcp, V4)], 1, None)).await.expect("sockets");
