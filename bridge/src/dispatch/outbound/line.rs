@@ -72,7 +72,7 @@ impl<'a> Line<'a> {
     /// What to answer a challenge with.
     pub(super) fn credentials(&self) -> Option<digest::Credentials> {
         let (username, password) = (self.username.to_owned(), self.password.to_owned());
-        (!username.is_empty()).then_some(digest::Credentials { username, password })
+        (!username.is_empty()).then_some(digest::Credentials { username, password, realm: None })
     }
 
     fn trunk(trunk: &'a Arc<OutboundTrunk>, defaults: &Defaults) -> Result<Self, Refusal> {
