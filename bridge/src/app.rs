@@ -25,12 +25,14 @@ use tracing::{error, info, warn};
 
 use crate::call::driver::{Parts, Settings, Stop};
 use crate::config::{self, Addresses, Config, External, Loaded, NoteLevel};
+use crate::dispatch::outbound::{Caps, Defaults};
 use crate::dispatch::{self, Reject};
+use crate::dns;
 use crate::metrics::Metrics;
-use crate::phone::Phone;
+use crate::phone::{Phone, Placer, Switchboard};
 use crate::plane::{self, Interface, Plane};
 use crate::room;
-use crate::store::Snapshot;
+use crate::store::{Items, OpenError, Snapshot, Store};
 
 pub use address::toward_room;
 pub use health::Health;
@@ -58,6 +60,9 @@ pub enum Error {
     /// Our own address is not to be found.
     #[error("cannot find the address to tell carriers: {0}")]
     Address(#[from] address::Error),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
     /// A counter has a name that Prometheus does not take.
     #[error("cannot count: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -75,6 +80,7 @@ pub struct App {
     sip: sip::net::Handle,
     plane: Plane,
     phone: JoinHandle<()>,
+    switchboard: Switchboard,
     stop: watch::Sender<Stop>,
     active: watch::Receiver<usize>,
     health: watch::Sender<Health>,
@@ -112,14 +118,33 @@ impl App {
             secret: config.livekit.api_secret.expose().to_owned(),
         };
         let settings = Arc::new(settings(&config, own));
-        let parts = Parts { sip: sip.clone(), plane: plane.clone(), server, settings, metrics: Arc::clone(&metrics) };
+        let own_host = sip.listeners().first().map(|listener| listener.advertised.host.to_string());
+        let placer = Placer::new(Arc::clone(&objects), &own_host.unwrap_or_default(), outbound_defaults(&config));
+        let resolver = dns::Resolver::system(dns::Settings {
+            servers: config.outbound.dns_servers.clone(),
+            deny: config.outbound.deny.clone(),
+        });
+        let (store, _) = Store::open(None, Items::default())?;
+        let metrics_seen = Arc::clone(&metrics);
+        let parts = Parts {
+            sip: sip.clone(),
+            plane: plane.clone(),
+            server,
+            resolver,
+            placer,
+            store,
+            settings,
+            metrics: metrics_seen,
+        };
         let (stop, stopped) = watch::channel(Stop::Run);
         let (tell_active, active) = watch::channel(0);
         let phone = Phone::new(parts, objects, &config, stopped, tell_active);
+        let switchboard = phone.switchboard();
         let phone = tokio::spawn(phone.run(events));
         health.send_replace(Health::Serving);
         metrics.set_available(true);
-        Ok(Self { sip, plane, phone, stop, active, health, metrics, drain_timeout: config.calls.drain_timeout })
+        let drain_timeout = config.calls.drain_timeout;
+        Ok(Self { sip, plane, phone, switchboard, stop, active, health, metrics, drain_timeout })
     }
 
     /// Serves until a signal says otherwise, then drains and stops.
@@ -164,6 +189,7 @@ impl App {
     pub async fn drain(&self) {
         self.health.send_replace(Health::Draining);
         self.metrics.set_available(false);
+        self.switchboard.drain();
         let _ = self.sip.send(sip::Command::Drain { retry_after: RETRY_AFTER }).await;
     }
 
@@ -186,6 +212,11 @@ impl App {
     /// The SIP endpoint.
     pub fn sip(&self) -> &sip::net::Handle {
         &self.sip
+    }
+
+    /// The way to its calls.
+    pub fn switchboard(&self) -> &Switchboard {
+        &self.switchboard
     }
 
     /// The media plane.
@@ -333,7 +364,16 @@ fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
         media_timeout: media.timeout,
         opus_bitrate: media.opus.bitrate,
         own,
+        patience: config.outbound.patience,
+        allow_refer: config.transfer.refer,
+        bridge_transfers: config.transfer.bridge,
     }
+}
+
+fn outbound_defaults(config: &Config) -> Defaults {
+    let outbound = &config.outbound;
+    let caps = Caps { max_calls: outbound.max_calls, calls_per_second: outbound.calls_per_second };
+    Defaults { caps, allow_emergency: outbound.allow_emergency }
 }
 
 /// Those that the media plane speaks; others of the configuration wait for a later version.

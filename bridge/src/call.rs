@@ -4,26 +4,33 @@
 //! two lists. Inbound and outbound are two starting states of one machine.
 //!
 //! ```text
-//! inbound:  Preparing ──► Joining ──► Ringing ──► Answering ──► Active ──► Ended
-//!           offer read    in the      180 goes    200 sent,     both
-//!           on paper      room        out         ACK awaited   hear
+//! inbound:                Preparing ──► Joining ──► Ringing ──► Answering ──► Active ──► Ended
+//!                         offer read    in the      180 goes    200 sent,     both
+//!                         on paper      room        out         ACK awaited   hear
 //!
-//! outbound: Preparing ──► Joining ──► Dialling ────────────────► Active ──► Ended
-//!                                     INVITE, 1xx                2xx
+//! outbound: Locating ──► Preparing ──► Joining ──► Dialling ──► Agreeing ──► Typing ──► Active ──► Ended
+//!           names to     our offer     in the      INVITE,      2xx; the     keys of
+//!           addresses                  room        1xx          answer read  the request
 //! ```
 //!
 //! Every state leaves through `Call::end`, and [`end::EndReason`] says what an end means.
 
+mod action;
 pub mod driver;
 pub mod end;
+mod input;
+pub mod moving;
+pub mod order;
+pub mod refusal;
+pub mod transfer;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use sip::Status;
 
+pub use self::action::{Action, CallStatus, Key, Offer};
+pub use self::input::Input;
 use crate::dispatch::Answer;
 use crate::room::Audience;
 use end::EndReason;
@@ -42,125 +49,10 @@ pub struct Limits {
     pub ringing_interval: Duration,
     /// How long it may last, from the answer.
     pub duration: Duration,
-}
-
-/// What happens to a call.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// Ports are reserved and the offer has an answer (inbound), or our offer is made (outbound).
-    MediaReady,
-    /// There is nothing to offer or to answer with, or the answer to our offer is none.
-    MediaRefused(EndReason),
-    /// The participant is in the room.
-    RoomJoined,
-    /// Who else is there changed.
-    Audience(Audience),
-    /// The participant is out of the room for good.
-    RoomEnded(EndReason),
-    /// 1xx to our INVITE.
-    RemoteRinging,
-    /// 2xx to our INVITE; the stack has acknowledged it.
-    RemoteAnswered,
-    /// Our INVITE has failed.
-    RemoteRefused(EndReason),
-    /// Our 200 was acknowledged.
-    Acknowledged,
-    /// Our 200 was not acknowledged in time; the stack has sent a BYE.
-    AckMissing,
-    /// BYE; the stack has answered it.
-    RemoteHangup,
-    /// CANCEL; the stack has answered it and refused the INVITE.
-    RemoteCancel,
-    /// A re-INVITE with a new offer, or an empty one that asks for ours.
-    Reoffered(Offer),
-    /// The carrier pressed a key.
-    Digit(Key),
-    /// No RTP came for too long.
-    MediaTimeout,
-    /// The media plane gave up the call.
-    MediaFault,
-    /// Hang up, for this reason.
-    Hangup(EndReason),
-}
-
-/// Value of the `sip.callStatus` attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallStatus {
-    /// Outbound, nothing heard from the callee yet.
-    Dialing,
-    /// The caller hears ringing, or the callee's phone rings.
-    Ringing,
-    /// Answered.
-    Active,
-    /// Over.
-    Hangup,
-}
-
-impl CallStatus {
-    /// As LiveKit writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dialing => "dialing",
-            Self::Ringing => "ringing",
-            Self::Active => "active",
-            Self::Hangup => "hangup",
-        }
-    }
-}
-
-/// What a call does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Reserve ports; answer the offer on paper, or make ours.
-    PrepareMedia,
-    /// Join the room with this status.
-    JoinRoom(CallStatus),
-    /// Subscribe to the audio of the others.
-    Listen,
-    /// Send 180 (again).
-    Ring,
-    /// Send 200 with the answer prepared before.
-    Answer,
-    /// Send the INVITE.
-    Dial,
-    /// Let media flow to the carrier.
-    StartMedia,
-    /// Change `sip.callStatus`.
-    SetStatus(CallStatus),
-    /// Answer a re-INVITE by offer/answer, or refuse it with 488 and go on as before.
-    Renegotiate(Offer),
-    /// Refuse a re-INVITE that comes at the wrong time.
-    RefuseReoffer(Status),
-    /// Tell the room about a key.
-    PublishDigit(Key),
-    /// Refuse the INVITE.
-    Refuse(EndReason),
-    /// Send BYE, or CANCEL where there was no answer yet, and say why.
-    Hangup(EndReason),
-    /// Leave the room, close the line, free the ports.
-    Release,
-    /// The last one.
-    Finished(EndReason),
-}
-
-/// A key that was pressed. Its `Debug` does not tell which: people type card numbers and PINs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Key(pub char);
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(·)")
-    }
-}
-
-/// An offer. Its `Debug` tells its length alone: SDP may hold the keys of SRTP.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Offer(pub Bytes);
-
-impl fmt::Debug for Offer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Offer({} bytes)", self.0.len())
-    }
+    /// The room hears a ringing tone until the callee, or the callee's network, is heard.
+    pub dialtone: bool,
+    /// How long pressing the keys of the request may take; `None` when there are none.
+    pub keys: Option<Duration>,
 }
 
 /// The machine.
@@ -181,11 +73,14 @@ enum Direction {
 /// Each state owns its timers, so leaving a state cancels them.
 #[derive(Clone, Copy, Debug)]
 enum State {
+    Locating,
     Preparing { direction: Direction },
     Joining { direction: Direction, give_up: Instant },
     Ringing { again: Instant, give_up: Instant },
     Answering { until: Instant },
-    Dialling { status: CallStatus, give_up: Instant },
+    Dialling { status: CallStatus, dialtone: bool, give_up: Instant },
+    Agreeing { dialtone: bool, until: Instant },
+    Typing { give_up: Instant, until: Instant },
     Active { until: Instant },
     Ended,
 }
@@ -193,17 +88,17 @@ enum State {
 impl Call {
     /// An INVITE has come in that a trunk and a rule have taken.
     pub fn inbound(limits: Limits) -> Self {
-        Self::new(Direction::Inbound, limits)
+        let preparing = State::Preparing { direction: Direction::Inbound };
+        Self::new(preparing, Action::PrepareMedia, limits)
     }
 
     /// A call is to be placed.
     pub fn outbound(limits: Limits) -> Self {
-        Self::new(Direction::Outbound, limits)
+        Self::new(State::Locating, Action::Locate, limits)
     }
 
-    fn new(direction: Direction, limits: Limits) -> Self {
-        let actions = VecDeque::from([Action::PrepareMedia]);
-        Self { state: State::Preparing { direction }, limits, audience: Audience::default(), actions }
+    fn new(state: State, first: Action, limits: Limits) -> Self {
+        Self { state, limits, audience: Audience::default(), actions: VecDeque::from([first]) }
     }
 
     /// Something happened.
@@ -218,12 +113,14 @@ impl Call {
             (state, Input::MediaTimeout) => self.end(state, EndReason::MediaTimeout),
             (state, Input::MediaFault) => self.end(state, EndReason::MediaFault),
             // It was the answer to an offer in mid-call, and what was agreed upon before stays (RFC 3261 §14.1).
-            (state @ State::Active { .. }, Input::MediaRefused(_)) => state,
+            (state @ (State::Active { .. } | State::Typing { .. }), Input::MediaRefused(_)) => state,
             // The same failure has another name once we were in the room: nobody can be sent elsewhere any more.
             (
                 state @ (State::Ringing { .. }
                 | State::Answering { .. }
                 | State::Dialling { .. }
+                | State::Agreeing { .. }
+                | State::Typing { .. }
                 | State::Active { .. }),
                 Input::RoomEnded(EndReason::RoomUnreachable),
             ) => self.end(state, EndReason::RoomLost),
@@ -235,6 +132,10 @@ impl Call {
                 | Input::Hangup(reason),
             ) => self.end(state, reason),
 
+            (State::Locating, Input::Located) => {
+                self.actions.push_back(Action::PrepareMedia);
+                State::Preparing { direction: Direction::Outbound }
+            }
             (State::Preparing { direction }, Input::MediaReady) => self.join(now, direction),
 
             (State::Joining { direction: Direction::Inbound, .. }, Input::RoomJoined) => self.ring(now),
@@ -245,18 +146,32 @@ impl Call {
                 if self.is_awaited() { self.answer(now) } else { state }
             }
 
-            (State::Answering { until }, Input::Acknowledged) => self.activate(until),
+            (State::Answering { until }, Input::Acknowledged) => {
+                self.actions.push_back(Action::StartMedia);
+                self.activate(until)
+            }
 
-            (State::Dialling { status: CallStatus::Dialing, give_up }, Input::RemoteRinging) => {
+            (State::Dialling { status: CallStatus::Dialing, dialtone, give_up }, Input::RemoteRinging) => {
                 self.actions.push_back(Action::SetStatus(CallStatus::Ringing));
-                State::Dialling { status: CallStatus::Ringing, give_up }
+                State::Dialling { status: CallStatus::Ringing, dialtone, give_up }
             }
-            (State::Dialling { .. }, Input::RemoteAnswered) => {
-                self.actions.push_back(Action::Listen);
-                self.activate(now + self.limits.duration)
+            // Provisional answers may come again and again, and each may know it better than the one before.
+            (state @ State::Dialling { .. }, Input::EarlyOffered(offer)) => {
+                self.actions.push_back(Action::HearEarly(offer));
+                state
             }
+            (State::Dialling { status, dialtone: true, give_up }, Input::EarlyMedia) => {
+                self.actions.push_back(Action::Dialtone(false));
+                State::Dialling { status, dialtone: false, give_up }
+            }
+            (State::Dialling { dialtone, .. }, Input::RemoteAnswered(answer)) => {
+                self.actions.push_back(Action::Agree(answer));
+                State::Agreeing { dialtone, until: now + self.limits.duration }
+            }
+            (State::Agreeing { dialtone, until }, Input::MediaReady) => self.talk(now, dialtone, until),
+            (State::Typing { until, .. }, Input::Pressed) => self.activate(until),
 
-            (state @ State::Active { .. }, Input::Reoffered(offer)) => {
+            (state @ (State::Active { .. } | State::Typing { .. }), Input::Reoffered(offer)) => {
                 self.actions.push_back(Action::Renegotiate(offer));
                 state
             }
@@ -265,7 +180,7 @@ impl Call {
                 self.actions.push_back(Action::RefuseReoffer(Status::REQUEST_PENDING));
                 state
             }
-            (state @ (State::Answering { .. } | State::Active { .. }), Input::Digit(digit)) => {
+            (state @ (State::Answering { .. } | State::Typing { .. } | State::Active { .. }), Input::Digit(digit)) => {
                 self.actions.push_back(Action::PublishDigit(digit));
                 state
             }
@@ -274,15 +189,19 @@ impl Call {
                 state
             }
 
-            // A rejoin after the room was lost for a while; further 1xx; keys pressed before the answer; the ACK of a
-            // re-INVITE: none of them changes the state of the call.
+            // A rejoin after the room was lost for a while; further 1xx, and such as were overtaken by the answer; keys
+            // pressed before it; the ACK of a re-INVITE: none of them changes the state of the call.
             (
                 state,
                 Input::RoomJoined
+                | Input::Located
                 | Input::RemoteRinging
-                | Input::RemoteAnswered
+                | Input::EarlyOffered(_)
+                | Input::EarlyMedia
+                | Input::RemoteAnswered(_)
                 | Input::Acknowledged
                 | Input::MediaReady
+                | Input::Pressed
                 | Input::Digit(_),
             ) => state,
         };
@@ -299,9 +218,16 @@ impl Call {
                 self.actions.push_back(Action::Ring);
                 State::Ringing { again: now + self.limits.ringing_interval, give_up }
             }
-            state @ (State::Answering { until } | State::Active { until }) if now >= until => {
+            state @ (State::Answering { until }
+            | State::Agreeing { until, .. }
+            | State::Typing { until, .. }
+            | State::Active { until })
+                if now >= until =>
+            {
                 self.end(state, EndReason::MaxDuration)
             }
+            // Keys that nobody told us of the end of: the call is answered all the same.
+            State::Typing { give_up, until } if now >= give_up => self.activate(until),
             state => state,
         };
     }
@@ -309,11 +235,22 @@ impl Call {
     /// When [`handle_timeout`](Self::handle_timeout) is wanted next.
     pub fn next_timeout(&self) -> Option<Instant> {
         match self.state {
-            State::Preparing { .. } | State::Ended => None,
+            State::Locating | State::Preparing { .. } | State::Ended => None,
             State::Joining { give_up, .. } | State::Dialling { give_up, .. } => Some(give_up),
             State::Ringing { again, give_up } => Some(again.min(give_up)),
-            State::Answering { until } | State::Active { until } => Some(until),
+            State::Typing { give_up, until } => Some(give_up.min(until)),
+            State::Answering { until } | State::Agreeing { until, .. } | State::Active { until } => Some(until),
         }
+    }
+
+    /// Both sides hear each other.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.state, State::Typing { .. } | State::Active { .. })
+    }
+
+    /// The participant stands in its room.
+    pub fn is_in_room(&self) -> bool {
+        !matches!(self.state, State::Locating | State::Preparing { .. } | State::Joining { .. } | State::Ended)
     }
 
     /// What is to be done next. `None`: wait for input or time.
@@ -355,41 +292,53 @@ impl Call {
 
     /// Agents are not to speak into ringing: an outbound call listens to the room from its answer on.
     fn dial(&mut self, now: Instant) -> State {
+        let dialtone = self.limits.dialtone;
+        if dialtone {
+            self.actions.push_back(Action::Dialtone(true));
+        }
         self.actions.push_back(Action::Dial);
-        State::Dialling { status: CallStatus::Dialing, give_up: now + self.limits.ringing }
+        State::Dialling { status: CallStatus::Dialing, dialtone, give_up: now + self.limits.ringing }
+    }
+
+    fn talk(&mut self, now: Instant, dialtone: bool, until: Instant) -> State {
+        if dialtone {
+            self.actions.push_back(Action::Dialtone(false));
+        }
+        self.actions.extend([Action::Listen, Action::StartMedia]);
+        match self.limits.keys {
+            Some(keys) => {
+                self.actions.extend([Action::SetStatus(CallStatus::Automation), Action::Press]);
+                State::Typing { give_up: now + keys, until }
+            }
+            None => self.activate(until),
+        }
     }
 
     fn activate(&mut self, until: Instant) -> State {
-        self.actions.extend([Action::StartMedia, Action::SetStatus(CallStatus::Active)]);
+        self.actions.push_back(Action::SetStatus(CallStatus::Active));
         State::Active { until }
     }
 
     /// The only way out, from whatever state.
     fn end(&mut self, from: State, reason: EndReason) -> State {
-        let is_in_room = !matches!(from, State::Preparing { .. });
-        if is_in_room {
+        if !matches!(from, State::Locating | State::Preparing { .. }) {
             self.actions.push_back(Action::SetStatus(CallStatus::Hangup));
         }
-        match (from, reason) {
+        match from {
             // The stack has answered or sent what ends the dialog.
-            (
-                _,
-                EndReason::RemoteHangup
-                | EndReason::RemoteCancel
-                | EndReason::AckMissing
-                | EndReason::RemoteRefused(_)
-                | EndReason::CarrierUnreachable,
-            ) => {}
+            _ if reason.is_known_to_peer() => {}
             // Nothing was sent yet.
-            (
-                State::Preparing { direction: Direction::Outbound }
-                | State::Joining { direction: Direction::Outbound, .. },
-                _,
-            ) => {}
-            (State::Answering { .. } | State::Active { .. } | State::Dialling { .. }, _) => {
-                self.actions.push_back(Action::Hangup(reason));
+            State::Locating
+            | State::Preparing { direction: Direction::Outbound }
+            | State::Joining { direction: Direction::Outbound, .. } => {}
+            State::Answering { .. }
+            | State::Dialling { .. }
+            | State::Agreeing { .. }
+            | State::Typing { .. }
+            | State::Active { .. } => self.actions.push_back(Action::Hangup(reason)),
+            State::Preparing { .. } | State::Joining { .. } | State::Ringing { .. } | State::Ended => {
+                self.actions.push_back(Action::Refuse(reason));
             }
-            _ => self.actions.push_back(Action::Refuse(reason)),
         }
         self.actions.extend([Action::Release, Action::Finished(reason)]);
         State::Ended

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use media::desk::{GuestConfig, GuestReport, Measurement};
 use media::{Desk, Profile as Encoding};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::plane::{self, Command, EngineReport, EngineSpec, Line, Plane, Spec};
+use crate::plane::{self, Command, EngineReport, EngineSpec, Line, LineEvent, LineHandle, Plane, Spec};
 use crate::room::{self, Event, JoinConfig};
 
 /// How long the media thread may take to answer, and the room to take note of a leave.
@@ -18,7 +18,8 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// A participant in a room.
 #[derive(Debug)]
 pub struct Guest {
-    line: Line,
+    line: LineHandle,
+    line_events: mpsc::Receiver<LineEvent>,
     room: room::driver::Handle,
 }
 
@@ -42,11 +43,8 @@ impl Guest {
     /// Starts to join; [`Guest::next_event`] tells how that goes.
     pub fn join(plane: &Plane, config: JoinConfig, desk: Desk) -> Result<Self, plane::Error> {
         let engine = EngineSpec::Guest(GuestConfig { seed: rand::random(), profile: Encoding::default() }, desk);
-        let mut line = plane.open(Spec { engine, carrier: None })?;
-        let (_, none) = tokio::sync::mpsc::channel(1);
-        let peer_events = std::mem::replace(&mut line.peer_events, none);
-        let room = room::driver::join(config, line.handle.clone(), peer_events);
-        Ok(Self { line, room })
+        let Line { handle, side, events } = plane.open(Spec { engine, carrier: None })?;
+        Ok(Self { line: handle, line_events: events, room: room::driver::join(config, side) })
     }
 
     /// What happens in the room; `None` when it is over.
@@ -54,7 +52,7 @@ impl Guest {
         loop {
             tokio::select! {
                 event = self.room.events.recv() => return event,
-                event = self.line.events.recv() => { event?; }
+                event = self.line_events.recv() => { event?; }
             }
         }
     }
@@ -72,10 +70,10 @@ impl Guest {
 
     async fn heard(&self) -> Option<Heard> {
         let (ask, report) = oneshot::channel();
-        self.line.handle.send(Command::Report(ask)).await.ok()?;
+        self.line.send(Command::Report(ask)).await.ok()?;
         let EngineReport::Guest(packets) = timeout(LIMIT, report).await.ok()?.ok()?.engine else { return None };
         let (ask, desk) = oneshot::channel();
-        self.line.handle.send(Command::TakeDesk(ask)).await.ok()?;
+        self.line.send(Command::TakeDesk(ask)).await.ok()?;
         let desk = timeout(LIMIT, desk).await.ok()?.ok()?;
         let measured = tokio::task::spawn_blocking(move || (desk.measure(), desk)).await.ok()?;
         Some(Heard { packets, sound: measured.0, recording: measured.1.recording().to_vec() })

@@ -8,9 +8,7 @@ use prometheus::{
 };
 
 use crate::call::end::EndReason;
-
-/// Every call is inbound in this version; the label is there for the panels and for the next one.
-const INBOUND: &str = "inbound";
+use crate::store::Direction;
 
 /// Lengths of calls, as livekit-sip counts them: a second to a day.
 const CALL_SECONDS: [f64; 8] = [1.0, 10.0, 60.0, 600.0, 1_800.0, 3_600.0, 21_600.0, 86_400.0];
@@ -26,6 +24,10 @@ pub struct Metrics {
     active: IntGaugeVec,
     terminated: IntCounterVec,
     duration: HistogramVec,
+    transfers: IntCounterVec,
+    transfers_succeeded: IntCounterVec,
+    transfers_failed: IntCounterVec,
+    transfers_active: IntGaugeVec,
     tasks: IntGauge,
 }
 
@@ -45,6 +47,13 @@ impl Metrics {
                 HistogramOpts { buckets: CALL_SECONDS.to_vec(), ..histogram_opts!("dur_call_sec", "Lengths of calls") },
                 &["dir"],
             )?,
+            transfers: IntCounterVec::new(name("transfers_total", "Transfers asked for"), &["dir"])?,
+            transfers_succeeded: IntCounterVec::new(name("transfers_succeeded_total", "Transfers done"), &["dir"])?,
+            transfers_failed: IntCounterVec::new(
+                name("transfers_failed_total", "Transfers failed"),
+                &["dir", "reason"],
+            )?,
+            transfers_active: IntGaugeVec::new(name("transfers_active", "Transfers under way"), &["dir"])?,
             tasks: IntGauge::with_opts(name("tasks", "Tasks of the control plane, a few a call"))?,
             registry,
         };
@@ -55,10 +64,20 @@ impl Metrics {
     fn register(&self) -> Result<(), prometheus::Error> {
         self.registry.register(Box::new(self.available.clone()))?;
         self.registry.register(Box::new(self.tasks.clone()))?;
-        for counter in [&self.requests, &self.accepted, &self.errors, &self.terminated] {
+        for counter in [
+            &self.requests,
+            &self.accepted,
+            &self.errors,
+            &self.terminated,
+            &self.transfers,
+            &self.transfers_succeeded,
+            &self.transfers_failed,
+        ] {
             self.registry.register(Box::new(counter.clone()))?;
         }
-        self.registry.register(Box::new(self.active.clone()))?;
+        for gauge in [&self.active, &self.transfers_active] {
+            self.registry.register(Box::new(gauge.clone()))?;
+        }
         self.registry.register(Box::new(self.duration.clone()))
     }
 
@@ -67,32 +86,49 @@ impl Metrics {
         self.available.set(available.into());
     }
 
-    /// An INVITE of a new call came.
-    pub fn invited(&self) {
-        self.requests.with_label_values(&[INBOUND]).inc();
+    /// An INVITE of a new call came, or went out.
+    pub fn invited(&self, direction: Direction) {
+        self.requests.with_label_values(&[dir(direction)]).inc();
     }
 
-    /// A trunk and a rule took it.
-    pub fn accepted(&self) {
-        self.accepted.with_label_values(&[INBOUND]).inc();
+    /// A trunk and a rule took it, or the callee answered.
+    pub fn accepted(&self, direction: Direction) {
+        self.accepted.with_label_values(&[dir(direction)]).inc();
     }
 
-    /// It was refused at the door.
-    pub fn refused(&self, reason: &str) {
-        self.errors.with_label_values(&[INBOUND, reason]).inc();
+    /// It was refused at the door, or not placed, or not answered.
+    pub fn refused(&self, direction: Direction, reason: &str) {
+        self.errors.with_label_values(&[dir(direction), reason]).inc();
     }
 
-    /// So many calls there are.
-    pub fn set_active(&self, calls: usize) {
-        self.active.with_label_values(&[INBOUND]).set(i64::try_from(calls).unwrap_or(i64::MAX));
+    /// So many calls there are each way.
+    pub fn set_active(&self, inbound: usize, outbound: usize) {
+        for (direction, calls) in [(Direction::Inbound, inbound), (Direction::Outbound, outbound)] {
+            self.active.with_label_values(&[dir(direction)]).set(i64::try_from(calls).unwrap_or(i64::MAX));
+        }
     }
 
     /// A call ended.
-    pub fn ended(&self, reason: EndReason, lasted: Duration) {
+    pub fn ended(&self, direction: Direction, reason: EndReason, lasted: Duration) {
         let outcome = reason.outcome();
         let result = if outcome.is_fault { "server_error" } else { "success" };
-        self.terminated.with_label_values(&[INBOUND, result, outcome.label]).inc();
-        self.duration.with_label_values(&[INBOUND]).observe(lasted.as_secs_f64());
+        self.terminated.with_label_values(&[dir(direction), result, outcome.label]).inc();
+        self.duration.with_label_values(&[dir(direction)]).observe(lasted.as_secs_f64());
+    }
+
+    /// A transfer began.
+    pub fn transferring(&self, direction: Direction) {
+        self.transfers.with_label_values(&[dir(direction)]).inc();
+        self.transfers_active.with_label_values(&[dir(direction)]).inc();
+    }
+
+    /// A transfer ended: well, or for this reason.
+    pub fn transferred(&self, direction: Direction, failure: Option<&str>) {
+        self.transfers_active.with_label_values(&[dir(direction)]).dec();
+        match failure {
+            None => self.transfers_succeeded.with_label_values(&[dir(direction)]).inc(),
+            Some(reason) => self.transfers_failed.with_label_values(&[dir(direction), reason]).inc(),
+        }
     }
 
     /// All of them in the text format of Prometheus.
@@ -106,6 +142,13 @@ impl Metrics {
     }
 }
 
+fn dir(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Inbound => "inbound",
+        Direction::Outbound => "outbound",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,11 +157,15 @@ mod tests {
     fn the_names_are_those_of_livekit_sip() {
         let metrics = Metrics::new().unwrap();
         metrics.set_available(true);
-        metrics.invited();
-        metrics.accepted();
-        metrics.refused("no_trunk");
-        metrics.set_active(3);
-        metrics.ended(EndReason::MediaTimeout, Duration::from_secs(5));
+        metrics.invited(Direction::Inbound);
+        metrics.accepted(Direction::Inbound);
+        metrics.refused(Direction::Inbound, "no_trunk");
+        metrics.set_active(3, 1);
+        metrics.ended(Direction::Inbound, EndReason::MediaTimeout, Duration::from_secs(5));
+        for failure in [None, Some("rejected")] {
+            metrics.transferring(Direction::Outbound);
+            metrics.transferred(Direction::Outbound, failure);
+        }
         let text = metrics.text();
         for line in [
             "livekit_sip_available 1",
@@ -126,6 +173,11 @@ mod tests {
             "livekit_sip_invite_accepted{dir=\"inbound\"} 1",
             "livekit_sip_invite_error{dir=\"inbound\",reason=\"no_trunk\"} 1",
             "livekit_sip_calls_active{dir=\"inbound\"} 3",
+            "livekit_sip_calls_active{dir=\"outbound\"} 1",
+            "livekit_sip_transfers_total{dir=\"outbound\"} 2",
+            "livekit_sip_transfers_succeeded_total{dir=\"outbound\"} 1",
+            "livekit_sip_transfers_failed_total{dir=\"outbound\",reason=\"rejected\"} 1",
+            "livekit_sip_transfers_active{dir=\"outbound\"} 0",
             "livekit_sip_calls_terminated{dir=\"inbound\",reason=\"media_timeout\",result=\"server_error\"} 1",
             "livekit_sip_dur_call_sec_bucket{dir=\"inbound\",le=\"10\"} 1",
         ] {

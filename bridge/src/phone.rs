@@ -1,42 +1,56 @@
-//! The SIP side of the gateway: who rings is let in, sent away, or not answered at all; each call gets its events.
+//! The SIP side of the gateway: who rings is let in, sent away, or not answered at all; calls are placed where the API asks
+//! for them; each call gets its events.
 //!
 //! ```text
-//! sip::Event::Incoming ─► Door ─┬─► call::driver::run   one task a call
+//! sip::Event::Incoming ─► Door ─┬─► call::driver::run   one task a call ◄── caps ◄── Switchboard::place
 //!                               ├─► Reject (challenge, 403, 404, 488 …)
 //!                               └─► Ignore (a stranger: not a word)
-//! every other event ──────────────► the task of its call
+//! every other event ──────────────► the task of its call ◄── orders ◄── Switchboard: transfer, move, hang up
 //! ```
 
+mod caps;
 mod door;
+mod error;
+mod inbound;
 mod invite;
+mod placer;
+mod registry;
+mod switchboard;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use sip::endpoint::ExtraHeaders;
-use sip::{CallHandle, Event, HeaderName, Request, Status, Wire};
+use sip::{CallHandle, Event, HeaderName};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{self, AbortHandle, JoinError, JoinSet};
-use tracing::{Instrument as _, Span, debug, error, field, info, info_span, warn};
+use tracing::{Instrument as _, Span, error, field, info, info_span, warn};
 
-use self::door::{Door, Verdict};
-use crate::call::driver::{self, Inbound, Parts, Stop, clipped};
+use self::caps::Trunks;
+use self::door::Door;
+pub use self::error::{CallError, Cap, TransferError, code_of};
+pub use self::placer::Placer;
+pub(crate) use self::placer::Wanted;
+pub use self::registry::CallInfo;
+pub(crate) use self::registry::{Listing, Registry, unix_millis};
+pub(crate) use self::switchboard::Ask;
+pub use self::switchboard::{Participant, Placed, Switchboard, Transfer, Transferred};
+use crate::call::driver::{self, Leg, Outbound, Parts, Stop, Wires};
 use crate::call::end::EndReason;
+use crate::call::order::Progress;
 use crate::config::Config;
+use crate::dispatch::Reject;
 use crate::dispatch::number::shown;
-use crate::dispatch::{self, Decision, Pin, Query, Reject, Seat};
-use crate::plane::Family;
-use crate::store::Snapshot;
+use crate::dispatch::outbound::Placement;
+use crate::store::{Direction, Snapshot};
 
 /// Events of one call that wait for its task. A call makes a handful; re-INVITEs come one at a time. When it is full,
 /// the task hangs, and is given up like one that has failed.
 const EVENTS: usize = 32;
 
-/// Seconds after which a carrier may come back to a full gateway.
-const RETRY_AFTER: &str = "20";
+/// Orders of one call that wait for its task: people and programs ask, one by one.
+const ORDERS: usize = 16;
 
 /// The switchboard: owns the events of the endpoint.
 #[derive(Debug)]
@@ -46,6 +60,12 @@ pub struct Phone {
     door: Door,
     reject: Reject,
     max_active: Option<usize>,
+    trunks: Trunks,
+    registry: Registry,
+    switchboard: Switchboard,
+    asks: Option<mpsc::Receiver<Ask>>,
+    /// When a stranger last left a record.
+    stranger: Option<Instant>,
     calls: HashMap<CallHandle, Ongoing>,
     tasks: JoinSet<EndReason>,
     by_task: HashMap<task::Id, CallHandle>,
@@ -60,10 +80,10 @@ struct Ongoing {
     task: AbortHandle,
     span: Span,
     since: Instant,
+    direction: Direction,
+    /// The trunk that counts it.
+    trunk: Option<String>,
 }
-
-/// A status and headers, or `None` for silence.
-type Answer = Option<(Status, ExtraHeaders)>;
 
 impl Phone {
     /// A switchboard without calls. `active` is told how many there are.
@@ -76,21 +96,49 @@ impl Phone {
     ) -> Self {
         let door = Door::new(Instant::now(), &rand::random(), config.sip.digest);
         let (reject, max_active) = (config.sip.reject, config.calls.max_active);
-        let (calls, by_task) = (HashMap::new(), HashMap::new());
-        Self { parts, objects, door, reject, max_active, calls, tasks: JoinSet::new(), by_task, stop, active }
+        let registry = Registry::default();
+        let (switchboard, asks) = Switchboard::new(registry.clone());
+        Self {
+            parts,
+            objects,
+            door,
+            reject,
+            max_active,
+            trunks: Trunks::default(),
+            registry,
+            switchboard,
+            asks: Some(asks),
+            stranger: None,
+            calls: HashMap::new(),
+            tasks: JoinSet::new(),
+            by_task: HashMap::new(),
+            stop,
+            active,
+        }
+    }
+
+    /// The way for others to its calls.
+    pub fn switchboard(&self) -> Switchboard {
+        self.switchboard.clone()
     }
 
     /// Runs until the endpoint is gone and the last call has ended.
     pub async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        let mut asks = self.asks.take();
         loop {
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.handle(event).await,
                     None => break,
                 },
+                Some(ask) = next_ask(&mut asks) => match ask {
+                    Ask::Place(placement, tell) => self.place(*placement, tell),
+                },
                 Some(ended) = self.tasks.join_next_with_id() => self.forget(ended).await,
             }
         }
+        // Whoever asks from now on is refused at once.
+        drop(asks);
         for ongoing in self.calls.values_mut() {
             // The end of its events tells a call that there is no endpoint any more.
             ongoing.events = mpsc::channel(1).0;
@@ -115,125 +163,76 @@ impl Phone {
         }
     }
 
-    async fn incoming(&mut self, call: CallHandle, request: &Request, source: SocketAddr, wire: Wire, trusted: bool) {
-        self.parts.metrics.invited();
-        let id = new_call_id();
+    /// Places a call, unless there are too many.
+    fn place(&mut self, placement: Placement, tell: mpsc::Sender<Progress>) {
         let span = info_span!(
-            "call", %id, sip.call_id = field::Empty, from = field::Empty, to = field::Empty,
-            %source, room = field::Empty, end = field::Empty
+            "call",
+            id = placement.call_id,
+            sip.call_id = field::Empty,
+            from = shown(&placement.number),
+            to = shown(&placement.callee),
+            room = placement.seat.room.as_str(),
+            end = field::Empty
         );
-        let seat = span.in_scope(|| self.seat(request, source, wire, trusted, &id));
-        match seat {
-            Ok(seat) => {
-                self.parts.metrics.accepted();
-                let peer = source.ip().to_canonical();
-                let family = if peer.is_ipv4() { Family::V4 } else { Family::V6 };
-                let offer = request.body.clone();
-                self.start(Inbound { call, id, offer, peer, family, seat: *seat }, span);
+        let trunk = match self.admit(&placement) {
+            Ok(trunk) => trunk,
+            Err(error) => {
+                let reason = if error == CallError::Draining { "draining" } else { "caps" };
+                self.parts.metrics.refused(Direction::Outbound, reason);
+                span.in_scope(|| warn!(reason, "not placed: {error}"));
+                // Whoever asked may have gone.
+                let _ = tell.try_send(Progress::Failed(error));
+                return;
             }
-            Err(Some((status, headers))) => {
-                let command = sip::Command::Reject { call, status, reason: None, headers };
-                let _ = self.parts.sip.send(command).await;
-            }
-            Err(None) => {
-                let _ = self.parts.sip.send(sip::Command::Ignore { call }).await;
-            }
-        }
-    }
-
-    /// Finds the caller's seat, or what to answer; `None` for silence. Each refusal is a line in the log.
-    fn seat(
-        &mut self,
-        request: &Request,
-        source: SocketAddr,
-        wire: Wire,
-        trusted: bool,
-        id: &str,
-    ) -> Result<Box<Seat>, Answer> {
-        let query =
-            invite::query(request, source, wire, id.to_owned()).map_err(|error| self.unreadable(&error, trusted))?;
-        let span = Span::current();
-        span.record("sip.call_id", clipped(&query.sip_call_id));
-        span.record("from", shown(&query.from.user)).record("to", shown(query.called()));
-        let objects = self.objects.load_full();
-        let trunk = match self.door.judge(Instant::now(), &objects, &query, request) {
-            Verdict::Enter(trunk) => trunk,
-            Verdict::Challenge(status, headers) => return Err(Some((status, headers))),
-            Verdict::Guesser { is_news: true } => {
-                self.parts.metrics.refused("guessing");
-                warn!(
-                    reason = "guessing",
-                    "refused: too many wrong passwords from this address; not answered for a minute"
-                );
-                return Err(None);
-            }
-            Verdict::Guesser { is_news: false } => {
-                self.parts.metrics.refused("guessing");
-                debug!(reason = "guessing", "refused");
-                return Err(None);
-            }
-            Verdict::Refuse(refusal) => return Err(self.refused(&refusal, trusted)),
         };
-        if self.max_active.is_some_and(|limit| self.calls.len() >= limit) {
-            return Err(self.busy());
+        let call = self.parts.sip.new_call();
+        let sip_call_id = format!("{:032x}", rand::random::<u128>());
+        span.record("sip.call_id", &sip_call_id);
+        span.in_scope(|| info!(trunk = placement.seat.trunk_id, "placing a call"));
+        let leg = Leg::Outbound(Box::new(Outbound { call, sip_call_id, placement, tell }));
+        self.start(leg, Some(trunk), span);
+    }
+
+    /// Whether a call may be placed, and whose call it is.
+    fn admit(&mut self, placement: &Placement) -> Result<String, CallError> {
+        if self.switchboard.is_draining() || *self.stop.borrow() == Stop::End {
+            return Err(CallError::Draining);
         }
-        match dispatch::decide(&objects, &trunk, &query, Pin::NotAsked) {
-            Decision::Join(seat) => {
-                span.record("room", discreet(seat.room.as_str(), &query));
-                for note in &seat.notes {
-                    warn!(note, "the rule could not be followed to the letter");
-                }
-                let identity = discreet(&seat.identity, &query);
-                info!(trunk = seat.trunk_id, rule = seat.rule_id, identity, "call accepted");
-                Ok(seat)
-            }
-            Decision::AskPin(rule) => {
-                Err(self.refused(&dispatch::Refusal::PinRequired { rule: rule.label() }, trusted))
-            }
-            Decision::Refuse(refusal) => Err(self.refused(&refusal, trusted)),
+        if let Some(limit) = self.max_active.filter(|limit| self.calls.len() >= *limit) {
+            return Err(CallError::Caps(Cap::Gateway(limit)));
         }
+        // Trunks that come with their requests are told apart by where they lead.
+        let trunk = match &placement.trunk {
+            Some(trunk) => trunk.id().to_owned(),
+            None => placement.target.host.to_string(),
+        };
+        self.trunks.admit(Instant::now(), &trunk, placement.caps).map_err(CallError::Caps)?;
+        Ok(trunk)
     }
 
-    fn refused(&self, refusal: &dispatch::Refusal, trusted: bool) -> Answer {
-        let answer = refusal.answer(trusted, self.reject).and_then(Status::new);
-        let status = answer.map_or(0, Status::code);
-        self.parts.metrics.refused(refusal.label());
-        warn!(reason = refusal.label(), status, "refused: {refusal}");
-        Some((answer?, Vec::new()))
-    }
-
-    /// What cannot be read gets the status that says so, unless its sender is to get none.
-    fn unreadable(&self, error: &sip::Error, trusted: bool) -> Answer {
-        let answer = (trusted || self.reject != Reject::Silent).then(|| error.status());
-        self.parts.metrics.refused("malformed");
-        warn!(reason = "malformed", status = answer.map_or(0, Status::code), "refused: {error}");
-        Some((answer?, Vec::new()))
-    }
-
-    /// A carrier goes to its next route on 503.
-    fn busy(&self) -> Answer {
-        self.parts.metrics.refused("max_active_calls");
-        warn!(reason = "max_active_calls", "refused: as many calls as allowed");
-        Some((Status::SERVICE_UNAVAILABLE, vec![(HeaderName::RetryAfter, RETRY_AFTER.to_owned())]))
-    }
-
-    fn start(&mut self, inbound: Inbound, span: Span) {
-        let (tell, events) = mpsc::channel(EVENTS);
-        let call = inbound.call;
-        let running = driver::run(self.parts.clone(), inbound, events, self.stop.clone());
-        self.adopt(call, tell, running, span);
+    fn start(&mut self, leg: Leg, trunk: Option<String>, span: Span) {
+        let (tell, sip_events) = mpsc::channel(EVENTS);
+        let (give, orders) = mpsc::channel(ORDERS);
+        let (call, direction) = (leg.call(), leg.direction());
+        let listing = self.registry.list(leg.info(), give);
+        let wires =
+            Wires { sip_events, orders, listing, switchboard: self.switchboard.clone(), stop: self.stop.clone() };
+        let running = driver::run(self.parts.clone(), leg, wires);
+        self.adopt(call, direction, trunk, tell, running, span);
     }
 
     fn adopt(
         &mut self,
         call: CallHandle,
+        direction: Direction,
+        trunk: Option<String>,
         events: mpsc::Sender<Event>,
         running: impl Future<Output = EndReason> + Send + 'static,
         span: Span,
     ) {
         let task = self.tasks.spawn(running.instrument(span.clone()));
         self.by_task.insert(task.id(), call);
-        self.calls.insert(call, Ongoing { events, task, span, since: Instant::now() });
+        self.calls.insert(call, Ongoing { events, task, span, since: Instant::now(), direction, trunk });
         self.count();
     }
 
@@ -243,7 +242,10 @@ impl Phone {
         let ongoing = self.calls.remove(&call);
         let reason = ended.as_ref().map_or(EndReason::GatewayFault, |(_, reason)| *reason);
         if let Some(ongoing) = &ongoing {
-            self.parts.metrics.ended(reason, ongoing.since.elapsed());
+            self.parts.metrics.ended(ongoing.direction, reason, ongoing.since.elapsed());
+            if let Some(trunk) = &ongoing.trunk {
+                self.trunks.release(Instant::now(), trunk);
+            }
         }
         if let (Err(error), Some(ongoing)) = (ended, ongoing) {
             let reason = reason.outcome().label;
@@ -254,7 +256,8 @@ impl Phone {
     }
 
     fn count(&self) {
-        self.parts.metrics.set_active(self.calls.len());
+        let outbound = self.calls.values().filter(|ongoing| ongoing.direction == Direction::Outbound).count();
+        self.parts.metrics.set_active(self.calls.len() - outbound, outbound);
         self.active.send_replace(self.calls.len());
     }
 
@@ -271,18 +274,17 @@ impl Phone {
     }
 }
 
-/// `SCL_` and twelve letters and digits, as LiveKit makes them.
-fn new_call_id() -> String {
-    use rand::distr::{Alphanumeric, SampleString as _};
-    format!("SCL_{}", Alphanumeric.sample_string(&mut rand::rng(), 12))
+async fn next_ask(asks: &mut Option<mpsc::Receiver<Ask>>) -> Option<Ask> {
+    match asks {
+        Some(asks) => asks.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
-/// Names often hold the number of the caller or of the called one. The log is to know its last four digits alone.
-fn discreet(text: &str, query: &Query) -> String {
-    [query.calling(), query.called()].into_iter().fold(text.to_owned(), |text, number| {
-        let bare = number.trim_start_matches('+');
-        if bare.is_empty() { text } else { text.replace(bare, &shown(bare)) }
-    })
+/// A prefix, `SCL_` for a call, and twelve letters and digits, as LiveKit makes them.
+pub(crate) fn new_id(prefix: &str) -> String {
+    use rand::distr::{Alphanumeric, SampleString as _};
+    format!("{prefix}{}", Alphanumeric.sample_string(&mut rand::rng(), 12))
 }
 
 #[cfg(test)]

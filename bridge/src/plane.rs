@@ -2,12 +2,14 @@
 //!
 //! A [`Line`] is one call on one thread, from its first packet to its last. The control plane sends it [`Command`]s
 //! and receives two streams of events: [`PeerEvent`]s for the room session, [`LineEvent`]s for the call. All three
-//! channels are bounded.
+//! channels are bounded. A room session holds a [`RoomSide`] of the line; a call that moves to another room has two of
+//! them for a moment.
 //!
 //! ```text
 //! Plane ── reserve() ─► Reservation (RTP and RTCP sockets, a thread) ── open(Spec) ─► Line
 //!
-//! LineHandle ── Command ──►  worker thread: poll, wheel, slab of lines  ──► PeerEvent, LineEvent
+//! LineHandle ── Command ──────►  worker thread:              ──► LineEvent
+//! RoomSide ──── SideCommand ──►  poll, wheel, slab of lines  ──► PeerEvent
 //! ```
 
 mod circuit;
@@ -18,8 +20,10 @@ mod load;
 mod outbox;
 mod peer;
 mod ports;
+mod side;
 mod slab;
 mod socket;
+mod stand;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -30,6 +34,7 @@ pub use engine::{EngineReport, EngineSpec};
 pub use gauges::ThreadStats;
 pub use line::{Command, Line, LineEvent, LineHandle, Refused};
 pub use ports::{Family, Reservation};
+pub use side::{Attach, RoomSide, Side, SideCommand};
 pub use start::{Config, Error, Interface, Plane, Spec, Stats};
 
 use bytes::Bytes;

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bridge::plane::{
     Command, Config, EngineReport, EngineSpec, Family, Interface, Line, LineEvent, PeerCommand, PeerConfig, PeerEvent,
-    PeerState, Plane, Reservation, Role, Spec,
+    PeerState, Plane, Reservation, Role, RoomSide, SideCommand, Spec,
 };
 use media::desk::{GuestConfig, Play};
 use media::sdp::{self, Local, Policy, Session};
 use media::{CarrierConfig, Desk, Profile, dtmf, rtcp, source};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -63,11 +63,17 @@ async fn one_call(plane: &Plane) {
     phone.handle.send(Command::Carrier(Box::new(negotiated_here))).await.unwrap();
     phone.handle.send(Command::Start).await.unwrap();
 
-    event(&mut call, |event| *event == LineEvent::FirstRtp).await;
-    event(&mut call, |event| matches!(event, LineEvent::FirstRoomPacketReceived { .. })).await;
+    // In whatever order: the guest speaks on a clock of its own.
+    let mut first = (false, false);
+    event(&mut call, |event| {
+        first.0 |= *event == LineEvent::FirstRtp;
+        first.1 |= matches!(event, LineEvent::FirstRoomPacketReceived { .. });
+        first == (true, true)
+    })
+    .await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     for key in ['4', '2'] {
-        phone.handle.send(Command::Press(dtmf::Event::from_digit(key).unwrap())).await.unwrap();
+        phone.handle.send(Command::Press(vec![dtmf::Press::Key(dtmf::Event::from_digit(key).unwrap())])).await.unwrap();
     }
     for key in ['4', '2'] {
         event(&mut call, |event| *event == LineEvent::Digit(key)).await;
@@ -96,10 +102,10 @@ async fn many_lines(plane: &Plane) {
             let junction = media::Config { carrier: carrier(number), profile: Profile::default() };
             let line = open(plane, EngineSpec::Junction(junction), Some(reservation));
             let config = PeerConfig { publish: Some("cid".into()), receive_audio: 2, data_channels: true };
-            line.handle.send(Command::Peer(Role::Publisher, PeerCommand::Open(config))).await.unwrap();
+            line.side.send(SideCommand::Peer(Role::Publisher, PeerCommand::Open(config))).await.unwrap();
             if number % 2 == 0 {
                 let offer = PeerCommand::Offer { more_audio: 0, restart_ice: false };
-                line.handle.send(Command::Peer(Role::Publisher, offer)).await.unwrap();
+                line.side.send(SideCommand::Peer(Role::Publisher, offer)).await.unwrap();
             }
             lines.push(line);
         }
@@ -155,32 +161,32 @@ async fn connect(from: &mut Line, to: &mut Line) {
     let publish = PeerConfig { publish: Some("cid".into()), receive_audio: 0, data_channels: true };
     tell(from, Role::Publisher, PeerCommand::Open(publish)).await;
     tell(from, Role::Publisher, PeerCommand::Offer { more_audio: 0, restart_ice: false }).await;
-    let offer = said(&mut from.peer_events, |event| match event {
+    let offer = said(&mut from.side, |event| match event {
         PeerEvent::Offer(sdp) => Some(sdp),
         _ => None,
     });
     let offer = offer.await;
     tell(to, Role::Subscriber, PeerCommand::Open(PeerConfig::default())).await;
     tell(to, Role::Subscriber, PeerCommand::Accept(offer)).await;
-    let answer = said(&mut to.peer_events, |event| match event {
+    let answer = said(&mut to.side, |event| match event {
         PeerEvent::Answer(sdp) => Some(sdp),
         _ => None,
     });
     let answer = answer.await;
     tell(from, Role::Publisher, PeerCommand::SetAnswer(answer)).await;
     let connected = |event| (event == PeerEvent::State(PeerState::Connected)).then_some(());
-    said(&mut from.peer_events, connected).await;
-    said(&mut to.peer_events, connected).await;
+    said(&mut from.side, connected).await;
+    said(&mut to.side, connected).await;
 }
 
 async fn tell(line: &Line, role: Role, command: PeerCommand) {
-    line.handle.send(Command::Peer(role, command)).await.unwrap();
+    line.side.send(SideCommand::Peer(role, command)).await.unwrap();
 }
 
-async fn said<T>(events: &mut mpsc::Receiver<(Role, PeerEvent)>, want: impl Fn(PeerEvent) -> Option<T>) -> T {
+async fn said<T>(side: &mut RoomSide, want: impl Fn(PeerEvent) -> Option<T>) -> T {
     let found = async {
         loop {
-            let (_, event) = events.recv().await.expect("the line lives");
+            let (_, event) = side.next_event().await.expect("the line lives");
             assert!(!matches!(event, PeerEvent::Failed(_)), "{event:?}");
             if let Some(found) = want(event) {
                 return found;
@@ -190,7 +196,7 @@ async fn said<T>(events: &mut mpsc::Receiver<(Role, PeerEvent)>, want: impl Fn(P
     timeout(LIMIT, found).await.expect("the event comes")
 }
 
-async fn event(line: &mut Line, want: impl Fn(&LineEvent) -> bool) {
+async fn event(line: &mut Line, mut want: impl FnMut(&LineEvent) -> bool) {
     let found = async { while !want(&line.events.recv().await.expect("the line lives")) {} };
     timeout(LIMIT, found).await.expect("the event comes");
 }

@@ -11,4 +11,4 @@ mod sender;
 
 pub use event::{Event, Payload};
 pub use receiver::{Output, Receiver};
-pub use sender::{Full, Outgoing, Sender};
+pub use sender::{Outgoing, Press, Refused, Sender};

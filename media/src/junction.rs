@@ -91,6 +91,8 @@ pub enum Event {
     Digit(dtmf::Event),
     /// The carrier has been silent for too long; told once.
     MediaTimeout,
+    /// All keys were pressed for the carrier, or it takes none any more.
+    Pressed,
 }
 
 /// What there is to tell of a junction.
@@ -199,6 +201,29 @@ impl Junction {
         self.downlink.talkers_mut().forget(ssrc);
     }
 
+    /// All remote tracks have ended: the call stands in another room.
+    pub fn forget_everybody(&mut self) {
+        self.downlink.talkers_mut().forget_everybody();
+    }
+
+    /// Plays the ring-back tone into the room in place of the carrier's audio, or no longer.
+    pub fn set_dialtone(&mut self, now: Instant, on: bool) {
+        self.now = now;
+        self.uplink.set_tone(now, on, &self.carrier);
+    }
+
+    /// Plays the ring-back tone to the carrier in place of the room's audio, or no longer.
+    pub fn set_ringback(&mut self, now: Instant, on: bool) {
+        self.now = now;
+        self.downlink.set_tone(on);
+    }
+
+    /// Presses keys for the carrier, after those before them; [`Event::Pressed`] tells when all are out.
+    pub fn press(&mut self, now: Instant, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
+        self.now = now;
+        self.carrier.press(keys)
+    }
+
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
@@ -207,7 +232,8 @@ impl Junction {
 
     /// When to call [`Self::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
-        earliest(self.carrier.next_timeout(), self.downlink.next_timeout(&self.carrier))
+        let legs = earliest(self.carrier.next_timeout(), self.downlink.next_timeout(&self.carrier));
+        earliest(legs, self.uplink.next_timeout())
     }
 
     /// The next thing to be done.
@@ -268,6 +294,7 @@ impl From<Happening> for Event {
             Happening::FirstRtp => Self::FirstRtp,
             Happening::Pressed(event) => Self::Digit(event),
             Happening::Timeout => Self::MediaTimeout,
+            Happening::KeysOut => Self::Pressed,
         }
     }
 }

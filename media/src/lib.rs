@@ -9,7 +9,7 @@
 //! - [`dtmf`]: digits as telephone events, each once.
 //! - [`sdp`]: the text of a session, and offer/answer over it.
 //! - [`frame`]: samples and media time; [`codec`]: G.711 and Opus at the carrier's rate.
-//! - [`jitter`], `plc`, [`mixer`]: order, concealment, sums.
+//! - [`jitter`], `plc`, [`mixer`]: order, concealment, sums; `tone`: ringing heard in their place.
 //! - `leg`: the carrier's side and the room's side, each by itself.
 //! - [`Junction`]: the two legs joined, one a call; [`desk`]: either leg by itself, to try calls out.
 
@@ -28,6 +28,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 pub mod source;
+mod tone;
 
 pub use codec::opus::Profile;
 pub use desk::{Desk, Guest, Phone};

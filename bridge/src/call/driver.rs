@@ -6,27 +6,43 @@
 //! LineEvent ───┘                       └──► plane::Command
 //! ```
 
+mod bridge;
+mod dial;
+mod events;
+mod headers;
+mod leg;
 mod media;
+mod record;
+mod refer;
+mod room;
+mod transfer;
 
 use std::collections::BTreeMap;
-use std::future::pending;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use sip::{CallHandle, HeaderName, Status, Tag};
+use sip::{HeaderName, NextHop, Status, Tag};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
+use self::dial::{error_of, families};
+use self::events::from_line;
+pub use self::leg::{Inbound, Leg, Outbound};
 use self::media::Media;
+use self::room::{Move, next_event, next_move_event};
+use self::transfer::{Running, next_bridge_event};
 use super::end::EndReason;
-use super::{Action, Call, CallStatus, Input, Key, Limits, Offer};
-use crate::dispatch::{Answer, Seat};
+use super::order::{Order, Progress};
+use super::{Action, Call, Input, Key, Offer};
+use crate::dispatch::{Answer, RoomName};
+use crate::dns::Resolver;
 use crate::metrics::Metrics;
-use crate::plane::{self, LineEvent, Plane};
-use crate::room::{self, JoinConfig, Kind, Profile};
-
-/// How long the room may take to hear that we leave before the call is forgotten here.
-const LEAVE_LIMIT: Duration = Duration::from_secs(2);
+use crate::phone::{CallError, Listing, Placer, Switchboard};
+use crate::plane::{Command, LineEvent, Plane};
+use crate::room as rooms;
+use crate::store::{Bridging, Direction, Store};
 
 /// Seconds after which a carrier may try again what failed for want of a room or of ports.
 const RETRY_AFTER: &str = "10";
@@ -39,7 +55,13 @@ pub struct Parts {
     /// The media plane.
     pub plane: Plane,
     /// The LiveKit server.
-    pub server: room::Server,
+    pub server: rooms::Server,
+    /// Names of carriers.
+    pub resolver: Resolver,
+    /// Makes placements for transfers.
+    pub placer: Placer,
+    /// Where calls leave their records.
+    pub store: Store,
     /// What the configuration says about calls.
     pub settings: Arc<Settings>,
     /// What is counted.
@@ -68,24 +90,13 @@ pub struct Settings {
     /// Opus toward the room, in bits a second.
     pub opus_bitrate: u32,
     /// Listeners of ours that media must not be aimed at.
-    pub own: Vec<std::net::SocketAddr>,
-}
-
-/// An INVITE that a trunk and a rule have taken.
-#[derive(Debug)]
-pub struct Inbound {
-    /// Its handle at the endpoint.
-    pub call: CallHandle,
-    /// Our id of it, and our tag in its dialog.
-    pub id: String,
-    /// The offer; empty when the caller wants ours.
-    pub offer: bytes::Bytes,
-    /// Where the packet came from.
-    pub peer: std::net::IpAddr,
-    /// The address family of the caller.
-    pub family: plane::Family,
-    /// Where the caller stands.
-    pub seat: Seat,
+    pub own: Vec<SocketAddr>,
+    /// How long a server of a carrier may be silent before the next one is tried.
+    pub patience: Duration,
+    /// Whether peers may transfer us, where their trunk does not say.
+    pub allow_refer: bool,
+    /// When we call the target of a transfer ourselves, where the trunk does not say.
+    pub bridge_transfers: Bridging,
 }
 
 /// What the gateway asks of all its calls.
@@ -98,50 +109,95 @@ pub enum Stop {
     End,
 }
 
+/// The lines between a call and the rest of the gateway.
+#[derive(Debug)]
+pub struct Wires {
+    /// What the endpoint tells of it.
+    pub sip_events: mpsc::Receiver<sip::Event>,
+    /// What others ask of it.
+    pub orders: mpsc::Receiver<Order>,
+    /// Its place in the list of calls.
+    pub(crate) listing: Listing,
+    /// The way to other calls.
+    pub switchboard: Switchboard,
+    /// What is asked of all calls.
+    pub stop: watch::Receiver<Stop>,
+}
+
 /// Runs a call to its end.
-pub async fn run(
-    parts: Parts,
-    inbound: Inbound,
-    sip_events: mpsc::Receiver<sip::Event>,
-    stop: watch::Receiver<Stop>,
-) -> EndReason {
-    let limits = Limits {
-        answer: inbound.seat.answer.unwrap_or(parts.settings.answer),
-        ringing: inbound.seat.ringing_timeout,
-        ringing_interval: parts.settings.ringing_interval,
-        duration: inbound.seat.max_call_duration,
-    };
-    let media = Media::new(&parts, &inbound);
-    let attributes = inbound.seat.attributes.clone();
-    let mut driver =
-        Driver { call: Call::inbound(limits), parts, inbound, attributes, media, room: None, sip_events, stop };
+pub async fn run(parts: Parts, leg: Leg, wires: Wires) -> EndReason {
+    let mut driver = Driver::new(parts, leg, wires);
     let started = Instant::now();
     let reason = driver.run().await;
-    driver.leave(reason).await;
-    let outcome = reason.outcome();
-    tracing::Span::current().record("end", outcome.label);
-    let seconds = started.elapsed().as_secs_f64();
-    let summary = driver.media.summary();
-    if outcome.is_fault {
-        warn!(reason = outcome.label, seconds, %summary, "call ended");
-    } else {
-        info!(reason = outcome.label, seconds, %summary, "call ended");
-    }
+    driver.finish(reason, started).await;
     reason
 }
+
+type Located = Result<Vec<NextHop>, String>;
 
 struct Driver {
     call: Call,
     parts: Parts,
-    inbound: Inbound,
+    leg: Leg,
     attributes: BTreeMap<String, String>,
     media: Media,
-    room: Option<room::driver::Handle>,
+    /// The session in the room of that name.
+    room: Option<rooms::driver::Handle>,
+    room_name: RoomName,
+    is_listening: bool,
     sip_events: mpsc::Receiver<sip::Event>,
+    orders: mpsc::Receiver<Order>,
+    listing: Listing,
+    switchboard: Switchboard,
     stop: watch::Receiver<Stop>,
+    locating: Option<JoinHandle<Located>>,
+    hops: Vec<NextHop>,
+    /// The first hop of a call that we placed.
+    hop: Option<SocketAddr>,
+    moving: Option<Move>,
+    transfer: Option<Running>,
+    /// The call that the peer has asked us for.
+    referral: Option<JoinHandle<()>>,
+    /// Calls that end with this one.
+    ties: Vec<String>,
+    answered_at: Option<SystemTime>,
+    /// What went wrong, in more words than the reason of the end has.
+    detail: Option<CallError>,
 }
 
 impl Driver {
+    fn new(parts: Parts, leg: Leg, wires: Wires) -> Self {
+        let Wires { sip_events, orders, listing, switchboard, stop } = wires;
+        let mut attributes = leg.seat().attributes.clone();
+        if let Leg::Outbound(outbound) = &leg {
+            attributes.insert("sip.callIDFull".to_owned(), outbound.sip_call_id.clone());
+        }
+        Self {
+            call: leg.machine(&parts.settings),
+            media: Media::new(&parts, &leg),
+            room_name: leg.seat().room.clone(),
+            attributes,
+            parts,
+            leg,
+            room: None,
+            is_listening: false,
+            sip_events,
+            orders,
+            listing,
+            switchboard,
+            stop,
+            locating: None,
+            hops: Vec::new(),
+            hop: None,
+            moving: None,
+            transfer: None,
+            referral: None,
+            ties: Vec::new(),
+            answered_at: None,
+            detail: None,
+        }
+    }
+
     async fn run(&mut self) -> EndReason {
         loop {
             while let Some(action) = self.call.poll_action() {
@@ -153,28 +209,51 @@ impl Driver {
                     self.take(input);
                 }
             }
-            let deadline = self.call.next_timeout();
-            let woken = tokio::select! {
-                event = self.sip_events.recv() => Woken::Sip(event),
-                event = next_room_event(&mut self.room) => Woken::Room(event),
-                event = self.media.next_event() => Woken::Line(event),
-                _ = self.stop.wait_for(|stop| *stop == Stop::End) => Woken::Stop,
-                () = wake_at(deadline) => Woken::Clock,
-            };
-            let input = match woken {
-                Woken::Sip(event) => self.sip_input(event),
-                Woken::Room(event) => from_room(event),
-                Woken::Line(event) => from_line(event.as_ref()),
-                Woken::Stop => Some(Input::Hangup(EndReason::Shutdown)),
-                Woken::Clock => {
-                    self.call.handle_timeout(Instant::now());
-                    None
-                }
-            };
-            if let Some(input) = input {
+            let woken = self.wake().await;
+            for input in self.inputs(woken).await {
                 self.take(input);
             }
         }
+    }
+
+    async fn wake(&mut self) -> Woken {
+        let deadlines = [self.call.next_timeout(), self.next_transfer_timeout(), self.next_move_timeout()];
+        let deadline = deadlines.into_iter().flatten().min();
+        tokio::select! {
+            event = self.sip_events.recv() => Woken::Sip(event),
+            event = next_event(&mut self.room) => Woken::Room(event),
+            event = self.media.next_event() => Woken::Line(event),
+            Some(order) = self.orders.recv() => Woken::Order(order),
+            located = located(&mut self.locating) => Woken::Located(located),
+            event = next_move_event(&mut self.moving) => Woken::Moving(event),
+            input = next_bridge_event(&mut self.transfer) => Woken::Bridge(input),
+            () = abandoned(&self.leg, self.answered_at.is_some()) => Woken::Abandoned,
+            _ = self.stop.wait_for(|stop| *stop == Stop::End) => Woken::Stop,
+            () = wake_at(deadline) => Woken::Clock,
+        }
+    }
+
+    async fn inputs(&mut self, woken: Woken) -> Vec<Input> {
+        let input = match woken {
+            Woken::Sip(event) => return self.sip_inputs(event).await,
+            Woken::Room(event) => self.room_input(event),
+            Woken::Line(event) => from_line(event.as_ref()),
+            Woken::Order(order) => self.take_order(order).await,
+            Woken::Located(located) => Some(self.located(located)),
+            Woken::Moving(event) => self.moving_on(Some(event)).await,
+            Woken::Bridge(input) => {
+                self.unbridged();
+                self.drive_transfer(Some(input)).await
+            }
+            Woken::Abandoned => Some(Input::Hangup(EndReason::Abandoned)),
+            Woken::Stop => Some(Input::Hangup(EndReason::Shutdown)),
+            Woken::Clock => {
+                self.call.handle_timeout(Instant::now());
+                let moved = self.moving_on(None).await;
+                return moved.into_iter().chain(self.drive_transfer(None).await).collect();
+            }
+        };
+        input.into_iter().collect()
     }
 
     fn take(&mut self, input: Input) {
@@ -182,124 +261,87 @@ impl Driver {
         self.call.handle_input(Instant::now(), input);
     }
 
-    fn sip_input(&mut self, event: Option<sip::Event>) -> Option<Input> {
-        use sip::Event;
-        Some(match event {
-            None => Input::Hangup(EndReason::GatewayFault), // The endpoint is gone.
-            Some(Event::Acked { body, .. }) => match self.media.acknowledged(&body) {
-                Ok(()) => Input::Acknowledged,
-                Err(reason) => Input::MediaRefused(reason),
-            },
-            Some(Event::Ended { request, .. }) => {
-                if let Some(reason) = request.headers.get(&HeaderName::Reason) {
-                    debug!(reason = clipped(reason), "the caller's side said why it hung up");
-                }
-                Input::RemoteHangup
-            }
-            Some(Event::Cancelled { .. }) => Input::RemoteCancel,
-            Some(Event::AckMissing { .. }) => Input::AckMissing,
-            Some(Event::Reinvite { request, .. }) => Input::Reoffered(Offer(request.body)),
-            Some(Event::Failed { why, .. }) => {
-                debug!(%why, "the call has broken down");
-                Input::RemoteRefused(EndReason::CarrierUnreachable)
-            }
-            Some(Event::HungUp { .. }) => Input::RemoteHangup,
-            Some(
-                Event::Incoming { .. }
-                | Event::ReinviteCancelled { .. }
-                | Event::Progress { .. }
-                | Event::Answered { .. }
-                | Event::Rejected { .. }
-                | Event::ReinviteAnswered { .. }
-                | Event::ReinviteRejected { .. }
-                | Event::ReferAnswered { .. }
-                | Event::Notified { .. }
-                | Event::Referred { .. },
-            ) => return None,
-        })
+    async fn take_order(&mut self, order: Order) -> Option<Input> {
+        match order {
+            Order::Hangup(reason) => return Some(Input::Hangup(reason)),
+            Order::Transfer(transfer, reply) => return self.transfer(*transfer, reply).await,
+            Order::Move(room, reply) => self.move_to(room, reply).await,
+            Order::Tie(other) => self.ties.push(other),
+        }
+        None
     }
 
     /// Does one thing; what comes of it at once is the next input.
     async fn perform(&mut self, action: Action) -> Option<Input> {
         match action {
+            Action::Locate => self.locate(),
             Action::PrepareMedia => return Some(self.prepare().await),
             Action::JoinRoom(status) => return self.join(status),
-            Action::Listen => self.tell_room(room::Command::Subscribe(true)),
+            Action::Listen => self.listen(),
             Action::Ring => self.progress(Status::RINGING).await,
             Action::Answer => {
                 let (headers, body) = (self.headers(), self.media.description());
-                self.send(sip::Command::Answer { call: self.inbound.call, headers, body }).await;
+                self.send(sip::Command::Answer { call: self.leg.call(), headers, body }).await;
             }
-            Action::StartMedia => return self.media.start().await.err().map(|_| Input::MediaFault),
+            Action::Dial => self.dial().await,
+            Action::Dialtone(on) => return self.order_line(Command::Dialtone(on)).await,
+            Action::HearEarly(Offer(description)) => return self.hear_early(&description).await,
+            Action::Agree(Offer(description)) => return Some(self.agree(&description).await),
+            Action::Press => return self.press().await,
+            Action::StartMedia => return self.order_line(Command::Start).await,
             Action::SetStatus(status) => self.set_status(status),
             Action::Renegotiate(Offer(offer)) => self.renegotiate(&offer).await,
             Action::RefuseReoffer(status) => self.refuse_reoffer(status).await,
-            Action::PublishDigit(Key(digit)) => self.tell_room(room::Command::Dtmf(digit)),
-            Action::Refuse(reason) => {
-                let status = self.refusal_status(reason);
-                let mut headers = self.parting_headers(reason);
-                if status == Status::SERVICE_UNAVAILABLE {
-                    headers.push((HeaderName::RetryAfter, RETRY_AFTER.to_owned()));
-                }
-                self.send(sip::Command::Reject { call: self.inbound.call, status, reason: None, headers }).await;
-            }
+            Action::PublishDigit(Key(digit)) => self.tell_room(rooms::Command::Dtmf(digit)),
+            Action::Refuse(reason) => self.refuse(reason).await,
             Action::Hangup(reason) => {
                 let headers = self.parting_headers(reason);
-                self.send(sip::Command::Hangup { call: self.inbound.call, headers }).await;
+                self.send(sip::Command::Hangup { call: self.leg.call(), headers }).await;
             }
             Action::Release => self.media.close().await,
-            Action::Dial | Action::Finished(_) => {} // Calls are not placed in this version; the end is the loop's.
+            Action::Finished(_) => {} // The end is the loop's.
         }
         None
     }
 
     async fn prepare(&mut self) -> Input {
-        let local_tag = Some(Tag::new(self.inbound.id.as_str()));
-        self.send(sip::Command::Trying { call: self.inbound.call, local_tag }).await;
-        match self.media.prepare(&self.parts.plane) {
+        let prepared = match &self.leg {
+            Leg::Inbound(inbound) => {
+                let local_tag = Some(Tag::new(inbound.id.as_str()));
+                self.send(sip::Command::Trying { call: inbound.call, local_tag }).await;
+                self.media.prepare(&self.parts.plane)
+            }
+            Leg::Outbound(_) => {
+                self.hop = self.hops.first().map(|hop| hop.address);
+                self.media.prepare_toward(&self.parts.plane, &families(&self.hops))
+            }
+        };
+        match prepared {
             Ok(()) => Input::MediaReady,
             Err(reason) => Input::MediaRefused(reason),
         }
     }
 
-    fn join(&mut self, status: CallStatus) -> Option<Input> {
-        self.attributes.insert(STATUS.to_owned(), status.as_str().to_owned());
-        let seat = &self.inbound.seat;
-        let profile = Profile {
-            room_preset: seat.room_preset.clone(),
-            room_config: seat.room_config.clone(),
-            name: seat.name.clone(),
-            metadata: seat.metadata.clone(),
-            kind: Kind::Sip,
-            attributes: self.attributes.clone(),
-            subscribe: false,
-            reconnect_limit: self.parts.settings.room_reconnect_limit,
-            ..Profile::new(seat.room.as_str(), &*seat.identity)
-        };
-        let Some((line, peer_events)) = self.media.room_side() else {
-            return Some(Input::MediaFault);
-        };
-        let config = JoinConfig { server: self.parts.server.clone(), profile };
-        self.room = Some(room::driver::join(config, line, peer_events));
-        None
-    }
-
     async fn progress(&self, status: Status) {
-        let (call, headers, body) = (self.inbound.call, Vec::new(), bytes::Bytes::new());
+        let (call, headers, body) = (self.leg.call(), Vec::new(), bytes::Bytes::new());
         self.send(sip::Command::Progress { call, status, headers, body }).await;
     }
 
-    fn set_status(&mut self, status: CallStatus) {
-        info!(status = status.as_str(), "call status");
-        self.attributes.insert(STATUS.to_owned(), status.as_str().to_owned());
-        let change = BTreeMap::from([(STATUS.to_owned(), status.as_str().to_owned())]);
-        self.tell_room(room::Command::Attributes(change));
+    async fn refuse(&self, reason: EndReason) {
+        let status = self.refusal_status(reason);
+        let mut headers = self.parting_headers(reason);
+        if status == Status::SERVICE_UNAVAILABLE {
+            headers.push((HeaderName::RetryAfter, RETRY_AFTER.to_owned()));
+        }
+        self.send(sip::Command::Reject { call: self.leg.call(), status, reason: None, headers }).await;
     }
 
     async fn renegotiate(&mut self, offer: &[u8]) {
         match self.media.renegotiate(offer).await {
             Ok(body) => {
-                let command = sip::Command::AnswerReinvite { call: self.inbound.call, headers: Vec::new(), body };
+                let is_held = self.media.is_held();
+                self.listing.update(|info| info.held = is_held);
+                let command = sip::Command::AnswerReinvite { call: self.leg.call(), headers: Vec::new(), body };
                 self.send(command).await;
             }
             Err(reason) => self.refuse_reoffer(reason.outcome().status).await,
@@ -307,37 +349,12 @@ impl Driver {
     }
 
     async fn refuse_reoffer(&self, status: Status) {
-        let command = sip::Command::RejectReinvite { call: self.inbound.call, status, headers: Vec::new() };
+        let command = sip::Command::RejectReinvite { call: self.leg.call(), status, headers: Vec::new() };
         self.send(command).await;
     }
 
-    /// The status of a refusal; the trunk may have one of its own for callers whom nobody answers.
-    fn refusal_status(&self, reason: EndReason) -> Status {
-        let own = match reason {
-            EndReason::RingingTimeout => self.inbound.seat.ringing_timeout_status.and_then(Status::new),
-            _ => None,
-        };
-        own.unwrap_or(reason.outcome().status)
-    }
-
-    /// The headers of our 200: those of the trunk, and attributes of the caller.
-    fn headers(&self) -> Vec<(HeaderName, String)> {
-        let fixed = self.inbound.seat.headers.iter();
-        let fixed = fixed.filter_map(|(header, value)| Some((HeaderName::parse(header)?, value.clone())));
-        fixed.chain(self.mapped_headers()).collect()
-    }
-
-    /// Attributes of the caller that become headers.
-    fn mapped_headers(&self) -> impl Iterator<Item = (HeaderName, String)> {
-        let mapped = self.inbound.seat.attributes_to_headers.iter();
-        mapped.filter_map(|(attribute, header)| {
-            Some((HeaderName::parse(header)?, self.attributes.get(attribute)?.clone()))
-        })
-    }
-
-    /// What a BYE or a refusal says beside its status: above all, why.
-    fn parting_headers(&self, reason: EndReason) -> Vec<(HeaderName, String)> {
-        self.mapped_headers().chain([(HeaderName::Reason, reason.outcome().header())]).collect()
+    async fn order_line(&self, command: Command) -> Option<Input> {
+        self.media.order(command).await.err().map(|_| Input::MediaFault)
     }
 
     async fn send(&self, command: sip::Command) {
@@ -346,26 +363,29 @@ impl Driver {
         }
     }
 
-    /// Never waits: a session that hangs must not keep the call from its BYE. One that is over needs no more commands.
-    fn tell_room(&self, command: room::Command) {
-        let Some(room) = &self.room else { return };
-        if let Err(mpsc::error::TrySendError::Full(_)) = room.commands.try_send(command) {
-            warn!("the room session does not take its orders");
+    /// Tells everybody who has to know, and writes down what is left.
+    async fn finish(&mut self, reason: EndReason, started: Instant) {
+        self.end_transfer(reason).await;
+        self.end_referral(reason);
+        if self.leg.direction() == Direction::Outbound && self.answered_at.is_none() {
+            self.parts.metrics.refused(Direction::Outbound, reason.outcome().label);
+            self.tell(Progress::Failed(error_of(reason, self.detail.clone())));
         }
-    }
-
-    /// Leaves the room and waits, not for long, until it knows.
-    async fn leave(&mut self, reason: EndReason) {
-        let Some(mut room) = self.room.take() else { return };
-        let leave = room::Command::Leave(reason.outcome().leave);
-        let over = async {
-            if room.commands.send(leave).await.is_ok() {
-                while room.events.recv().await.is_some() {}
-            }
-        };
-        if tokio::time::timeout(LEAVE_LIMIT, over).await.is_err() {
-            warn!("the room did not take note of our leaving");
+        for other in std::mem::take(&mut self.ties) {
+            // It may have been quicker.
+            let _ = self.switchboard.order(&other, Order::Hangup(EndReason::BridgeOver)).await;
         }
+        self.leave(reason).await;
+        let outcome = reason.outcome();
+        tracing::Span::current().record("end", outcome.label);
+        let seconds = started.elapsed().as_secs_f64();
+        let summary = self.media.summary();
+        if outcome.is_fault {
+            warn!(reason = outcome.label, seconds, %summary, "call ended");
+        } else {
+            info!(reason = outcome.label, seconds, %summary, "call ended");
+        }
+        self.parts.store.record(self.record(reason, summary.to_string()));
     }
 }
 
@@ -374,73 +394,44 @@ const STATUS: &str = "sip.callStatus";
 /// What the task of a call waits for.
 enum Woken {
     Sip(Option<sip::Event>),
-    Room(Option<room::Event>),
+    Room(Option<rooms::Event>),
     Line(Option<LineEvent>),
+    Order(Order),
+    Located(Located),
+    Moving(Option<rooms::Event>),
+    Bridge(super::transfer::Input),
+    Abandoned,
     Stop,
     Clock,
-}
-
-async fn next_room_event(room: &mut Option<room::driver::Handle>) -> Option<room::Event> {
-    match room {
-        Some(room) => room.events.recv().await,
-        None => pending().await,
-    }
 }
 
 async fn wake_at(deadline: Option<Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => pending().await,
+        None => std::future::pending().await,
     }
 }
 
-fn from_room(event: Option<room::Event>) -> Option<Input> {
-    use room::Event;
-    Some(match event {
-        None => Input::RoomEnded(EndReason::RoomLost),
-        Some(Event::Joined(_)) => Input::RoomJoined,
-        Some(Event::Audience(audience)) => Input::Audience(audience),
-        Some(Event::Ended(end)) => Input::RoomEnded(end_of(&end)),
-        // The session logs its stages itself; while the room is looked for, the phone call stays up.
-        Some(
-            Event::Interrupted
-            | Event::Restored(_)
-            | Event::Connected
-            | Event::Stream { .. }
-            | Event::StreamGone { .. }
-            | Event::Dtmf { .. }
-            | Event::Data { .. }
-            | Event::Publishing(_),
-        ) => return None,
-    })
+async fn located(locating: &mut Option<JoinHandle<Located>>) -> Located {
+    match locating {
+        Some(locating) => locating.await.unwrap_or_else(|error| Err(error.to_string())),
+        None => std::future::pending().await,
+    }
 }
 
-fn from_line(event: Option<&LineEvent>) -> Option<Input> {
-    match event {
-        None | Some(LineEvent::Panicked) => Some(Input::MediaFault),
-        Some(LineEvent::Digit(digit)) => Some(Input::Digit(Key(*digit))),
-        Some(LineEvent::MediaTimeout) => Some(Input::MediaTimeout),
-        Some(_) => None,
+/// Whoever waits for the answer of a call that we place has gone.
+async fn abandoned(leg: &Leg, is_answered: bool) {
+    match leg {
+        Leg::Outbound(outbound) if outbound.placement.wait_until_answered && !is_answered => {
+            outbound.tell.closed().await;
+        }
+        _ => std::future::pending().await,
     }
 }
 
 /// As much of a foreign text as a log line should hold.
 pub(crate) fn clipped(text: &str) -> &str {
     &text[..text.floor_char_boundary(128)]
-}
-
-/// What the end of the room session means for the call.
-fn end_of(end: &room::End) -> EndReason {
-    match end {
-        // Not by our wish: we leave after the end of the call. A session leaves by itself when its line is gone.
-        room::End::Left => EndReason::MediaFault,
-        room::End::Removed => EndReason::ParticipantRemoved,
-        room::End::RoomDeleted | room::End::RoomClosed => EndReason::RoomDeleted,
-        room::End::DuplicateIdentity => EndReason::DuplicateIdentity,
-        room::End::Refused { .. } => EndReason::RoomRefused,
-        room::End::ServerShutdown | room::End::Disconnected(_) => EndReason::RoomLost,
-        room::End::GaveUp { .. } => EndReason::RoomUnreachable,
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,18 @@ pub enum EndReason {
     RemoteCancel,
     /// The other side refused our INVITE.
     RemoteRefused(Status),
+    /// The carrier asks for a password, and the trunk has none.
+    NoCredentials,
+    /// The carrier blocks calls to this number.
+    CarrierBlocked,
+    /// The carrier takes no more calls within this second.
+    CarrierRate,
+    /// The carrier takes no more calls at a time.
+    CarrierFull,
+    /// The address of the trunk leads nowhere, or where calls may not go.
+    NoRoute,
+    /// The answer to our INVITE has no description, or one that does not fit our offer.
+    AnswerUnusable,
     /// The offer cannot be read (RFC 8866).
     OfferMalformed,
     /// The offer has nothing that we speak (RFC 3264 §6).
@@ -51,6 +63,12 @@ pub enum EndReason {
     Shutdown,
     /// The call was hung up from our side on request.
     LocalHangup,
+    /// Whoever waited for the answer does not wait any more.
+    Abandoned,
+    /// The phone talks to somebody else now.
+    Transferred,
+    /// The other call of a bridged transfer is over.
+    BridgeOver,
 }
 
 /// What an end means.
@@ -82,7 +100,18 @@ impl EndReason {
         let (status, cause, label, leave, is_fault) = match self {
             Self::RemoteHangup => (Status::OK, 16, "remote_hangup", ClientInitiated, false),
             Self::RemoteCancel => (Status::REQUEST_TERMINATED, 16, "cancelled", ClientInitiated, false),
-            Self::RemoteRefused(status) => (status, 21, "refused", leave_for(status), false),
+            Self::RemoteRefused(status) => {
+                let (label, leave) = refused(status);
+                (status, 21, label, leave, false)
+            }
+            Self::NoCredentials => {
+                (Status::PROXY_AUTHENTICATION_REQUIRED, 21, "no_credentials", DisconnectReason::UserRejected, true)
+            }
+            Self::CarrierBlocked => (Status::FORBIDDEN, 21, "carrier_blocked", DisconnectReason::UserRejected, false),
+            Self::CarrierRate => (Status::SERVICE_UNAVAILABLE, 42, "carrier_cps_limit", SipTrunkFailure, true),
+            Self::CarrierFull => (Status::SERVICE_UNAVAILABLE, 34, "carrier_call_limit", SipTrunkFailure, true),
+            Self::NoRoute => (Status::NOT_FOUND, 3, "no_route", SipTrunkFailure, true),
+            Self::AnswerUnusable => (Status::NOT_ACCEPTABLE_HERE, 88, "answer_unusable", MediaFailure, true),
             Self::OfferMalformed => (Status::BAD_REQUEST, 88, "bad_offer", MediaFailure, false),
             Self::OfferUnacceptable => (Status::NOT_ACCEPTABLE_HERE, 88, "no_codec", MediaFailure, false),
             Self::EncryptionUnavailable => (Status::NOT_ACCEPTABLE_HERE, 88, "no_srtp", MediaFailure, false),
@@ -102,23 +131,48 @@ impl EndReason {
             Self::GatewayFault => (Status::SERVER_INTERNAL_ERROR, 41, "gateway_fault", ClientInitiated, true),
             Self::Shutdown => (Status::SERVICE_UNAVAILABLE, 41, "shutdown", ClientInitiated, false),
             Self::LocalHangup => (Status::DECLINE, 16, "local_hangup", ClientInitiated, false),
+            Self::Abandoned => (Status::REQUEST_TERMINATED, 16, "abandoned", ClientInitiated, false),
+            Self::Transferred => (Status::OK, 16, "transferred", ClientInitiated, false),
+            Self::BridgeOver => (Status::OK, 16, "bridge_over", ClientInitiated, false),
         };
         Outcome { status, cause, label, leave, is_fault }
     }
+
+    /// The SIP stack, or the peer, has said or heard what ends the dialog.
+    pub fn is_known_to_peer(self) -> bool {
+        matches!(
+            self,
+            Self::RemoteHangup
+                | Self::RemoteCancel
+                | Self::AckMissing
+                | Self::RemoteRefused(_)
+                | Self::NoCredentials
+                | Self::CarrierBlocked
+                | Self::CarrierRate
+                | Self::CarrierFull
+                | Self::CarrierUnreachable
+        )
+    }
 }
 
-/// A LiveKit server honours only "unavailable" and "rejected" from a leaving participant; the line between them is
-/// livekit-sip's.
-fn leave_for(status: Status) -> DisconnectReason {
-    match status {
-        Status::UNAUTHORIZED
-        | Status::FORBIDDEN
-        | Status::PROXY_AUTHENTICATION_REQUIRED
-        | Status::BUSY_HERE
-        | Status::NOT_ACCEPTABLE_HERE => DisconnectReason::UserRejected,
-        status if status.code() >= 600 => DisconnectReason::UserRejected,
-        status if status.code() >= 500 => DisconnectReason::SipTrunkFailure,
-        _ => DisconnectReason::UserUnavailable,
+/// Name and meaning of a refusal, as livekit-sip tells them apart.
+///
+/// Of a leaving participant's reasons a LiveKit server honours "unavailable" and "rejected"; it takes others for an
+/// ordinary leave.
+fn refused(status: Status) -> (&'static str, DisconnectReason) {
+    use DisconnectReason::{SipTrunkFailure, UserRejected, UserUnavailable};
+    match status.code() {
+        401 | 407 => ("auth_required", UserRejected),
+        403 => ("forbidden", UserRejected),
+        404 => ("not_found", UserUnavailable),
+        408 => ("request_timeout", UserUnavailable),
+        480 => ("unavailable", UserUnavailable),
+        486 => ("busy", UserRejected),
+        488 => ("not_acceptable", UserRejected),
+        600.. => ("declined", UserRejected),
+        500.. => ("upstream_error", SipTrunkFailure),
+        400.. => ("client_error", UserUnavailable),
+        _ => ("redirected", UserUnavailable),
     }
 }
 
@@ -126,15 +180,24 @@ fn leave_for(status: Status) -> DisconnectReason {
 mod tests {
     use super::*;
 
-    /// All of them: a new reason does not compile until it is named here.
+    /// All of them, and a refusal of each class: a new reason does not compile until it is named here.
     fn all() -> Vec<EndReason> {
         use EndReason::*;
         let first = RemoteHangup;
         let next = |reason| {
             Some(match reason {
                 RemoteHangup => RemoteCancel,
-                RemoteCancel => RemoteRefused(Status::BUSY_HERE),
-                RemoteRefused(_) => OfferMalformed,
+                RemoteCancel => refusal(REFUSALS[0]),
+                RemoteRefused(status) => match REFUSALS.iter().position(|code| *code == status.code()) {
+                    Some(at) if at + 1 < REFUSALS.len() => refusal(REFUSALS[at + 1]),
+                    _ => NoCredentials,
+                },
+                NoCredentials => CarrierBlocked,
+                CarrierBlocked => CarrierRate,
+                CarrierRate => CarrierFull,
+                CarrierFull => NoRoute,
+                NoRoute => AnswerUnusable,
+                AnswerUnusable => OfferMalformed,
                 OfferMalformed => OfferUnacceptable,
                 OfferUnacceptable => EncryptionUnavailable,
                 EncryptionUnavailable => PortsExhausted,
@@ -153,10 +216,20 @@ mod tests {
                 MediaFault => GatewayFault,
                 GatewayFault => Shutdown,
                 Shutdown => LocalHangup,
-                LocalHangup => return None,
+                LocalHangup => Abandoned,
+                Abandoned => Transferred,
+                Transferred => BridgeOver,
+                BridgeOver => return None,
             })
         };
         std::iter::successors(Some(first), |reason| next(*reason)).collect()
+    }
+
+    /// One status of each class.
+    const REFUSALS: &[u16] = &[302, 407, 403, 404, 408, 480, 486, 488, 484, 503, 603];
+
+    fn refusal(code: u16) -> EndReason {
+        EndReason::RemoteRefused(Status::new(code).unwrap())
     }
 
     #[test]
@@ -216,13 +289,26 @@ mod tests {
 
     #[test]
     fn a_refused_callee_is_told_apart_in_the_room() {
-        for (status, leave) in [
-            (Status::BUSY_HERE, DisconnectReason::UserRejected),
-            (Status::NOT_FOUND, DisconnectReason::UserUnavailable),
-            (Status::SERVICE_UNAVAILABLE, DisconnectReason::SipTrunkFailure),
-            (Status::DECLINE, DisconnectReason::UserRejected),
+        use DisconnectReason::{SipTrunkFailure, UserRejected, UserUnavailable};
+        for (statuses, label, leave) in [
+            (&[401, 407][..], "auth_required", UserRejected),
+            (&[403], "forbidden", UserRejected),
+            (&[404], "not_found", UserUnavailable),
+            (&[408], "request_timeout", UserUnavailable),
+            (&[480], "unavailable", UserUnavailable),
+            (&[486], "busy", UserRejected),
+            (&[488], "not_acceptable", UserRejected),
+            (&[400, 410, 484, 499], "client_error", UserUnavailable),
+            (&[500, 503, 599], "upstream_error", SipTrunkFailure),
+            (&[600, 603, 699], "declined", UserRejected),
+            (&[300, 302], "redirected", UserUnavailable),
         ] {
-            assert_eq!(EndReason::RemoteRefused(status).outcome().leave, leave, "{status:?}");
+            for status in statuses {
+                let outcome = refusal(*status).outcome();
+                assert_eq!((outcome.label, outcome.leave), (label, leave), "{status}");
+            }
         }
+        // The server keeps these four apart; whatever it is told of others, the room sees an ordinary leave.
+        assert_eq!((UserUnavailable as i32, UserRejected as i32), (11, 12));
     }
 }

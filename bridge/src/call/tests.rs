@@ -1,9 +1,11 @@
+use bytes::Bytes;
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn limits(answer: Answer) -> Limits {
-    Limits { answer, ringing: 5 * SECOND, ringing_interval: SECOND, duration: 60 * SECOND }
+    Limits { answer, ringing: 5 * SECOND, ringing_interval: SECOND, duration: 60 * SECOND, dialtone: false, keys: None }
 }
 
 fn drain(call: &mut Call) -> Vec<Action> {
@@ -39,10 +41,29 @@ fn active(now: Instant) -> Call {
 
 /// A call that we place, as far as its INVITE.
 fn dialling(now: Instant) -> Call {
-    let mut call = Call::outbound(limits(Answer::Immediately));
-    assert_eq!(drain(&mut call), [Action::PrepareMedia]);
-    assert_eq!(after(&mut call, now, Input::MediaReady), [Action::JoinRoom(CallStatus::Dialing)]);
+    let mut call = joining_outbound(now, limits(Answer::Immediately));
     assert_eq!(after(&mut call, now, Input::RoomJoined), [Action::Dial]);
+    call
+}
+
+/// A call that we place, as far as its room.
+fn joining_outbound(now: Instant, limits: Limits) -> Call {
+    let mut call = Call::outbound(limits);
+    assert_eq!(drain(&mut call), [Action::Locate]);
+    assert_eq!(after(&mut call, now, Input::Located), [Action::PrepareMedia]);
+    assert_eq!(after(&mut call, now, Input::MediaReady), [Action::JoinRoom(CallStatus::Dialing)]);
+    call
+}
+
+fn described(text: &'static str) -> Offer {
+    Offer(Bytes::from_static(text.as_bytes()))
+}
+
+/// A call that we have placed, and that was answered.
+fn answered_outbound(now: Instant, limits: Limits) -> Call {
+    let mut call = joining_outbound(now, limits);
+    after(&mut call, now, Input::RoomJoined);
+    after(&mut call, now, Input::RemoteAnswered(described("answer")));
     call
 }
 
@@ -121,7 +142,7 @@ fn a_room_that_does_not_answer_sends_the_carrier_elsewhere() {
 fn every_end_from_every_state() {
     let now = Instant::now();
     type Start = fn(Instant) -> Call;
-    let starts: [(&str, Start); 4] = [
+    let starts: [(&str, Start); 8] = [
         ("preparing", |_| {
             let mut call = Call::inbound(limits(Answer::OnTrack));
             drain(&mut call);
@@ -130,6 +151,18 @@ fn every_end_from_every_state() {
         ("ringing", |now| ringing(now, Answer::OnTrack)),
         ("active", active),
         ("dialling", dialling),
+        ("agreeing", |now| answered_outbound(now, limits(Answer::Immediately))),
+        ("typing", |now| {
+            let mut call = answered_outbound(now, Limits { keys: Some(SECOND), ..limits(Answer::Immediately) });
+            after(&mut call, now, Input::MediaReady);
+            call
+        }),
+        ("locating", |_| {
+            let mut call = Call::outbound(limits(Answer::Immediately));
+            drain(&mut call);
+            call
+        }),
+        ("outbound, joining", |now| joining_outbound(now, limits(Answer::Immediately))),
     ];
     for reason in [EndReason::MaxDuration, EndReason::Shutdown, EndReason::RoomDeleted, EndReason::ParticipantRemoved] {
         for (name, start) in starts {
@@ -137,12 +170,17 @@ fn every_end_from_every_state() {
             let said = actions.iter().find(|a| matches!(a, Action::Hangup(_) | Action::Refuse(_))).cloned();
             let expected = match name {
                 "preparing" | "ringing" => Some(Action::Refuse(reason)),
+                "locating" | "outbound, joining" => None,
                 _ => Some(Action::Hangup(reason)),
             };
             assert_eq!(said, expected, "{name} {reason:?}");
             assert_eq!(actions.last(), Some(&Action::Finished(reason)), "{name}");
             let told = actions.contains(&Action::SetStatus(CallStatus::Hangup));
-            assert_eq!(told, name != "preparing", "{name}: the room hears of the end if the call was in it");
+            assert_eq!(
+                told,
+                !matches!(name, "preparing" | "locating"),
+                "{name}: the room hears of the end if the call was in it"
+            );
         }
     }
     // What the stack has dealt with needs no word from us.
@@ -202,13 +240,100 @@ fn an_outbound_call_goes_from_dialing_to_ringing_to_active() {
     let mut call = dialling(now);
     assert_eq!(after(&mut call, now, Input::RemoteRinging), [Action::SetStatus(CallStatus::Ringing)]);
     assert_eq!(after(&mut call, now, Input::RemoteRinging), [], "said once");
+    let answer = described("answer");
+    assert_eq!(after(&mut call, now, Input::RemoteAnswered(answer.clone())), [Action::Agree(answer)]);
     let started = [Action::Listen, Action::StartMedia, Action::SetStatus(CallStatus::Active)];
-    assert_eq!(after(&mut call, now, Input::RemoteAnswered), started);
+    assert_eq!(after(&mut call, now, Input::MediaReady), started);
+    assert!(call.is_answered());
 
     let mut busy = dialling(now);
     let refused = EndReason::RemoteRefused(Status::BUSY_HERE);
     let ended = [Action::SetStatus(CallStatus::Hangup), Action::Release, Action::Finished(refused)];
     assert_eq!(after(&mut busy, now, Input::RemoteRefused(refused)), ended);
+}
+
+#[test]
+fn what_the_network_says_before_the_answer_takes_the_place_of_the_ringing_tone() {
+    let now = Instant::now();
+    let with_tone = Limits { dialtone: true, ..limits(Answer::Immediately) };
+    let tone = |on| Action::Dialtone(on);
+    let early = || Input::EarlyOffered(described("early"));
+    let start = || {
+        let mut call = joining_outbound(now, with_tone);
+        assert_eq!(after(&mut call, now, Input::RoomJoined), [tone(true), Action::Dial]);
+        call
+    };
+    let mut call = start();
+    assert_eq!(after(&mut call, now, Input::RemoteRinging), [Action::SetStatus(CallStatus::Ringing)]);
+    assert_eq!(after(&mut call, now, early()), [Action::HearEarly(described("early"))]);
+    assert_eq!(after(&mut call, now, Input::EarlyMedia), [tone(false)]);
+    assert_eq!(after(&mut call, now, early()), [Action::HearEarly(described("early"))], "each may be another");
+    assert_eq!(after(&mut call, now, Input::EarlyMedia), [], "said once");
+    after(&mut call, now, Input::RemoteAnswered(described("answer")));
+    let started = [Action::Listen, Action::StartMedia, Action::SetStatus(CallStatus::Active)];
+    assert_eq!(after(&mut call, now, Input::MediaReady), started);
+
+    let mut call = start();
+    after(&mut call, now, Input::RemoteAnswered(described("answer")));
+    let started = [tone(false), Action::Listen, Action::StartMedia, Action::SetStatus(CallStatus::Active)];
+    assert_eq!(after(&mut call, now, Input::MediaReady), started, "the answer ends it too");
+    assert_eq!(after(&mut call, now, early()), [], "a late 183 says nothing new");
+}
+
+#[test]
+fn keys_of_the_request_are_pressed_before_the_call_counts_as_active() {
+    let now = Instant::now();
+    let typing = || {
+        let mut call = answered_outbound(now, Limits { keys: Some(3 * SECOND), ..limits(Answer::Immediately) });
+        let automation = Action::SetStatus(CallStatus::Automation);
+        let started = [Action::Listen, Action::StartMedia, automation, Action::Press];
+        assert_eq!(after(&mut call, now, Input::MediaReady), started);
+        assert!(call.is_answered());
+        call
+    };
+    let active = [Action::SetStatus(CallStatus::Active)];
+    assert_eq!(after(&mut typing(), now, Input::Pressed), active);
+    let mut forgotten = typing();
+    assert_eq!(forgotten.next_timeout(), Some(now + 3 * SECOND));
+    forgotten.handle_timeout(now + 3 * SECOND);
+    assert_eq!(drain(&mut forgotten), active, "nobody told us of the end");
+    assert_eq!(forgotten.next_timeout(), Some(now + 60 * SECOND), "the longest duration counts from the answer");
+}
+
+#[test]
+fn a_callee_who_does_not_answer_is_cancelled() {
+    let start = Instant::now();
+    for ringing in [false, true] {
+        let mut call = dialling(start);
+        if ringing {
+            after(&mut call, start + SECOND, Input::RemoteRinging);
+        }
+        assert_eq!(call.next_timeout(), Some(start + 5 * SECOND));
+        call.handle_timeout(start + 5 * SECOND);
+        let reason = EndReason::RingingTimeout;
+        let end =
+            [Action::SetStatus(CallStatus::Hangup), Action::Hangup(reason), Action::Release, Action::Finished(reason)];
+        assert_eq!(drain(&mut call), end);
+        assert_eq!(after(&mut call, start, Input::RemoteAnswered(described("late"))), [], "the stack says BYE to it");
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_used_is_hung_up() {
+    let now = Instant::now();
+    let mut call = answered_outbound(now, limits(Answer::Immediately));
+    let actions = after(&mut call, now, Input::MediaRefused(EndReason::AnswerUnusable));
+    assert!(actions.contains(&Action::Hangup(EndReason::AnswerUnusable)), "{actions:?}");
+    assert!(!actions.contains(&Action::StartMedia));
+}
+
+#[test]
+fn a_carrier_that_cannot_be_found_costs_no_room_and_no_port() {
+    let now = Instant::now();
+    let mut call = Call::outbound(limits(Answer::Immediately));
+    drain(&mut call);
+    let end = [Action::Release, Action::Finished(EndReason::NoRoute)];
+    assert_eq!(after(&mut call, now, Input::Hangup(EndReason::NoRoute)), end);
 }
 
 #[test]
@@ -218,7 +343,9 @@ fn keys_and_descriptions_stay_out_of_the_log() {
         format!("{:?}", Input::Digit(Key('7'))),
         format!("{:?}", Action::PublishDigit(Key('7'))),
         format!("{:?}", Input::Reoffered(offer.clone())),
-        format!("{:?}", Action::Renegotiate(offer)),
+        format!("{:?}", Action::Renegotiate(offer.clone())),
+        format!("{:?}", Input::RemoteAnswered(offer.clone())),
+        format!("{:?}", Action::HearEarly(offer)),
     ];
     for text in told {
         assert!(!text.contains('7') && !text.contains("secret"), "{text}");

@@ -266,7 +266,7 @@ async fn press(line: LineHandle, keys: String) {
     for key in keys.chars() {
         match dtmf::Event::from_digit(key) {
             Some(event) => {
-                let _ = line.send(Command::Press(event)).await;
+                let _ = line.send(Command::Press(vec![dtmf::Press::Key(event)])).await;
                 sleep(KEY).await;
             }
             None => sleep(PAUSE).await, // `w`, as in LiveKit's API.

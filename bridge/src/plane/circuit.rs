@@ -9,22 +9,24 @@ use std::time::Instant;
 
 use media::{Event, Output};
 use mio::{Interest, Registry, Token};
+use tracing::warn;
 
 use super::engine::Engine;
 use super::gauges::Seat;
 use super::line::Ear;
-use super::outbox::{self, Outbox};
-use super::peer::{self, Drained, Peer};
+use super::outbox::{self, LineOutbox, PeerOutbox};
+use super::peer::{self, Drained};
 use super::ports::Pair;
 use super::slab::Key;
-use super::socket::{Endpoint, Traits};
+use super::socket::Traits;
+use super::stand::{self, PLACES, ROLES, Stands};
 use super::worker::LineId;
-use super::{Command, LineEvent, PeerCommand, PeerConfig, PeerEvent, PeerState, Report, Role};
+use super::{Attach, Command, LineEvent, PeerEvent, Report, Role, Side, SideCommand};
 
-/// Numbers of a line's sockets.
+/// Numbers of a line's sockets; those of the peer connections follow.
 const RTP: usize = 0;
 const RTCP: usize = 1;
-const PEERS: [Role; 2] = [Role::Publisher, Role::Subscriber];
+const FIRST_PEER: usize = 2;
 /// Datagrams taken from a carrier socket in one turn; a caller sends one or two a frame.
 const TURN: usize = 16;
 
@@ -46,12 +48,9 @@ pub(crate) struct Circuit {
     key: Option<Key>,
     engine: Engine,
     carrier: Option<Pair>,
-    /// Boxed: the second is rarely there.
-    peers: [Option<Box<Peer>>; 2],
-    /// Our audio is wanted in the room.
-    publish: bool,
+    stands: Stands,
     ear: Ear,
-    outbox: Outbox,
+    outbox: LineOutbox,
     /// RTCP shares the RTP socket.
     mux: bool,
     room_sent: u64,
@@ -68,7 +67,8 @@ impl Circuit {
         carrier: Option<Pair>,
         mut seat: Seat,
         ear: Ear,
-        outbox: Outbox,
+        outbox: LineOutbox,
+        first: PeerOutbox,
     ) -> Self {
         seat.take();
         Self {
@@ -78,8 +78,7 @@ impl Circuit {
             key: None,
             engine,
             carrier,
-            peers: [None, None],
-            publish: true,
+            stands: Stands::new(first),
             ear,
             outbox,
             mux: false,
@@ -104,7 +103,7 @@ impl Circuit {
     pub(crate) fn handle_readable(&mut self, now: Instant, socket: usize, workshop: &mut Workshop) -> Drained {
         let drained = match socket {
             RTP | RTCP => self.read_carrier(now, socket, &mut workshop.scratch),
-            _ => self.read_peer(now, PEERS[socket % 2], &mut workshop.scratch),
+            _ => self.read_peer(now, socket - FIRST_PEER, &mut workshop.scratch),
         };
         self.transmit();
         drained
@@ -115,27 +114,35 @@ impl Circuit {
             self.engine.handle_timeout(now);
             self.pass_on(now);
         }
-        for role in PEERS {
-            let Some(peer) = &mut self.peers[index(role)] else { continue };
-            if peer.next_timeout().is_some_and(|at| at <= now) {
-                peer.handle_timeout(now);
-                self.take_from_peer(now, role);
+        for place in 0..PLACES {
+            for role in ROLES {
+                if self.stands.at(place).is_some_and(|stand| stand.handle_timeout(now, role)) {
+                    self.take_from_peer(now, place, role);
+                }
             }
         }
-        if self.outbox.waiting() {
+        if self.outbox.is_waiting() {
             self.outbox.retry();
         }
+        self.stands.retry();
         self.transmit();
     }
 
     /// Carries out one command; false when there was none.
     pub(crate) fn handle_command(&mut self, now: Instant, workshop: &Workshop) -> bool {
-        let Some(command) = self.ear.next() else { return false };
+        let Some(command) = self.ear.next() else {
+            // The bell rings for sessions that are over as well.
+            self.leave_rooms(now);
+            self.transmit();
+            return false;
+        };
         match command {
-            Command::Peer(role, command) => self.command_peer(now, role, command, workshop),
-            Command::Publish(publish) => {
-                self.publish = publish;
-                self.open_room(now);
+            Command::Room(side, command) => self.handle_side(now, side, command, workshop),
+            Command::Attach(attach) => self.attach(now, attach),
+            Command::Occupy(side) => {
+                if self.stands.occupy(side) {
+                    self.engine.forget_everybody();
+                }
             }
             Command::Carrier(negotiated) => {
                 self.mux = negotiated.mux;
@@ -144,13 +151,12 @@ impl Circuit {
                 }
             }
             Command::Start => self.engine.start(now),
-            Command::Forget { ssrc } => {
-                self.engine.forget(ssrc);
-                self.peers.iter_mut().flatten().for_each(|peer| peer.forget(ssrc));
-            }
-            Command::Press(key) => {
-                if !self.engine.press(key) {
-                    self.outbox.push(LineEvent::Failed("too many keys at once".into()));
+            Command::Dialtone(on) => self.engine.set_dialtone(now, on),
+            Command::Ringback(on) => self.engine.set_ringback(now, on),
+            Command::Press(keys) => {
+                if let Err(error) = self.engine.press(now, &keys) {
+                    warn!(%error, keys = keys.len(), "keys are not pressed");
+                    self.outbox.push(LineEvent::Pressed);
                 }
             }
             // An asker that went away needs no answer.
@@ -180,33 +186,21 @@ impl Circuit {
 
     /// Says goodbye on every peer connection.
     pub(crate) fn close(&mut self) {
-        self.peers.iter_mut().flatten().for_each(|peer| peer.close());
+        self.stands.close();
     }
 
     pub(crate) fn next_timeout(&mut self, now: Instant) -> Option<Instant> {
-        let [publisher, subscriber] = &mut self.peers;
-        let backlog = self.outbox.waiting().then(|| now + outbox::RETRY);
-        [
-            self.engine.next_timeout(),
-            publisher.as_deref_mut().and_then(Peer::next_timeout),
-            subscriber.as_deref_mut().and_then(Peer::next_timeout),
-            backlog,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        let backlog = self.outbox.is_waiting().then(|| now + outbox::RETRY);
+        [self.engine.next_timeout(), self.stands.next_timeout(now), backlog].into_iter().flatten().min()
     }
 
     /// Whether work on this socket is part of a handshake, which takes long and can wait a little.
     pub(crate) fn is_handshake(&self, socket: usize) -> bool {
-        let Some(peer) = socket.checked_sub(2).and_then(|peer| self.peers.get(peer)?.as_ref()) else {
-            return false;
-        };
-        !peer.is_connected()
+        socket.checked_sub(FIRST_PEER).is_some_and(|socket| self.stands.is_handshake(socket))
     }
 
     pub(crate) fn take_dropped(&mut self) -> u64 {
-        self.outbox.take_dropped()
+        self.outbox.take_dropped() + self.stands.take_dropped()
     }
 
     fn read_carrier(&mut self, now: Instant, socket: usize, scratch: &mut [u8]) -> Drained {
@@ -230,24 +224,30 @@ impl Circuit {
         Drained::More
     }
 
-    fn read_peer(&mut self, now: Instant, role: Role, scratch: &mut [u8]) -> Drained {
-        let Some(peer) = &mut self.peers[index(role)] else { return Drained::Empty };
-        let drained = peer.handle_readable(now, scratch);
-        self.take_from_peer(now, role);
+    fn read_peer(&mut self, now: Instant, socket: usize, scratch: &mut [u8]) -> Drained {
+        let (place, role) = stand::place_of(socket);
+        let Some(stand) = self.stands.at(place) else { return Drained::Empty };
+        let drained = stand.handle_readable(now, role, scratch);
+        self.take_from_peer(now, place, role);
         drained
     }
 
-    fn take_from_peer(&mut self, now: Instant, role: Role) {
-        while let Some(output) = self.peers[index(role)].as_deref_mut().and_then(Peer::poll_output) {
+    fn take_from_peer(&mut self, now: Instant, place: usize, role: Role) {
+        while let Some(output) = self.stands.at(place).and_then(|stand| stand.poll_output(role)) {
             match output {
                 peer::Output::Rtp { ssrc, sequence, timestamp, payload } => {
-                    self.room_received += 1;
-                    self.engine.handle_room(now, ssrc, sequence, timestamp, &payload);
-                    self.pass_on(now);
+                    // A room that waits for its turn is not heard.
+                    if self.stands.has_audio(place) {
+                        self.room_received += 1;
+                        self.engine.handle_room(now, ssrc, sequence, timestamp, &payload);
+                        self.pass_on(now);
+                    }
                 }
                 peer::Output::Event(event) => {
                     let state = matches!(event, PeerEvent::State(_));
-                    self.tell_peer(role, event);
+                    if let Some(stand) = self.stands.at(place) {
+                        stand.tell(role, event);
+                    }
                     if state {
                         self.open_room(now);
                     }
@@ -258,7 +258,7 @@ impl Circuit {
 
     /// Performs what the engine wants.
     fn pass_on(&mut self, now: Instant) {
-        let Self { engine, carrier, peers: [publisher, _], outbox, .. } = self;
+        let Self { engine, carrier, stands, outbox, .. } = self;
         while let Some(output) = engine.poll_output() {
             match output {
                 // A datagram that the system does not take is lost, as on any network.
@@ -270,8 +270,7 @@ impl Circuit {
                     let _ = socket.map(|socket| socket.send_to(datagram, to));
                 }
                 Output::Room { payload, timestamp, marker, level } => {
-                    let Some(publisher) = publisher else { continue };
-                    if publisher.send_audio(now, timestamp, marker, level, payload) {
+                    if stands.send(now, timestamp, marker, level, payload) {
                         self.room_sent += 1;
                         if self.room_sent == 1 {
                             outbox.push(LineEvent::FirstRoomPacketSent);
@@ -291,74 +290,53 @@ impl Circuit {
         }
     }
 
-    fn command_peer(&mut self, now: Instant, role: Role, command: PeerCommand, workshop: &Workshop) {
-        let place = index(role);
-        let done = match command {
-            PeerCommand::Open(config) => self.open_peer(now, role, config, workshop),
-            PeerCommand::Close => {
-                self.close_peer(role);
-                self.tell_peer(role, PeerEvent::State(PeerState::Closed));
-                Ok(())
+    fn handle_side(&mut self, now: Instant, side: Side, command: SideCommand, workshop: &Workshop) {
+        // A side that is gone has nothing to say any more.
+        let Some(place) = self.stands.find(side) else { return };
+        let has_audio = self.stands.has_audio(place);
+        let Some(stand) = self.stands.at(place) else { return };
+        match command {
+            SideCommand::Peer(role, command) => {
+                let token = stand::token(self.key, FIRST_PEER, place, role);
+                stand.handle_command(now, role, command, token, workshop);
+                self.take_from_peer(now, place, role);
             }
-            command => match &mut self.peers[place] {
-                Some(peer) => peer.handle_command(now, command),
-                None => return self.tell_peer(role, PeerEvent::Failed("there is no such connection".into())),
-            },
-        };
-        if let Err(error) = done {
-            self.tell_peer(role, PeerEvent::Failed(error.to_string()));
+            SideCommand::Publish(publish) => stand.set_publish(publish),
+            SideCommand::Forget { ssrc } => {
+                stand.forget(ssrc);
+                if has_audio {
+                    self.engine.forget(ssrc);
+                }
+            }
         }
-        self.take_from_peer(now, role);
         self.open_room(now);
     }
 
-    fn open_peer(
-        &mut self,
-        now: Instant,
-        role: Role,
-        config: PeerConfig,
-        workshop: &Workshop,
-    ) -> Result<(), peer::Error> {
-        self.close_peer(role);
-        let endpoint = Endpoint::open(workshop.room, workshop.traits)?;
-        let mut peer = Box::new(Peer::new(now, config, endpoint)?);
-        if let Some(key) = self.key {
-            let token = Token(key.token(2 + index(role)));
-            workshop.registry.register(peer.socket(), token, Interest::READABLE)?;
-        }
-        self.peers[index(role)] = Some(peer);
-        Ok(())
+    fn attach(&mut self, now: Instant, Attach { side, events, reply }: Attach) {
+        self.leave_rooms(now);
+        // Whoever went away without waiting leaves a side that is deserted.
+        let _ = reply.send(self.stands.attach(side, PeerOutbox::new(events)));
     }
 
-    fn close_peer(&mut self, role: Role) {
-        if let Some(mut peer) = self.peers[index(role)].take() {
-            peer.close();
+    /// Frees the places of sessions that are over.
+    fn leave_rooms(&mut self, now: Instant) {
+        if self.stands.leave() {
+            self.engine.forget_everybody();
         }
+        self.open_room(now);
     }
 
     /// The engine sends into the room while somebody is there to send it.
     fn open_room(&mut self, now: Instant) {
-        let up = self.peers[index(Role::Publisher)].as_deref().is_some_and(Peer::is_up);
-        self.engine.set_room_open(now, self.publish && up);
+        self.engine.set_room_open(now, self.stands.is_open());
     }
 
     fn report(&self) -> Report {
         Report { engine: self.engine.report(), room_sent: self.room_sent, room_received: self.room_received }
     }
 
-    fn tell_peer(&mut self, role: Role, event: PeerEvent) {
-        self.outbox.push_peer(role, event);
-    }
-
     fn transmit(&mut self) {
-        self.peers.iter_mut().flatten().for_each(|peer| peer.transmit());
-    }
-}
-
-fn index(role: Role) -> usize {
-    match role {
-        Role::Publisher => 0,
-        Role::Subscriber => 1,
+        self.stands.transmit();
     }
 }
 
@@ -371,6 +349,7 @@ impl LineEvent {
             // A hook flash is an event of telephony too, but no digit.
             Event::Digit(event) => Self::Digit(event.digit()?),
             Event::MediaTimeout => Self::MediaTimeout,
+            Event::Pressed => Self::Pressed,
             // Told by an engine newer than this list.
             _ => return None,
         })

@@ -143,6 +143,29 @@ impl Engine {
         }
     }
 
+    /// Everybody is another from now on: the line stands in another room.
+    pub(crate) fn forget_everybody(&mut self) {
+        match self {
+            Self::Junction(junction, _) => junction.forget_everybody(),
+            Self::Guest { guest, .. } => guest.forget_everybody(),
+            _ => {}
+        }
+    }
+
+    /// The ring-back tone into the room; only a call has one.
+    pub(crate) fn set_dialtone(&mut self, now: Instant, on: bool) {
+        if let Self::Junction(junction, _) = self {
+            junction.set_dialtone(now, on);
+        }
+    }
+
+    /// The ring-back tone to the carrier; only a call has one.
+    pub(crate) fn set_ringback(&mut self, now: Instant, on: bool) {
+        if let Self::Junction(junction, _) = self {
+            junction.set_ringback(now, on);
+        }
+    }
+
     /// Calls alone follow the load; whatever a test participant costs, it is not there to save.
     pub(crate) fn set_complexity(&mut self, complexity: u8) {
         if let Self::Junction(junction, profile) = self {
@@ -153,11 +176,13 @@ impl Engine {
         }
     }
 
-    /// Presses a key of the phone; false when it has no room for more, or there is no phone.
-    pub(crate) fn press(&mut self, key: dtmf::Event) -> bool {
+    /// Presses keys for the carrier, all of them or none.
+    pub(crate) fn press(&mut self, now: Instant, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
         match self {
-            Self::Phone(phone) => phone.press(key).is_ok(),
-            _ => false,
+            Self::Junction(junction, _) => junction.press(now, keys),
+            Self::Phone(phone) => phone.press(keys),
+            // There is no carrier.
+            _ => Err(dtmf::Refused::NoEvents),
         }
     }
 

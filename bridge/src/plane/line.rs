@@ -1,26 +1,27 @@
 //! One call on the media plane, as the control plane holds it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use media::sdp::Negotiated;
 use media::{Desk, dtmf};
 use tokio::sync::{mpsc, oneshot};
 
+use super::Report;
+use super::side::{Attach, RoomSide, Side, SideCommand};
 use super::worker::{Inbox, LineId, Message};
-use super::{PeerCommand, PeerEvent, Report, Role};
 
 /// Commands that fit into the queue of a line. A join needs about ten; a sender that is faster than the thread waits.
 const COMMANDS: usize = 64;
 
 /// A line: the way to command it, and what it says. It lives until the last [`LineHandle`] is dropped; then its
-/// sockets, peer connections and timers are gone, and both streams of events end.
+/// sockets, peer connections and timers are gone, and all streams of events end. A [`RoomSide`] holds such a handle.
 #[derive(Debug)]
 pub struct Line {
     /// The way to command it.
     pub handle: LineHandle,
-    /// For the room session.
-    pub peer_events: mpsc::Receiver<(Role, PeerEvent)>,
+    /// For the room session. Whoever needs no room drops it.
+    pub side: RoomSide,
     /// For the call.
     pub events: mpsc::Receiver<LineEvent>,
 }
@@ -34,21 +35,24 @@ pub struct LineHandle {
 /// What is asked of a line.
 #[derive(Debug)]
 pub enum Command {
-    /// Something for a peer connection; answered through `peer_events`.
-    Peer(Role, PeerCommand),
-    /// Whether our audio may go into the room (server mute). The media clock runs on.
-    Publish(bool),
-    /// What was negotiated with the carrier: at the answer, and at each later one (hold, media moved).
+    /// From the room session of a side. One whose side is gone is passed over.
+    Room(Side, SideCommand),
+    /// Makes a place for another side: [`LineHandle::room_side`].
+    Attach(Attach),
+    /// From now on audio goes to and comes from this side; the one before is silent and may be left. The carrier's stream goes
+    /// on without a break. For a side that is gone nothing changes.
+    Occupy(Side),
+    /// What was negotiated with the carrier: at the answer, and at each later one (hold, media moved). Before the start it
+    /// lets the carrier's early media into the room.
     Carrier(Box<Negotiated>),
     /// The call is answered and acknowledged; nothing is sent to the carrier before.
     Start,
-    /// A remote track is no longer wanted.
-    Forget {
-        /// Its source.
-        ssrc: u32,
-    },
-    /// Presses a key of a test phone, after those before it.
-    Press(dtmf::Event),
+    /// Plays the ring-back tone into the room in place of the carrier's audio, or no longer.
+    Dialtone(bool),
+    /// Plays it to the carrier in place of the room's audio, or no longer.
+    Ringback(bool),
+    /// Presses keys for the carrier, after those before them; [`LineEvent::Pressed`] tells when all are out.
+    Press(Vec<dtmf::Press>),
     /// Asks for the counters of the line.
     Report(oneshot::Sender<Report>),
     /// Takes the desk of a test phone or participant, with what it recorded; it is silent from then on. A call has none,
@@ -79,6 +83,8 @@ pub enum LineEvent {
         /// Its source.
         ssrc: u32,
     },
+    /// All keys were pressed and let go, or the carrier takes none.
+    Pressed,
     /// What the desk was asked to play has been played.
     DeskDone,
     /// The line cannot do what was asked of it; the call is to end.
@@ -96,6 +102,9 @@ pub enum Refused {
     /// The line is gone.
     #[error("the line is closed")]
     Closed,
+    /// Each place for a side is taken.
+    #[error("the line stands in two rooms already")]
+    NoSide,
 }
 
 impl LineHandle {
@@ -103,7 +112,8 @@ impl LineHandle {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let rung = Arc::new(AtomicBool::new(false));
         let ear = Ear { commands: receiver, rung: rung.clone() };
-        (Self { shared: Arc::new(Shared { commands, line, rung, inbox }) }, ear)
+        let sides = AtomicU32::new(1);
+        (Self { shared: Arc::new(Shared { commands, line, rung, inbox, sides }) }, ear)
     }
 
     /// Hands a command over, waiting while the line's queue is full.
@@ -122,6 +132,16 @@ impl LineHandle {
         self.shared.ring();
         Ok(())
     }
+
+    /// Makes the thread look at the line.
+    pub(crate) fn ring(&self) {
+        self.shared.ring();
+    }
+
+    /// A number for another side.
+    pub(crate) fn number_side(&self) -> Side {
+        Side::new(self.shared.sides.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// The end of a handle, dropped with the last clone.
@@ -131,6 +151,8 @@ struct Shared {
     line: LineId,
     rung: Arc<AtomicBool>,
     inbox: Arc<Inbox>,
+    /// Sides there were.
+    sides: AtomicU32,
 }
 
 impl Shared {

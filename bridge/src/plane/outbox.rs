@@ -20,76 +20,50 @@ const BACKLOG: usize = 256;
 /// How soon a backlog is offered again.
 pub(crate) const RETRY: Duration = Duration::from_millis(10);
 
+/// For the call.
+pub(crate) type LineOutbox = Outbox<LineEvent>;
+/// For the room session of a side.
+pub(crate) type PeerOutbox = Outbox<(Role, PeerEvent)>;
+
+/// A channel that an outbox can be made of.
+pub(crate) fn channel<T>() -> (mpsc::Sender<T>, mpsc::Receiver<T>) {
+    mpsc::channel(CAPACITY)
+}
+
 #[derive(Debug)]
-pub(crate) struct Outbox {
-    peer: Lane<(Role, PeerEvent)>,
-    line: Lane<LineEvent>,
+pub(crate) struct Outbox<T> {
+    channel: mpsc::Sender<T>,
+    backlog: VecDeque<T>,
     /// Dropped since this was last taken.
     dropped: u64,
 }
 
-impl Outbox {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<(Role, PeerEvent)>, mpsc::Receiver<LineEvent>) {
-        let (peer, peer_events) = Lane::new();
-        let (line, events) = Lane::new();
-        (Self { peer, line, dropped: 0 }, peer_events, events)
-    }
-
+impl PeerOutbox {
     pub(crate) fn push_peer(&mut self, role: Role, event: PeerEvent) {
-        let optional = matches!(event, PeerEvent::Data { .. });
-        let kept = (!optional || self.peer.has_spare()) && self.peer.push((role, event));
-        self.dropped += u64::from(!kept);
+        if matches!(event, PeerEvent::Data { .. }) && !self.has_spare() {
+            self.dropped += 1;
+            return;
+        }
+        self.push((role, event));
+    }
+}
+
+impl<T> Outbox<T> {
+    pub(crate) fn new(channel: mpsc::Sender<T>) -> Self {
+        Self { channel, backlog: VecDeque::new(), dropped: 0 }
     }
 
-    pub(crate) fn push(&mut self, event: LineEvent) {
-        let kept = self.line.push(event);
-        self.dropped += u64::from(!kept);
+    pub(crate) fn push(&mut self, item: T) {
+        if self.backlog.len() == BACKLOG {
+            self.dropped += 1;
+            return;
+        }
+        self.backlog.push_back(item);
+        self.retry();
     }
 
     /// Offers what did not fit again.
     pub(crate) fn retry(&mut self) {
-        self.peer.retry();
-        self.line.retry();
-    }
-
-    /// Whether something is waiting to be offered again.
-    pub(crate) fn waiting(&self) -> bool {
-        !(self.peer.backlog.is_empty() && self.line.backlog.is_empty())
-    }
-
-    pub(crate) fn take_dropped(&mut self) -> u64 {
-        std::mem::take(&mut self.dropped)
-    }
-}
-
-#[derive(Debug)]
-struct Lane<T> {
-    channel: mpsc::Sender<T>,
-    backlog: VecDeque<T>,
-}
-
-impl<T> Lane<T> {
-    fn new() -> (Self, mpsc::Receiver<T>) {
-        let (channel, receiver) = mpsc::channel(CAPACITY);
-        (Self { channel, backlog: VecDeque::new() }, receiver)
-    }
-
-    /// Whether half of the channel is free.
-    fn has_spare(&self) -> bool {
-        self.backlog.is_empty() && self.channel.capacity() > CAPACITY / 2
-    }
-
-    /// False when the item was dropped.
-    fn push(&mut self, item: T) -> bool {
-        if self.backlog.len() == BACKLOG {
-            return false;
-        }
-        self.backlog.push_back(item);
-        self.retry();
-        true
-    }
-
-    fn retry(&mut self) {
         while let Some(item) = self.backlog.pop_front() {
             match self.channel.try_send(item) {
                 Ok(()) => {}
@@ -101,6 +75,25 @@ impl<T> Lane<T> {
                 Err(TrySendError::Closed(_)) => self.backlog.clear(),
             }
         }
+    }
+
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// Whether something is waiting to be offered again.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// Whether nobody listens any more.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.channel.is_closed()
+    }
+
+    /// Whether half of the channel is free.
+    fn has_spare(&self) -> bool {
+        self.backlog.is_empty() && self.channel.capacity() > CAPACITY / 2
     }
 }
 
@@ -116,7 +109,8 @@ mod tests {
 
     #[test]
     fn a_flood_of_messages_leaves_room_for_states() {
-        let (mut outbox, mut peer_events, _events) = Outbox::new();
+        let (sender, mut peer_events) = channel();
+        let mut outbox = PeerOutbox::new(sender);
         for _ in 0..1_000 {
             outbox.push_peer(Role::Publisher, data());
         }
@@ -135,7 +129,8 @@ mod tests {
 
     #[test]
     fn digits_survive_a_slow_listener_in_their_order() {
-        let (mut outbox, _peer_events, mut events) = Outbox::new();
+        let (sender, mut events) = channel();
+        let mut outbox = LineOutbox::new(sender);
         let digits: Vec<char> = (0..CAPACITY + BACKLOG).map(|n| char::from(b'0' + (n % 10) as u8)).collect();
         for digit in &digits {
             outbox.push(LineEvent::Digit(*digit));
@@ -159,11 +154,12 @@ mod tests {
 
     #[test]
     fn a_listener_that_went_away_is_no_loss() {
-        let (mut outbox, peer_events, events) = Outbox::new();
-        drop((peer_events, events));
-        outbox.push(LineEvent::MediaTimeout);
+        let (sender, peer_events) = channel();
+        let mut outbox = PeerOutbox::new(sender);
+        assert!(!outbox.is_deserted());
+        drop(peer_events);
         outbox.push_peer(Role::Publisher, PeerEvent::Answered);
-        assert!(!outbox.waiting());
+        assert!(outbox.is_deserted() && !outbox.is_waiting());
         assert_eq!(outbox.take_dropped(), 0);
     }
 }

@@ -8,19 +8,19 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Sockets a line may have; two bits.
-    const SOCKETS: usize = 4;
+    /// Sockets a line may have; three bits.
+    const SOCKETS: usize = 8;
 
-    /// A number for the poll, naming one of a line's four sockets.
+    /// A number for the poll, naming one of a line's sockets.
     pub(crate) fn token(self, socket: usize) -> usize {
         debug_assert!(socket < Self::SOCKETS);
-        // 30 bits of generation are enough to tell a stale event from a fresh one.
-        ((self.generation as usize) << 34) | ((self.index as usize) << 2) | socket
+        // 29 bits of generation are enough to tell a stale event from a fresh one.
+        ((self.generation as usize) << 35) | ((self.index as usize) << 3) | socket
     }
 
     pub(crate) fn from_token(token: usize) -> (Self, usize) {
-        let index = (token >> 2) as u32;
-        let generation = (token >> 34) as u32;
+        let index = (token >> 3) as u32;
+        let generation = (token >> 35) as u32;
         (Self { index, generation }, token % Self::SOCKETS)
     }
 }
@@ -33,7 +33,7 @@ pub(crate) struct Slab<T> {
 
 impl<T> Slab<T> {
     /// Largest generation a token can carry.
-    const GENERATIONS: u32 = (1 << 30) - 1;
+    const GENERATIONS: u32 = (1 << 29) - 1;
 
     pub(crate) fn new() -> Self {
         Self { places: Vec::new(), free: Vec::new() }
@@ -100,7 +100,7 @@ mod tests {
         for index in [0, 1, 77_000] {
             for generation in [0, 9, Slab::<()>::GENERATIONS] {
                 let key = Key { index, generation };
-                for socket in 0..4 {
+                for socket in 0..8 {
                     assert_eq!(Key::from_token(key.token(socket)), (key, socket));
                 }
             }

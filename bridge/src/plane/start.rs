@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use super::circuit::Circuit;
 use super::engine::{Engine, EngineSpec};
 use super::gauges::{Gauges, Seat, ThreadStats};
-use super::outbox::Outbox;
+use super::outbox::{self, LineOutbox, PeerOutbox};
 use super::ports::Ports;
 use super::socket::Traits;
 use super::worker::{self, Inbox, LineId, Message, Settings};
-use super::{Family, Line, LineHandle, Reservation, load};
+use super::{Family, Line, LineHandle, Reservation, RoomSide, Side, load};
 
 /// How the plane runs.
 #[derive(Clone, Debug)]
@@ -131,12 +131,13 @@ impl Plane {
         let id = LineId(self.shared.next_line.fetch_add(1, Ordering::Relaxed));
         let engine = Engine::new(Instant::now(), spec.engine)?;
         let (handle, ear) = LineHandle::new(id, thread.inbox.clone());
-        let (outbox, peer_events, events) = Outbox::new();
-        let circuit = Circuit::new(id, engine, carrier, seat, ear, outbox);
+        let ((tell, events), (tell_room, peer_events)) = (outbox::channel(), outbox::channel());
+        let side = RoomSide::new(Side::FIRST, handle.clone(), peer_events);
+        let circuit = Circuit::new(id, engine, carrier, seat, ear, LineOutbox::new(tell), PeerOutbox::new(tell_room));
         if !thread.inbox.send(Message::Open(Box::new(circuit))) {
             return Err(Error::Stopped);
         }
-        Ok(Line { handle, peer_events, events })
+        Ok(Line { handle, side, events })
     }
 
     /// What the plane holds at this moment.

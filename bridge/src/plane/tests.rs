@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use media::Output;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::*;
@@ -92,14 +92,14 @@ fn open(plane: &Plane, probe: Probe) -> (Line, Arc<Mutex<Counts>>) {
 }
 
 async fn tell(line: &Line, command: PeerCommand) {
-    line.handle.send(Command::Peer(Role::Publisher, command)).await.unwrap();
+    line.side.send(SideCommand::Peer(Role::Publisher, command)).await.unwrap();
 }
 
 /// The first event that `want` likes.
-async fn wait_for<T>(events: &mut mpsc::Receiver<(Role, PeerEvent)>, want: impl Fn(&PeerEvent) -> Option<T>) -> T {
+async fn wait_for<T>(side: &mut RoomSide, want: impl Fn(&PeerEvent) -> Option<T>) -> T {
     let found = async {
         loop {
-            let (_, event) = events.recv().await.expect("the line lives");
+            let (_, event) = side.next_event().await.expect("the line lives");
             assert!(!matches!(event, PeerEvent::Failed(_)), "{event:?}");
             if let Some(found) = want(&event) {
                 return found;
@@ -119,20 +119,20 @@ async fn join(caller: &mut Line, callee: &mut Line) {
     tell(caller, PeerCommand::Open(publisher)).await;
     tell(callee, PeerCommand::Open(PeerConfig::default())).await;
     tell(caller, PeerCommand::Offer { more_audio: 0, restart_ice: false }).await;
-    let offer = wait_for(&mut caller.peer_events, |event| match event {
+    let offer = wait_for(&mut caller.side, |event| match event {
         PeerEvent::Offer(sdp) => Some(sdp.clone()),
         _ => None,
     });
     let offer = offer.await;
     tell(callee, PeerCommand::Accept(offer)).await;
-    let answer = wait_for(&mut callee.peer_events, |event| match event {
+    let answer = wait_for(&mut callee.side, |event| match event {
         PeerEvent::Answer(sdp) => Some(sdp.clone()),
         _ => None,
     });
     let answer = answer.await;
     tell(caller, PeerCommand::SetAnswer(answer)).await;
-    wait_for(&mut caller.peer_events, connected).await;
-    wait_for(&mut callee.peer_events, connected).await;
+    wait_for(&mut caller.side, connected).await;
+    wait_for(&mut callee.side, connected).await;
 }
 
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
@@ -183,11 +183,11 @@ async fn a_muted_line_sends_nothing_and_goes_on_afterwards() {
     let plane = plane(1, 42_600..=42_609);
     let (mut caller, _) = open(&plane, Probe::default());
     let (mut callee, heard) = open(&plane, Probe::default());
-    caller.handle.send(Command::Publish(false)).await.unwrap();
+    caller.side.send(SideCommand::Publish(false)).await.unwrap();
     join(&mut caller, &mut callee).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(heard.lock().unwrap().heard, 0);
-    caller.handle.send(Command::Publish(true)).await.unwrap();
+    caller.side.send(SideCommand::Publish(true)).await.unwrap();
     until("packets arrive", || heard.lock().unwrap().heard > 0).await;
 }
 
@@ -210,7 +210,7 @@ async fn a_panic_ends_one_line_and_no_other() {
     broken.handle.send(Command::Panic).await.unwrap();
     assert_eq!(next_event(&mut broken).await, Some(LineEvent::Panicked));
     assert_eq!(next_event(&mut broken).await, None, "the line is gone");
-    until("commands are refused", || broken.handle.try_send(Command::Publish(true)) == Err(Refused::Closed)).await;
+    until("commands are refused", || broken.side.try_send(SideCommand::Publish(true)) == Err(Refused::Closed)).await;
     // The seat is the last thing that a line gives up.
     until("its seat is free", || plane.stats().lines() == 1).await;
     assert_eq!(plane.stats().panics(), 1);
@@ -296,7 +296,7 @@ async fn a_full_queue_is_told_and_nothing_is_lost_by_waiting() {
     let plane = plane(1, 42_600..=42_609);
     let (line, _) = open(&plane, Probe::default());
     line.handle.try_send(Command::Toil(Duration::from_millis(50))).unwrap();
-    let refused = (0..1_000).find_map(|_| line.handle.try_send(Command::Publish(true)).err());
+    let refused = (0..1_000).find_map(|_| line.side.try_send(SideCommand::Publish(true)).err());
     assert_eq!(refused, Some(Refused::Full));
     let (reply, answer) = oneshot::channel();
     line.handle.send(Command::Report(reply)).await.unwrap();

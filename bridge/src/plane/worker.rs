@@ -136,8 +136,8 @@ impl Work {
     fn bit(self) -> u8 {
         match self {
             Self::Readable(socket) => 1 << socket,
-            Self::Commands => 1 << 4,
-            Self::Close => 1 << 5,
+            Self::Commands => 1 << 6,
+            Self::Close => 1 << 7,
         }
     }
 }

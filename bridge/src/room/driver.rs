@@ -10,7 +10,7 @@ use super::signal::{Connection, tls};
 use super::{
     Action, Command, Connect, End, Event, Input, JoinConfig, Refusal, Rights, Session, SignalEvent, Token, token,
 };
-use crate::plane::{self, LineHandle, PeerEvent, Role};
+use crate::plane::{RoomSide, SideCommand};
 
 /// Commands that wait for the session; it takes them within microseconds.
 const COMMANDS: usize = 64;
@@ -32,8 +32,9 @@ pub struct Handle {
 
 /// Starts to join a room and returns at once; everything else is told by events.
 ///
-/// `line` and `peer_events` are the ends of the line whose audio goes into the room.
-pub fn join(config: JoinConfig, line: LineHandle, peer_events: mpsc::Receiver<(Role, PeerEvent)>) -> Handle {
+/// `side` is that of the line whose audio goes into the room: at once if it is the line's first, else when it is given the
+/// audio by [`Command::Occupy`](crate::plane::Command::Occupy). It is free for another room before the end is told.
+pub fn join(config: JoinConfig, side: RoomSide) -> Handle {
     let (commands, inbox) = mpsc::channel(COMMANDS);
     let (tell, events) = mpsc::channel(EVENTS);
     let session = Session::new(Instant::now(), config.profile.clone(), config.server.is_cloud(), rand::random());
@@ -41,8 +42,7 @@ pub fn join(config: JoinConfig, line: LineHandle, peer_events: mpsc::Receiver<(R
     let driver = Driver {
         config,
         session,
-        line,
-        peer_events,
+        side,
         inbox,
         tell,
         backlog: VecDeque::new(),
@@ -58,8 +58,7 @@ pub fn join(config: JoinConfig, line: LineHandle, peer_events: mpsc::Receiver<(R
 struct Driver {
     config: JoinConfig,
     session: Session,
-    line: LineHandle,
-    peer_events: mpsc::Receiver<(Role, PeerEvent)>,
+    side: RoomSide,
     inbox: mpsc::Receiver<Command>,
     tell: mpsc::Sender<Event>,
     backlog: VecDeque<Event>,
@@ -104,7 +103,7 @@ impl Driver {
                 Some(leave())
             }
             event = receive(&mut self.signal) => Some(Input::Signal(event)),
-            event = self.peer_events.recv() => Some(match event {
+            event = self.side.next_event() => Some(match event {
                 Some((role, event)) => Input::Peer(role, event),
                 // Without a line there is nothing to stand in the room for.
                 None => leave(),
@@ -127,9 +126,9 @@ impl Driver {
                     self.lost = Some(SignalEvent::Lost("the server does not keep up".into()));
                 }
             }
-            Action::Peer(role, command) => self.order(plane::Command::Peer(role, command)).await,
-            Action::Publish(open) => self.order(plane::Command::Publish(open)).await,
-            Action::Forget { ssrc } => self.order(plane::Command::Forget { ssrc }).await,
+            Action::Peer(role, command) => self.order(SideCommand::Peer(role, command)).await,
+            Action::Publish(open) => self.order(SideCommand::Publish(open)).await,
+            Action::Forget { ssrc } => self.order(SideCommand::Forget { ssrc }).await,
             Action::FindRegions => self.find_regions(),
             Action::Event(event) => self.pass_on(event),
         }
@@ -167,8 +166,8 @@ impl Driver {
         });
     }
 
-    async fn order(&self, command: plane::Command) {
-        match tokio::time::timeout(LINE_PATIENCE, self.line.send(command)).await {
+    async fn order(&self, command: SideCommand) {
+        match tokio::time::timeout(LINE_PATIENCE, self.side.send(command)).await {
             Ok(Ok(())) => {}
             // The end of its events says the same.
             Ok(Err(error)) => debug!(%error, "an order was not taken"),
@@ -190,12 +189,13 @@ impl Driver {
     }
 
     /// Tells the rest and goes; the signal connection sends what it still has on its own.
-    async fn finish(mut self, end: End) {
+    async fn finish(self, end: End) {
         info!(?end, "left the room");
-        drop(self.signal.take());
-        self.backlog.push_back(Event::Ended(end));
-        while let Some(event) = self.backlog.pop_front() {
-            if self.tell.send(event).await.is_err() {
+        let Self { signal, side, tell, mut backlog, .. } = self;
+        drop((signal, side));
+        backlog.push_back(Event::Ended(end));
+        while let Some(event) = backlog.pop_front() {
+            if tell.send(event).await.is_err() {
                 return;
             }
         }

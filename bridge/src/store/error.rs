@@ -53,7 +53,15 @@ pub enum Problem {
         /// The header.
         name: String,
         /// Why it is refused.
-        why: &'static str,
+        why: HeaderProblem,
+    },
+    /// A list that is too long.
+    #[error("{field}: at most {max} are possible")]
+    TooMany {
+        /// The list, or the lists that multiply.
+        field: &'static str,
+        /// The most there can be.
+        max: usize,
     },
     /// A time that makes no sense.
     #[error("{field} is {value}, it must be between 0 and {max}")]
@@ -120,6 +128,8 @@ pub enum Problem {
     TrunkConflict {
         /// The other trunk.
         other: String,
+        /// Its id.
+        other_id: String,
         /// The number that both have.
         number: String,
         /// The caller whom both take.
@@ -132,13 +142,42 @@ pub enum Problem {
     RuleConflict {
         /// The other rule.
         other: String,
+        /// Its id.
+        other_id: String,
         /// The calls.
         what: String,
     },
 }
 
+/// Why a header is refused.
+#[derive(Clone, Copy, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum HeaderProblem {
+    /// Its name is empty, too long, or has a character that names do not have.
+    #[error("is no header name")]
+    Name(Option<char>),
+    /// Its value has a control character, a line break above all.
+    #[error("has a value with line breaks or control characters")]
+    Value(char),
+    /// Its value is too long.
+    #[error("has a value of more than 1024 bytes")]
+    Long,
+    /// We set it ourselves.
+    #[error("belongs to the SIP stack")]
+    Reserved,
+}
+
 fn nearest_trunk(nearest: &Option<String>) -> impl fmt::Display {
     nearest.as_ref().map(|nearest| format!(", did you mean {nearest:?}?")).unwrap_or_default()
+}
+
+impl Problem {
+    /// The object that it is about besides the one that has it.
+    pub(crate) fn other_id(&self) -> Option<&str> {
+        match self {
+            Self::TrunkConflict { other_id, .. } | Self::RuleConflict { other_id, .. } => Some(other_id),
+            _ => None,
+        }
+    }
 }
 
 impl Error {

@@ -1,7 +1,16 @@
 //! Trunks and rules as they were read: LiveKit's objects, and what we add to them.
 
+use std::sync::Arc;
+
 use livekit_protocol as proto;
+use prost::Message as _;
 use serde::{Deserialize, Serialize};
+
+use super::failure::ObjectKind;
+use super::rule::RuleItem;
+use super::snapshot::Items;
+use super::trunk::label;
+use crate::dispatch::Answer;
 
 /// An inbound trunk as it was read.
 #[derive(Clone, Default, PartialEq)]
@@ -26,10 +35,13 @@ pub struct OutboundItem {
 #[serde(default)]
 pub struct OutboundExtras {
     /// Calls that name no trunk go out here.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub default_outbound: bool,
     /// Calls at a time; `None` for what the configuration says, 0 for no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_calls: Option<u32>,
     /// Calls begun a second; `None` for what the configuration says, 0 for no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<u32>,
     /// What is possible with its calls.
     #[serde(flatten)]
@@ -41,8 +53,10 @@ pub struct OutboundExtras {
 #[serde(default)]
 pub struct Transfers {
     /// Whether the peer may transfer us (REFER from outside); `None` for what the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_refer: Option<bool>,
     /// Whether we call the target ourselves; `None` for what the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bridge_transfers: Option<Bridging>,
 }
 
@@ -72,4 +86,218 @@ impl Bridging {
             _ => None,
         }
     }
+}
+
+/// An object of any kind, as the store keeps it.
+#[derive(Clone, PartialEq)]
+pub(crate) enum Item {
+    Inbound(InboundItem),
+    Outbound(OutboundItem),
+    Rule(Box<RuleItem>),
+}
+
+/// What we add to a rule, as it is kept.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct RuleExtras {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<i64>,
+}
+
+/// Why an object of the store cannot be read any more.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    #[error("there is no kind {0:?}")]
+    Kind(String),
+    #[error(transparent)]
+    Message(#[from] prost::DecodeError),
+    #[error(transparent)]
+    Extras(#[from] serde_json::Error),
+}
+
+impl Item {
+    /// Reads what [`Item::encoded`] has written. Fields that this version does not know are lost with the next write.
+    pub(crate) fn decode(kind: &str, message: &[u8], extras: &str) -> Result<Self, Unreadable> {
+        Ok(match kind {
+            "inbound" => Self::Inbound(InboundItem {
+                info: proto::SipInboundTrunkInfo::decode(message)?,
+                transfers: serde_json::from_str(extras)?,
+            }),
+            "outbound" => Self::Outbound(OutboundItem {
+                info: proto::SipOutboundTrunkInfo::decode(message)?,
+                ours: serde_json::from_str(extras)?,
+            }),
+            "rule" => {
+                let RuleExtras { answer, priority } = serde_json::from_str(extras)?;
+                let answer = answer.as_deref().and_then(Answer::from_word);
+                let info = proto::SipDispatchRuleInfo::decode(message)?;
+                Self::Rule(Box::new(RuleItem { info, answer, priority }))
+            }
+            other => return Err(Unreadable::Kind(other.to_owned())),
+        })
+    }
+
+    /// LiveKit's message as protobuf, and what we add to it as JSON.
+    pub(crate) fn encoded(&self) -> (Vec<u8>, serde_json::Value) {
+        match self {
+            Self::Inbound(item) => (item.info.encode_to_vec(), json(&item.transfers)),
+            Self::Outbound(item) => (item.info.encode_to_vec(), json(&item.ours)),
+            Self::Rule(item) => (item.info.encode_to_vec(), self.extras()),
+        }
+    }
+
+    /// What we add to LiveKit's object, by the names of the configuration; what is not set is left out.
+    pub(crate) fn extras(&self) -> serde_json::Value {
+        match self {
+            Self::Inbound(item) => json(&item.transfers),
+            Self::Outbound(item) => json(&item.ours),
+            Self::Rule(item) => {
+                let answer = item.answer.map(|answer| answer.word().to_owned());
+                json(&RuleExtras { answer, priority: item.priority })
+            }
+        }
+    }
+
+    /// The word for its kind in the store.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Inbound(_) => "inbound",
+            Self::Outbound(_) => "outbound",
+            Self::Rule(_) => "rule",
+        }
+    }
+
+    pub(crate) fn object_kind(&self) -> ObjectKind {
+        match self {
+            Self::Inbound(_) | Self::Outbound(_) => ObjectKind::Trunk,
+            Self::Rule(_) => ObjectKind::Rule,
+        }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Inbound(item) => &item.info.sip_trunk_id,
+            Self::Outbound(item) => &item.info.sip_trunk_id,
+            Self::Rule(item) => &item.info.sip_dispatch_rule_id,
+        }
+    }
+
+    pub(crate) fn set_id(&mut self, id: String) {
+        match self {
+            Self::Inbound(item) => item.info.sip_trunk_id = id,
+            Self::Outbound(item) => item.info.sip_trunk_id = id,
+            Self::Rule(item) => item.info.sip_dispatch_rule_id = id,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Inbound(item) => &item.info.name,
+            Self::Outbound(item) => &item.info.name,
+            Self::Rule(item) => &item.info.name,
+        }
+    }
+
+    /// Name and id for people.
+    pub(crate) fn label(&self) -> String {
+        let kind = match self {
+            Self::Inbound(_) => "inbound trunk",
+            Self::Outbound(_) => "outbound trunk",
+            Self::Rule(_) => "dispatch rule",
+        };
+        label(kind, self.name(), self.id())
+    }
+
+    /// `created_at` and `updated_at` in seconds since 1970; 0 for neither.
+    pub(crate) fn seconds(&self) -> (i64, i64) {
+        let (created, updated) = match self {
+            Self::Inbound(item) => (item.info.created_at, item.info.updated_at),
+            Self::Outbound(item) => (item.info.created_at, item.info.updated_at),
+            Self::Rule(item) => (item.info.created_at, item.info.updated_at),
+        };
+        (created.map_or(0, |time| time.seconds), updated.map_or(0, |time| time.seconds))
+    }
+
+    /// `created_at` and `updated_at`.
+    pub(crate) fn times(&mut self) -> (&mut Option<pbjson_types::Timestamp>, &mut Option<pbjson_types::Timestamp>) {
+        match self {
+            Self::Inbound(item) => (&mut item.info.created_at, &mut item.info.updated_at),
+            Self::Outbound(item) => (&mut item.info.created_at, &mut item.info.updated_at),
+            Self::Rule(item) => (&mut item.info.created_at, &mut item.info.updated_at),
+        }
+    }
+}
+
+/// One kind of object.
+pub(crate) trait Object: Clone {
+    const KIND: ObjectKind;
+
+    /// The object, if it is of this kind.
+    fn of(item: &Item) -> Option<&Self>;
+    fn into_item(self) -> Item;
+}
+
+impl Object for InboundItem {
+    const KIND: ObjectKind = ObjectKind::Trunk;
+
+    fn of(item: &Item) -> Option<&Self> {
+        if let Item::Inbound(item) = item { Some(item) } else { None }
+    }
+
+    fn into_item(self) -> Item {
+        Item::Inbound(self)
+    }
+}
+
+impl Object for OutboundItem {
+    const KIND: ObjectKind = ObjectKind::Trunk;
+
+    fn of(item: &Item) -> Option<&Self> {
+        if let Item::Outbound(item) = item { Some(item) } else { None }
+    }
+
+    fn into_item(self) -> Item {
+        Item::Outbound(self)
+    }
+}
+
+impl Object for RuleItem {
+    const KIND: ObjectKind = ObjectKind::Rule;
+
+    fn of(item: &Item) -> Option<&Self> {
+        if let Item::Rule(item) = item { Some(item) } else { None }
+    }
+
+    fn into_item(self) -> Item {
+        Item::Rule(Box::new(self))
+    }
+}
+
+impl Items {
+    /// One after the other.
+    pub(crate) fn from_each<'a>(items: impl Iterator<Item = &'a Arc<Item>>) -> Self {
+        let mut all = Self::default();
+        for item in items {
+            match &**item {
+                Item::Inbound(item) => all.inbound_trunks.push(item.clone()),
+                Item::Outbound(item) => all.outbound_trunks.push(item.clone()),
+                Item::Rule(item) => all.dispatch_rules.push((**item).clone()),
+            }
+        }
+        all
+    }
+
+    /// One after the other: inbound trunks, outbound trunks, rules.
+    pub(crate) fn into_each(self) -> impl Iterator<Item = Item> {
+        let inbound = self.inbound_trunks.into_iter().map(Item::Inbound);
+        let outbound = self.outbound_trunks.into_iter().map(Item::Outbound);
+        inbound.chain(outbound).chain(self.dispatch_rules.into_iter().map(|rule| Item::Rule(Box::new(rule))))
+    }
+}
+
+fn json(value: &impl Serialize) -> serde_json::Value {
+    // Maps with text keys and plain values cannot fail.
+    serde_json::to_value(value).unwrap_or_default()
 }

@@ -47,6 +47,11 @@ impl OutboundTrunk {
         if problems.is_empty() { Ok(trunk) } else { Err(named(trunk.id(), &trunk.label(), problems)) }
     }
 
+    /// The object as it was read.
+    pub(crate) fn item(&self) -> OutboundItem {
+        OutboundItem { info: self.info.clone(), ours: self.ours }
+    }
+
     /// Its id, `ST_…`.
     pub fn id(&self) -> &str {
         &self.info.sip_trunk_id

@@ -112,12 +112,18 @@ impl RoomPlan {
 }
 
 impl DispatchRule {
-    pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>]) -> Result<Self, Vec<Error>> {
+    /// Checks a rule. One that `outlives_trunks` may name trunks that there are not, by their ids.
+    pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>], outlives_trunks: bool) -> Result<Self, Vec<Error>> {
         let RuleItem { info, answer, priority } = item;
         let id = info.sip_dispatch_rule_id.clone();
         let object = label("dispatch rule", &info.name, &id);
         let mut problems = Vec::new();
-        let trunk_ids = trunk_ids(&info.trunk_ids, trunks, &mut problems);
+        let trunk_ids =
+            if outlives_trunks { info.trunk_ids.clone() } else { trunk_ids(&info.trunk_ids, trunks, &mut problems) };
+        let lists = [&info.trunk_ids, &info.inbound_numbers, &info.numbers];
+        if lists.iter().map(|list| list.len().max(1)).fold(1, usize::saturating_mul) > MAX_COMBINATIONS {
+            problems.push(Problem::TooMany { field: "trunk_ids, inbound_numbers and numbers", max: MAX_COMBINATIONS });
+        }
         let numbers = patterns("numbers", &info.numbers, &mut problems);
         let callers = patterns("inbound_numbers", &info.inbound_numbers, &mut problems);
         let metadata = template("metadata", &info.metadata, &mut problems);
@@ -139,6 +145,11 @@ impl DispatchRule {
             }
             _ => Err(named(&id, &object, problems)),
         }
+    }
+
+    /// The object as it was read.
+    pub(crate) fn item(&self) -> RuleItem {
+        RuleItem { info: self.info.clone(), answer: self.answer, priority: self.priority }
     }
 
     /// Its id, `SDR_…`.
@@ -199,8 +210,12 @@ fn template(field: &str, text: &str, problems: &mut Vec<Problem>) -> Option<Temp
     Template::parse(text).map_err(|error| problems.push(Problem::Template { field: field.to_owned(), error })).ok()
 }
 
+/// As many combinations of trunk, caller and called number may one rule name: each is looked at when rules are held
+/// against each other.
+const MAX_COMBINATIONS: usize = 100_000;
+
 /// Ids of the trunks that a rule names, by id or by name.
-fn trunk_ids(named: &[String], trunks: &[Arc<InboundTrunk>], problems: &mut Vec<Problem>) -> Vec<String> {
+pub(crate) fn trunk_ids(named: &[String], trunks: &[Arc<InboundTrunk>], problems: &mut Vec<Problem>) -> Vec<String> {
     let mut ids = Vec::new();
     for id in named {
         let by_name: Vec<_> = trunks.iter().filter(|trunk| trunk.info.name == *id).collect();

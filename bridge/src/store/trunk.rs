@@ -7,7 +7,7 @@ use std::time::Duration;
 use livekit_protocol as proto;
 
 use super::Error;
-use super::error::Problem;
+use super::error::{HeaderProblem, Problem};
 use super::item::{InboundItem, Transfers};
 use crate::dispatch::acl::Network;
 use crate::dispatch::number::Pattern;
@@ -73,6 +73,11 @@ impl InboundTrunk {
         if problems.is_empty() { Ok(trunk) } else { Err(named(trunk.id(), &trunk.label(), problems)) }
     }
 
+    /// The object as it was read.
+    pub(crate) fn item(&self) -> InboundItem {
+        InboundItem { info: self.info.clone(), transfers: self.transfers }
+    }
+
     /// Its id, `ST_…`.
     pub fn id(&self) -> &str {
         &self.info.sip_trunk_id
@@ -115,12 +120,23 @@ pub(crate) fn named(id: &str, object: &str, problems: Vec<Problem>) -> Vec<Error
     problems.into_iter().map(|problem| Error::new(id, object, problem)).collect()
 }
 
+fn too_many(field: &'static str, entries: &[String], problems: &mut Vec<Problem>) {
+    if entries.len() > MAX_ENTRIES {
+        problems.push(Problem::TooMany { field, max: MAX_ENTRIES });
+    }
+}
+
 fn networks(entries: &[String], problems: &mut Vec<Problem>) -> Vec<Network> {
+    too_many("allowed_addresses", entries, problems);
     let mut keep = |entry: &String| entry.parse().map_err(|error| problems.push(Problem::Address(error))).ok();
     entries.iter().filter_map(&mut keep).collect()
 }
 
+/// As many entries may a list have: every one is held against every call.
+const MAX_ENTRIES: usize = 10_000;
+
 pub(crate) fn patterns(field: &'static str, entries: &[String], problems: &mut Vec<Problem>) -> Vec<Pattern> {
+    too_many(field, entries, problems);
     for value in entries.iter().filter(|entry| entry.is_empty() || entry.trim() != entry.as_str()) {
         problems.push(Problem::Number { field, value: value.clone() });
     }
@@ -233,12 +249,13 @@ const RESERVED: &[&str] = &[
 pub(crate) fn check_headers(headers: &HashMap<String, String>, problems: &mut Vec<Problem>) {
     check_header_names("headers", headers.keys(), problems);
     for (name, value) in headers {
+        let control = value.chars().find(|c| c.is_control());
         let why = if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
-            "belongs to the SIP stack"
+            HeaderProblem::Reserved
         } else if value.len() > 1024 {
-            "has a value of more than 1024 bytes"
-        } else if value.chars().any(char::is_control) {
-            "has a value with line breaks or control characters"
+            HeaderProblem::Long
+        } else if let Some(control) = control {
+            HeaderProblem::Value(control)
         } else {
             continue;
         };
@@ -252,9 +269,12 @@ pub(crate) fn check_header_names<'a>(
     names: impl Iterator<Item = &'a String>,
     problems: &mut Vec<Problem>,
 ) {
-    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
-    for name in names.filter(|name| name.is_empty() || name.len() > 255 || !name.bytes().all(is_token)) {
-        problems.push(Problem::Header { field, name: name.clone(), why: "is no header name" });
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c);
+    for name in names {
+        let stray = name.chars().find(|c| !is_token(*c));
+        if name.is_empty() || name.len() > 255 || stray.is_some() {
+            problems.push(Problem::Header { field, name: name.clone(), why: HeaderProblem::Name(stray) });
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Objects held against each other: what cannot stand side by side, and what can but is unlikely to be meant.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
 
 use super::error::Problem;
 use super::{DispatchRule, Error, InboundTrunk, Snapshot};
@@ -9,12 +12,11 @@ use crate::dispatch::number::Pattern;
 /// Pairs that cannot stand side by side.
 pub(crate) fn conflicts(snapshot: &Snapshot) -> Vec<Error> {
     let mut errors = duplicate_ids(snapshot);
-    for (at, trunk) in snapshot.inbound_trunks.iter().enumerate() {
-        for earlier in &snapshot.inbound_trunks[..at] {
-            if let Some((number, caller)) = rivals(earlier, trunk).filter(|_| same_user(earlier, trunk)) {
-                let other = earlier.label();
-                errors.push(Error::new(trunk.id(), &trunk.label(), Problem::TrunkConflict { other, number, caller }));
-            }
+    for Rivals { earlier, later, number, caller } in rivals(&snapshot.inbound_trunks) {
+        if same_user(earlier, later) {
+            let (other, other_id) = (earlier.label(), earlier.id().to_owned());
+            let problem = Problem::TrunkConflict { other, other_id, number, caller };
+            errors.push(Error::new(later.id(), &later.label(), problem));
         }
     }
     errors.extend(rule_conflicts(&snapshot.dispatch_rules));
@@ -27,7 +29,10 @@ pub(crate) fn warnings(snapshot: &Snapshot) -> Vec<String> {
     if snapshot.inbound_trunks.is_empty() {
         warnings.push("there are no inbound_trunks: every call is refused".to_owned());
     }
-    for (at, trunk) in snapshot.inbound_trunks.iter().enumerate() {
+    let for_all = snapshot.dispatch_rules.iter().any(|rule| rule.trunk_ids.is_empty());
+    let ruled: HashSet<_> =
+        snapshot.dispatch_rules.iter().flat_map(|rule| &rule.trunk_ids).map(String::as_str).collect();
+    for trunk in &snapshot.inbound_trunks {
         let label = trunk.label();
         if trunk.networks.is_empty() && !trunk.asks_password() {
             warnings.push(format!(
@@ -38,28 +43,23 @@ pub(crate) fn warnings(snapshot: &Snapshot) -> Vec<String> {
         if trunk.networks.iter().any(|network| network.prefix() == 0) {
             warnings.push(format!("{label} ADMITS EVERYBODY: allowed_addresses has a network of all addresses"));
         }
-        let has_rule =
-            |rule: &DispatchRule| rule.trunk_ids.is_empty() || rule.trunk_ids.iter().any(|id| id == trunk.id());
-        if !snapshot.dispatch_rules.iter().any(|rule| has_rule(rule)) {
+        if !for_all && !ruled.contains(trunk.id()) {
             warnings.push(format!("{label} has no dispatch rule: every call of it is refused"));
         }
         if trunk.info.krisp_enabled {
             warnings.push(format!("{label}: krisp_enabled has no effect, noise cancellation is not in this version"));
         }
-        for earlier in &snapshot.inbound_trunks[..at] {
-            let Some((number, caller)) = rivals(earlier, trunk) else { continue };
-            if earlier.asks_password() != trunk.asks_password() {
-                let first = earlier.label();
-                warnings
-                    .push(format!("{first} and {label} both take {number} from {caller}: the first of the file does"));
-            } else if earlier.info.auth_realm != trunk.info.auth_realm {
-                let first = earlier.label();
-                warnings.push(format!(
-                    "{first} and {label} both take {number}: callers are asked in the realm of the first"
-                ));
-            }
+    }
+    for Rivals { earlier, later, number, caller } in rivals(&snapshot.inbound_trunks) {
+        let (first, label) = (earlier.label(), later.label());
+        if earlier.asks_password() != later.asks_password() {
+            warnings.push(format!("{first} and {label} both take {number} from {caller}: the first of the file does"));
+        } else if earlier.info.auth_realm != later.info.auth_realm {
+            warnings
+                .push(format!("{first} and {label} both take {number}: callers are asked in the realm of the first"));
         }
     }
+    let known: HashSet<_> = snapshot.inbound_trunks.iter().map(|trunk| trunk.id()).collect();
     for rule in &snapshot.dispatch_rules {
         let label = rule.label();
         if rule.room.has_pin() {
@@ -69,9 +69,9 @@ pub(crate) fn warnings(snapshot: &Snapshot) -> Vec<String> {
         if rule.info.krisp_enabled {
             warnings.push(format!("{label}: krisp_enabled has no effect, noise cancellation is not in this version"));
         }
-    }
-    if !snapshot.outbound_trunks.is_empty() {
-        warnings.push("outbound_trunks are read and checked; calls out are not in this version".to_owned());
+        for id in rule.trunk_ids.iter().filter(|id| !known.contains(id.as_str())) {
+            warnings.push(format!("{label} is for the trunk {id}, which there is not"));
+        }
     }
     warnings
 }
@@ -86,16 +86,66 @@ fn duplicate_ids(snapshot: &Snapshot) -> Vec<Error> {
     again.map(|(id, label)| Error::new(id, &label, Problem::DuplicateId(id.to_owned()))).collect()
 }
 
+/// Two trunks that take a number from a caller equally narrowly from equal addresses.
+struct Rivals<'a> {
+    earlier: &'a InboundTrunk,
+    later: &'a InboundTrunk,
+    number: String,
+    caller: String,
+}
+
+/// All pairs of rivals. Trunks are looked up by what two of them must have in common, because there may be thousands.
+fn rivals(trunks: &[Arc<InboundTrunk>]) -> Vec<Rivals<'_>> {
+    let mut having = HashMap::<String, Vec<usize>>::new();
+    let mut found = Vec::new();
+    for (at, later) in trunks.iter().enumerate() {
+        let keys = common(later);
+        let earlier: BTreeSet<_> = keys.iter().filter_map(|key| having.get(key)).flatten().copied().collect();
+        for earlier in earlier.into_iter().map(|at| &trunks[at]) {
+            if let Some((number, caller)) = rivalry(earlier, later) {
+                found.push(Rivals { earlier, later, number, caller });
+            }
+        }
+        for key in keys {
+            having.entry(key).or_default().push(at);
+        }
+    }
+    found
+}
+
+/// What every rival of the trunk has too, at least one of them: a number, or none and an address, or neither.
+fn common(trunk: &InboundTrunk) -> HashSet<String> {
+    if trunk.numbers.is_empty() && trunk.networks.is_empty() {
+        return HashSet::from([String::new()]);
+    }
+    let numbers = trunk.numbers.iter().map(|number| format!("to {number}"));
+    let networks = trunk.networks.iter().filter(|_| trunk.numbers.is_empty()).map(|network| format!("by {network}"));
+    numbers.chain(networks).collect()
+}
+
 /// A number and a caller that both trunks take equally narrowly from equal addresses.
-fn rivals(one: &InboundTrunk, other: &InboundTrunk) -> Option<(String, String)> {
+fn rivalry(one: &InboundTrunk, other: &InboundTrunk) -> Option<(String, String)> {
     let same_address = match (one.networks.is_empty(), other.networks.is_empty()) {
         (true, true) => true,
-        (false, false) => one.networks.iter().any(|network| other.networks.contains(network)),
+        (false, false) => meet(&one.networks, &other.networks).is_some(),
         _ => false,
     };
-    let number = shared(&one.numbers, &other.numbers, "any number")?;
-    let caller = shared(&one.callers, &other.callers, "any caller")?;
-    same_address.then_some((number, caller))
+    let shared = |one: &[Pattern], other: &[Pattern], any: &str| {
+        if one.is_empty() && other.is_empty() { Some(any.to_owned()) } else { meet(one, other).map(Pattern::to_string) }
+    };
+    if !same_address {
+        return None;
+    }
+    Some((shared(&one.numbers, &other.numbers, "any number")?, shared(&one.callers, &other.callers, "any caller")?))
+}
+
+/// The first entry of a list that the other has too.
+fn meet<'a, T: Eq + Hash>(one: &'a [T], other: &[T]) -> Option<&'a T> {
+    if one.len().saturating_mul(other.len()) <= 256 {
+        return one.iter().find(|entry| other.contains(entry));
+    }
+    let other: HashSet<_> = other.iter().collect();
+    one.iter().find(|entry| other.contains(entry))
 }
 
 /// The same user of both, or none of either.
@@ -103,23 +153,24 @@ fn same_user(one: &InboundTrunk, other: &InboundTrunk) -> bool {
     one.info.auth_username == other.info.auth_username
 }
 
-/// An entry that both lists have, or `any` if both are empty.
-fn shared(one: &[Pattern], other: &[Pattern], any: &str) -> Option<String> {
-    if one.is_empty() && other.is_empty() {
-        return Some(any.to_owned());
-    }
-    one.iter().find(|pattern| other.contains(pattern)).map(Pattern::to_string)
-}
-
 /// Every combination of PIN, trunk, caller and number may be named by one rule, unless their priorities tell them apart.
-fn rule_conflicts(rules: &[std::sync::Arc<DispatchRule>]) -> Vec<Error> {
-    let mut seen = HashMap::new();
+fn rule_conflicts(rules: &[Arc<DispatchRule>]) -> Vec<Error> {
+    let mut seen = HashMap::<_, &Arc<DispatchRule>>::new();
     let mut errors = Vec::new();
     for rule in rules {
-        if let Some((other, what)) = keys(rule).find_map(|key| Some((seen.get(&key).cloned()?, key.3))) {
-            errors.push(Error::new(rule.id(), &rule.label(), Problem::RuleConflict { other, what }));
+        let mut clash = None::<(&Arc<DispatchRule>, String)>;
+        for key in keys(rule) {
+            match seen.entry(key) {
+                // Two spellings of a number in one rule.
+                Entry::Occupied(taken) if Arc::ptr_eq(taken.get(), rule) => {}
+                Entry::Occupied(taken) => _ = clash.get_or_insert_with(|| (*taken.get(), taken.key().3.clone())),
+                Entry::Vacant(free) => _ = free.insert(rule),
+            }
         }
-        seen.extend(keys(rule).map(|key| (key, rule.label())));
+        if let Some((other, what)) = clash {
+            let (other, other_id) = (other.label(), other.id().to_owned());
+            errors.push(Error::new(rule.id(), &rule.label(), Problem::RuleConflict { other, other_id, what }));
+        }
     }
     errors
 }

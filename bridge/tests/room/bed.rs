@@ -152,7 +152,7 @@ impl Person {
         let line = plane.open(Spec { engine, carrier: None }).unwrap();
         let server = bridge::room::Server { url: url.into(), key: KEY.into(), secret: SECRET.into() };
         let identity = profile.identity.clone();
-        let handle = driver::join(JoinConfig { server, profile }, line.handle.clone(), line.peer_events);
+        let handle = driver::join(JoinConfig { server, profile }, line.side);
         Self { identity, handle, line: line.handle, since: 0, begun: std::time::Instant::now() }
     }
 

@@ -131,6 +131,12 @@ impl Guest {
         }
     }
 
+    /// All remote tracks have ended.
+    pub fn forget_everybody(&mut self) {
+        self.talkers.forget_everybody();
+        self.echo.floor = None;
+    }
+
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;

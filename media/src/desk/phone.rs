@@ -8,7 +8,7 @@ use std::{
 use super::Desk;
 use crate::{
     CarrierConfig, CarrierReport, Error, Event, Output,
-    dtmf::{self, Full},
+    dtmf::{self, Refused},
     frame::{LONGEST, RATE, earliest},
     leg::carrier::{Carrier, Heard},
     plc::{Concealer, LIMIT},
@@ -70,9 +70,9 @@ impl Phone {
         self.carrier.start(now);
     }
 
-    /// Presses a key, after those before it.
-    pub fn press(&mut self, event: dtmf::Event) -> Result<(), Full> {
-        self.keys.press(event, KEY.0, KEY.1)
+    /// Presses keys, after those before them.
+    pub fn press(&mut self, keys: &[dtmf::Press]) -> Result<(), Refused> {
+        self.keys.press_all(keys, KEY.0, KEY.1)
     }
 
     /// A datagram came to the RTP socket.

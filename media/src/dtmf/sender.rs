@@ -8,19 +8,30 @@ use std::time::Duration;
 
 use super::{Event, Payload};
 
-/// Keys waiting; a number with its extension is shorter.
-const QUEUE: usize = 64;
+/// Keys and pauses waiting; a number with its extension and all that is typed behind it is shorter.
+const QUEUE: usize = 256;
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How often the last packet is sent (RFC 4733 §2.5.1.4).
 const ENDS: u8 = 3;
 /// Below 0 dBm0, a usual level.
 const VOLUME: u8 = 10;
 
 /// Presses keys one after another.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Sender {
     clock_rate: u32,
     state: State,
-    queue: [Option<Key>; QUEUE],
+    queue: [Option<Step>; QUEUE],
+}
+
+/// What is to be done with the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Press {
+    /// Presses this key, for as long as its sender thinks right.
+    Key(Event),
+    /// Waits, a minute at most.
+    Pause(Duration),
 }
 
 /// A packet to send in place of the audio that is due: with the stream's next sequence number, and this timestamp.
@@ -34,10 +45,23 @@ pub struct Outgoing {
     pub payload: [u8; Payload::LEN],
 }
 
-/// There are too many keys waiting already.
+/// Why keys are not pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many digits are waiting to be sent")]
-pub struct Full;
+#[non_exhaustive]
+pub enum Refused {
+    /// There are too many keys waiting already.
+    #[error("too many digits are waiting to be sent")]
+    Full,
+    /// No telephone events were agreed upon.
+    #[error("the other side takes no telephone events")]
+    NoEvents,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Key(Key),
+    Pause(u32),
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Key {
@@ -52,6 +76,7 @@ enum State {
     Down { key: Key, timestamp: u32, first: bool },
     Ending { key: Key, timestamp: u32, left: u8 },
     Gap { until: u32 },
+    Pause { until: u32 },
 }
 
 impl Sender {
@@ -62,23 +87,42 @@ impl Sender {
 
     /// Presses a key for `length`, once those before it are done, and leaves it alone for `gap`. No key is longer than
     /// the duration field has room for (eight seconds), nor is a gap.
-    pub fn press(&mut self, event: Event, length: Duration, gap: Duration) -> Result<(), Full> {
-        let key = Key { event, length: self.units(length), gap: self.units(gap) };
-        let slot = self.queue.iter_mut().find(|slot| slot.is_none()).ok_or(Full)?;
-        *slot = Some(key);
+    pub fn press(&mut self, event: Event, length: Duration, gap: Duration) -> Result<(), Refused> {
+        self.press_all(&[Press::Key(event)], length, gap)
+    }
+
+    /// Presses keys and waits between them, all as [`Self::press`] does, or none if there is no room for all.
+    pub fn press_all(&mut self, presses: &[Press], length: Duration, gap: Duration) -> Result<(), Refused> {
+        let (length, gap) = (self.field(length), self.field(gap));
+        let waiting = self.queue.iter().take_while(|slot| slot.is_some()).count();
+        let free = self.queue.get_mut(waiting..waiting + presses.len()).ok_or(Refused::Full)?;
+        for (slot, press) in free.iter_mut().zip(presses) {
+            *slot = Some(match *press {
+                Press::Key(event) => Step::Key(Key { event, length, gap }),
+                Press::Pause(pause) => Step::Pause(units(self.clock_rate, pause.min(LONGEST_PAUSE))),
+            });
+        }
         Ok(())
+    }
+
+    /// Lets go of the key that is down and of all that wait.
+    pub fn clear(&mut self) {
+        *self = Self::new(self.clock_rate);
     }
 
     /// Asked when audio of `timestamp` is due: what to send instead of it, if a key is down. `samples` is how long the
     /// packet is that is due.
     pub fn tick(&mut self, timestamp: u32, samples: u32) -> Option<Outgoing> {
-        if let State::Gap { until } = self.state
+        if let State::Gap { until } | State::Pause { until } = self.state
             && timestamp.wrapping_sub(until).cast_signed() >= 0
         {
             self.state = State::Idle;
         }
         if let State::Idle = self.state {
-            self.state = State::Down { key: self.take()?, timestamp, first: true };
+            self.state = match self.take()? {
+                Step::Key(key) => State::Down { key, timestamp, first: true },
+                Step::Pause(pause) => State::Pause { until: timestamp.wrapping_add(pause) },
+            };
         }
         match self.state {
             State::Down { key, timestamp: pressed, first } => {
@@ -98,7 +142,7 @@ impl Sender {
                 Some(outgoing(key, pressed, key.length, false, true))
             }
             // Nothing is pressed: the audio goes out.
-            State::Idle | State::Gap { .. } => None,
+            State::Idle | State::Gap { .. } | State::Pause { .. } => None,
         }
     }
 
@@ -107,16 +151,25 @@ impl Sender {
         matches!(self.state, State::Idle | State::Gap { .. }) && self.queue[0].is_none()
     }
 
-    fn take(&mut self) -> Option<Key> {
-        let key = self.queue[0].take()?;
-        self.queue.rotate_left(1);
-        Some(key)
+    /// Whether the gap behind the last key is over as well, so that nothing is left to be done.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Idle) && self.queue[0].is_none()
     }
 
-    fn units(&self, duration: Duration) -> u32 {
-        let units = duration.as_nanos() * u128::from(self.clock_rate) / 1_000_000_000;
-        units.clamp(1, u16::MAX.into()) as u32
+    fn take(&mut self) -> Option<Step> {
+        let step = self.queue[0].take()?;
+        self.queue.rotate_left(1);
+        Some(step)
     }
+
+    /// What the duration field can say.
+    fn field(&self, duration: Duration) -> u32 {
+        units(self.clock_rate, duration).clamp(1, u16::MAX.into())
+    }
+}
+
+fn units(clock_rate: u32, duration: Duration) -> u32 {
+    u32::try_from(duration.as_nanos() * u128::from(clock_rate) / 1_000_000_000).unwrap_or(u32::MAX)
 }
 
 fn outgoing(key: Key, timestamp: u32, duration: u32, marker: bool, end: bool) -> Outgoing {
@@ -180,7 +233,31 @@ mod tests {
         let mut sender = Sender::new(8_000);
         let mut press = || sender.press(Event(0), Duration::from_millis(40), Duration::ZERO);
         assert!((0..QUEUE).all(|_| press().is_ok()));
-        assert_eq!(press(), Err(Full));
+        assert_eq!(press(), Err(Refused::Full));
+        let mut sender = Sender::new(8_000);
+        let press = [Press::Key(Event(0)); QUEUE + 1];
+        assert_eq!(sender.press_all(&press, Duration::ZERO, Duration::ZERO), Err(Refused::Full));
+        assert!(sender.is_over(), "all or none");
+    }
+
+    #[test]
+    fn pauses_lie_between_keys_and_behind_them() {
+        let ms = Duration::from_millis;
+        let mut sender = Sender::new(8_000);
+        let keys = [Press::Pause(ms(500)), Press::Key(Event(1)), Press::Pause(ms(200)), Press::Pause(ms(100))];
+        sender.press_all(&keys, ms(100), ms(100)).unwrap();
+        let mut over = None;
+        let mut begins = None;
+        for tick in 0..100u32 {
+            let sent = sender.tick(tick.wrapping_mul(FRAME).wrapping_sub(1_000), FRAME);
+            if sent.is_some_and(|sent| sent.marker) {
+                begins = Some(tick);
+            }
+            if sender.is_over() {
+                over.get_or_insert(tick);
+            }
+        }
+        assert_eq!((begins, over), (Some(25), Some(25 + 25)), "500 ms before it, 500 ms with what follows");
     }
 
     #[test]

@@ -21,16 +21,20 @@ use crate::{
     Error,
     codec::g711::Law,
     dtmf,
-    frame::{RATE, earliest},
+    frame::{FRAME, RATE, earliest},
     random::Random,
     rtcp::{self, Control},
     rtp::{Header, Packet, Ssrc},
     sdp::Negotiated,
     source::{Lock, Mode, Remote, Verdict},
+    tone::Tone,
 };
 
 /// Behind by more than this many samples, 100 ms, silence is left out instead of sent late.
 const TOO_FAR_BEHIND: u64 = 800;
+
+/// How long a key is held for the carrier, and how long it is left alone: as livekit-sip does, for slow machines listen.
+const KEY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(250));
 
 /// What a carrier's leg has to be told once.
 #[derive(Clone, Debug)]
@@ -76,6 +80,8 @@ pub(crate) enum Happening {
     FirstRtp,
     Pressed(dtmf::Event),
     Timeout,
+    /// All keys were pressed for the carrier.
+    KeysOut,
 }
 
 /// See the module.
@@ -91,6 +97,8 @@ pub(crate) struct Carrier {
     receiver: Receiver,
     digits: dtmf::Receiver,
     sender: Sender,
+    /// Keys that are pressed for the carrier; there are seldom any.
+    keys: Option<Box<dtmf::Sender>>,
     /// The clock of what we send, set by the start.
     pace: Option<Pace>,
     watch: Watch,
@@ -114,6 +122,7 @@ impl Carrier {
             receiver: Receiver::new(now),
             digits: dtmf::Receiver::new(RATE),
             sender: Sender::new(ssrc, random.next()),
+            keys: None,
             pace: None,
             watch: Watch::new(config.first_timeout, config.timeout),
             last_heard: None,
@@ -126,10 +135,20 @@ impl Carrier {
     /// Takes what was agreed upon, at the answer or at a later one.
     pub(crate) fn set(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
         self.terms = Terms::new(negotiated)?;
+        if let Some(keys) = self.keys.as_mut().filter(|_| self.terms.send_events.is_none()) {
+            keys.clear();
+        }
         let remote =
             Remote { rtp: negotiated.remote_rtp, rtcp: negotiated.remote_rtcp, mux: negotiated.mux, peer: self.peer };
         match &mut self.lock {
-            Some(lock) => lock.renew(remote),
+            Some(lock) => {
+                let known = lock.locked();
+                lock.renew(remote);
+                // Whoever was heard before the answer need not be who answers.
+                if self.pace.is_none() && known.is_some() && lock.locked().is_none() {
+                    self.watch.restart();
+                }
+            }
             None => self.lock = Some(Lock::new(self.mode, remote)),
         }
         self.sender.set(self.terms.law, self.terms.payload_type, self.terms.packet);
@@ -225,6 +244,9 @@ impl Carrier {
                 return Some(Happening::Pressed(event));
             }
         }
+        if self.keys.take_if(|keys| keys.is_over()).is_some() {
+            return Some(Happening::KeysOut);
+        }
         self.watch.poll_timeout().then_some(Happening::Timeout)
     }
 
@@ -246,6 +268,30 @@ impl Carrier {
         }
     }
 
+    /// Presses keys, after those before them, each in place of the audio of its time.
+    pub(crate) fn press(&mut self, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
+        if !self.takes_events() {
+            return Err(dtmf::Refused::NoEvents);
+        }
+        let sender = self.keys.get_or_insert_with(|| Box::new(dtmf::Sender::new(RATE)));
+        sender.press_all(keys, KEY.0, KEY.1)
+    }
+
+    /// Sends a tone if it is time to send. Returns whether a packet is ready now.
+    pub(crate) fn ring(&mut self, now: Instant, tone: &mut Tone) -> bool {
+        if self.due().is_none_or(|due| now < due) {
+            return false;
+        }
+        self.catch_up(now);
+        let mut pcm = [0; FRAME];
+        while !self.sender.is_ready() {
+            let samples = self.sender.missing().min(FRAME);
+            tone.speak(&mut pcm[..samples]);
+            self.sender.push(&pcm[..samples]);
+        }
+        true
+    }
+
     /// Sends silence if it is time to send and there is nothing else. Returns whether a packet is ready now.
     pub(crate) fn fill(&mut self, now: Instant) -> bool {
         if self.due().is_none_or(|due| now < due) {
@@ -258,17 +304,41 @@ impl Carrier {
 
     /// Writes the next packet, if there is one: where it goes, and how long it is.
     pub(crate) fn poll_rtp(&mut self, now: Instant, datagram: &mut [u8]) -> Option<(SocketAddr, usize)> {
-        while let Some(written) = self.sender.poll(datagram) {
+        loop {
+            if self.keys.is_some()
+                && let Some(sent) = self.poll_key(now, datagram)
+            {
+                return Some(sent);
+            }
+            let written = self.sender.poll(datagram)?;
             if let Some(to) = self.lock.as_mut().and_then(Lock::send_rtp) {
                 self.control.handle_sent(now, written.timestamp, written.length - Header::LEN);
                 return Some((to, written.length));
             }
         }
-        None
+    }
+
+    /// Writes the packet of a key that is down in place of the audio that is ready.
+    fn poll_key(&mut self, now: Instant, datagram: &mut [u8]) -> Option<(SocketAddr, usize)> {
+        let keys = self.keys.as_mut().filter(|_| self.sender.is_ready())?;
+        let outgoing = keys.tick(self.sender.timestamp(), self.sender.packet() as u32)?;
+        self.sender.drop_packet();
+        self.write_event(now, outgoing, datagram)
     }
 
     /// Writes a telephone event in place of the packet that is due.
     pub(crate) fn send_event(
+        &mut self,
+        now: Instant,
+        outgoing: dtmf::Outgoing,
+        datagram: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let sent = self.write_event(now, outgoing, datagram);
+        self.sender.skip(self.terms.packet as u64);
+        sent
+    }
+
+    fn write_event(
         &mut self,
         now: Instant,
         outgoing: dtmf::Outgoing,
@@ -284,7 +354,6 @@ impl Carrier {
         };
         let rest = header.write(datagram)?;
         rest.get_mut(..outgoing.payload.len())?.copy_from_slice(&outgoing.payload);
-        self.sender.skip(self.terms.packet as u64);
         let to = self.lock.as_mut().and_then(Lock::send_rtp)?;
         self.control.handle_sent(now, outgoing.timestamp, outgoing.payload.len());
         Some((to, Header::LEN + outgoing.payload.len()))
@@ -318,6 +387,11 @@ impl Carrier {
     /// Timestamp and samples of the packet that is due.
     pub(crate) fn next_packet(&self) -> (u32, usize) {
         (self.sender.timestamp(), self.sender.packet())
+    }
+
+    /// When the last audio was over; `None` when nothing was heard yet.
+    pub(crate) fn ended(&self) -> Option<Instant> {
+        self.receiver.ended()
     }
 
     /// Whether digits can be sent as events.

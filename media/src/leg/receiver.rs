@@ -115,6 +115,11 @@ impl Receiver {
         (missing > 0).then(|| slot.arrived + self.hold.time(slot.arrived))
     }
 
+    /// When the last audio was over; `None` when there was none yet.
+    pub(crate) fn ended(&self) -> Option<Instant> {
+        (!matches!(self.state, State::Silent)).then_some(self.ended)
+    }
+
     pub(crate) fn counts(&self) -> Counts {
         self.counts
     }

@@ -63,7 +63,7 @@ impl Sender {
 
     /// Completes the next packet with silence.
     pub(crate) fn push_silence(&mut self) {
-        self.queue.push_silence(self.packet.saturating_sub(self.queue.len()));
+        self.queue.push_silence(self.missing());
     }
 
     /// Lets time pass without sending: the timestamp moves on.
@@ -75,6 +75,12 @@ impl Sender {
     /// Drops what is queued.
     pub(crate) fn clear(&mut self) {
         self.queue.clear();
+    }
+
+    /// Drops the next packet in favour of something that is sent in its time.
+    pub(crate) fn drop_packet(&mut self) {
+        self.queue.consume(self.packet);
+        self.position += self.packet as u64;
     }
 
     /// Writes the next packet if there are samples for it.
@@ -121,6 +127,16 @@ impl Sender {
     /// The position behind all that is queued.
     pub(crate) fn end(&self) -> u64 {
         self.position + self.queue.len() as u64
+    }
+
+    /// Whether there are samples for a packet.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.missing() == 0
+    }
+
+    /// Samples that the next packet wants yet.
+    pub(crate) fn missing(&self) -> usize {
+        self.packet.saturating_sub(self.queue.len())
     }
 
     /// Samples in a packet.

@@ -58,6 +58,11 @@ impl Talkers {
         }
     }
 
+    /// Everybody has left.
+    pub(crate) fn forget_everybody(&mut self) {
+        self.used = 0;
+    }
+
     /// Mixes what every active talker has; returns how many samples, at most a frame.
     pub(crate) fn poll(&mut self, now: Instant, mixed: &mut [i16; FRAME]) -> Option<usize> {
         let active = &mut self.talkers[..self.used];

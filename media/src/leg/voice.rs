@@ -80,11 +80,7 @@ impl Voice {
     /// Lets time pass in which nothing is said: the frame begun is completed with silence, the rest is not sent. Frames that
     /// are ready have to be polled first.
     pub(crate) fn pause(&mut self, samples: u64) {
-        let missing = match self.queue.len() % FRAME {
-            0 => 0,
-            begun => (FRAME - begun) as u64,
-        };
-        let silence = missing.min(samples);
+        let silence = (self.missing() as u64).min(samples);
         self.queue.push_silence(silence as usize);
         self.pause += samples - silence;
         self.pass_over();
@@ -116,6 +112,14 @@ impl Voice {
         if self.queue.len() == 0 && self.pause > 0 {
             self.position += std::mem::take(&mut self.pause);
             self.marker = true;
+        }
+    }
+
+    /// Samples that a frame which was begun wants yet.
+    pub(crate) fn missing(&self) -> usize {
+        match self.queue.len() % FRAME {
+            0 => 0,
+            begun => FRAME - begun,
         }
     }
 

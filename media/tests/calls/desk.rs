@@ -45,7 +45,7 @@ fn run(phone: Desk, guest: Desk, keys: &str, wire: Duration, until: Duration) ->
     line.junction.set_carrier(start, &terms("0", "")).expect("terms that can be met");
     for key in keys.chars() {
         let key = dtmf::Event::from_digit(key).expect("a key");
-        line.phone.press(key).expect("few enough keys");
+        line.phone.press(&[dtmf::Press::Key(key)]).expect("few enough keys");
     }
     line.junction.start(start);
     line.guest.start(start + ms(3));

@@ -10,11 +10,12 @@ use media::sdp::{Codec, Direction, Exchange, Local, Policy, Session};
 use media::{CarrierConfig, Profile, rtcp};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Inbound, Parts, Settings};
+use super::leg::family;
+use super::{Leg, Parts, Settings};
 use crate::call::end::EndReason;
 use crate::dispatch::{self, Encryption};
 use crate::plane::{
-    self, Command, EngineReport, EngineSpec, Family, LineEvent, LineHandle, PeerEvent, Plane, Report, Role, Spec,
+    self, Command, EngineReport, EngineSpec, Family, LineEvent, LineHandle, Plane, Report, RoomSide, Spec,
 };
 
 /// How long the media thread may take to count its packets at the end of a call.
@@ -43,14 +44,16 @@ struct Open {
     description: String,
     /// Our offer went out in the 200 and is answered in the ACK.
     delayed: bool,
+    /// The description in the last provisional answer that fitted our offer.
+    early: Bytes,
     line: LineHandle,
     events: mpsc::Receiver<LineEvent>,
-    peer_events: Option<mpsc::Receiver<(Role, PeerEvent)>>,
+    side: Option<RoomSide>,
 }
 
 /// How the carrier's leg is made.
 struct Setup {
-    peer: IpAddr,
+    peer: Option<IpAddr>,
     source: media::source::Mode,
     first_timeout: Duration,
     timeout: Duration,
@@ -58,19 +61,33 @@ struct Setup {
 }
 
 impl Media {
-    pub(super) fn new(parts: &Parts, inbound: &Inbound) -> Self {
+    pub(super) fn new(parts: &Parts, leg: &Leg) -> Self {
         let settings = &parts.settings;
-        let wanted = &inbound.seat.media;
+        let wanted = &leg.seat().media;
+        let (peer, offer, family) = leg.origin();
         let setup = Setup {
-            peer: inbound.peer,
+            peer,
             source: settings.source,
             first_timeout: settings.media_timeout_initial,
             timeout: wanted.timeout.unwrap_or(settings.media_timeout),
             bitrate: settings.opus_bitrate,
         };
         let policy = policy(settings, wanted);
-        let (offer, family) = (inbound.offer.clone(), inbound.family);
         Self { state: State::Closed, offer, family, policy, setup, encryption: wanted.encryption, report: None }
+    }
+
+    /// Media of a call that we place goes to the first of these addresses whose family we have.
+    pub(super) fn prepare_toward(&mut self, plane: &Plane, addresses: &[IpAddr]) -> Result<(), EndReason> {
+        let mut result = Err(EndReason::PortsExhausted);
+        for address in addresses {
+            self.family = family(*address);
+            self.setup.peer = Some(*address);
+            result = self.prepare(plane);
+            if result != Err(EndReason::PortsExhausted) {
+                break;
+            }
+        }
+        result
     }
 
     /// Reads the offer before it reserves ports for it, so that nonsense costs nothing.
@@ -107,9 +124,10 @@ impl Media {
             exchange,
             description,
             delayed: offer.is_none(),
+            early: Bytes::new(),
             line: line.handle,
             events: line.events,
-            peer_events: Some(line.peer_events),
+            side: Some(line.side),
         }));
         Ok(())
     }
@@ -123,9 +141,62 @@ impl Media {
     }
 
     /// What the room session needs of the line. It can be had once.
-    pub(super) fn room_side(&mut self) -> Option<(LineHandle, mpsc::Receiver<(Role, PeerEvent)>)> {
+    pub(super) fn room_side(&mut self) -> Option<RoomSide> {
         let State::Open(open) = &mut self.state else { return None };
-        Some((open.line.clone(), open.peer_events.take()?))
+        open.side.take()
+    }
+
+    /// Another side of the line, to join another room with.
+    pub(super) async fn another_side(&self) -> Option<RoomSide> {
+        let State::Open(open) = &self.state else { return None };
+        open.line.room_side().await.ok()
+    }
+
+    /// What the callee's network says before the answer (RFC 3261 §13.2.1, RFC 3960); false when it was said before. The
+    /// offer stays open: the final answer may come from elsewhere.
+    pub(super) async fn hear_early(&mut self, description: &[u8]) -> Result<bool, EndReason> {
+        let State::Open(open) = &mut self.state else { return Err(EndReason::MediaFault) };
+        if open.early == description {
+            return Ok(false);
+        }
+        let session = Session::parse(description).map_err(|_| EndReason::AnswerUnusable)?;
+        let mut attempt = open.exchange.clone();
+        let negotiated = attempt.accept_answer(&session).map_err(|_| EndReason::AnswerUnusable)?;
+        open.order(Command::Carrier(Box::new(negotiated))).await?;
+        open.early = Bytes::copy_from_slice(description);
+        Ok(true)
+    }
+
+    /// The callee's answer to our offer; whether it puts us on hold. A 2xx without a description stands for the one that
+    /// came before it.
+    pub(super) async fn agree(&mut self, description: &[u8]) -> Result<bool, EndReason> {
+        let State::Open(open) = &mut self.state else { return Err(EndReason::MediaFault) };
+        open.delayed = false;
+        let early = std::mem::take(&mut open.early);
+        let description = if description.is_empty() { &early } else { description };
+        let unusable = |error: &media::sdp::Error| {
+            tracing::info!(%error, "the answer cannot be used");
+            EndReason::AnswerUnusable
+        };
+        let session = Session::parse(description).map_err(|error| unusable(&error))?;
+        let negotiated = open.exchange.accept_answer(&session).map_err(|error| unusable(&error))?;
+        let is_held = negotiated.is_held();
+        open.order(Command::Carrier(Box::new(negotiated))).await?;
+        Ok(is_held)
+    }
+
+    /// Whether the peer has put us on hold.
+    pub(super) fn is_held(&self) -> bool {
+        let State::Open(open) = &self.state else { return false };
+        open.exchange.negotiated().is_some_and(media::sdp::Negotiated::is_held)
+    }
+
+    /// Hands an order to the line.
+    pub(super) async fn order(&self, command: Command) -> Result<(), EndReason> {
+        match &self.state {
+            State::Open(open) => open.order(command).await,
+            State::Closed => Ok(()),
+        }
     }
 
     /// The ACK: with a delayed offer it holds the answer (RFC 3264 §4, RFC 3261 §13.2.1).
@@ -140,14 +211,6 @@ impl Media {
             refused(&error)
         })?;
         open.line.try_send(Command::Carrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)
-    }
-
-    /// Lets media flow toward the carrier.
-    pub(super) async fn start(&mut self) -> Result<(), EndReason> {
-        match &self.state {
-            State::Open(open) => open.order(Command::Start).await,
-            State::Closed => Ok(()),
-        }
     }
 
     /// Answers an offer in mid-call; an empty one gets what is in force as our offer.
@@ -207,7 +270,7 @@ impl Setup {
             clock: rtcp::Clock::new(now, since_1970),
             cname: format!("{:016x}", rand::random::<u64>()),
             source: self.source,
-            peer: Some(self.peer),
+            peer: self.peer,
             first_timeout: self.first_timeout,
             timeout: self.timeout,
         };

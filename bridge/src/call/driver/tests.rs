@@ -1,9 +1,13 @@
 //! The driver beside an endpoint and a media plane that are real, and a room session that the test plays.
 
+use super::super::Limits;
 use super::*;
 use crate::config::tests::snapshot;
 use crate::dispatch::query::tests::query;
-use crate::dispatch::{Admission, Decision, Pin, admit, decide};
+use crate::dispatch::{Admission, Decision, Pin, Seat, admit, decide, outbound};
+use crate::phone::Registry;
+use crate::store::{Items, Transfers};
+use crate::{dns, plane};
 
 /// Longer than anything here may take, shorter than the patience of whoever runs the tests.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -24,7 +28,7 @@ fn seat(yaml: &str) -> Seat {
 
 /// An endpoint on loopback, its events, a media plane, and no room far and wide.
 pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
-    let bind = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let bind = SocketAddr::from(([127, 0, 0, 1], 0));
     let advertised = sip::endpoint::Advertised { host: sip::Host::from(bind.ip()), port: 0 };
     let listener = sip::endpoint::Listener { wire: sip::Wire::Udp, bind, advertised };
     let endpoint = sip::endpoint::Config::new(vec![listener], [7; 32]);
@@ -37,7 +41,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         ports: 41_000..=41_400,
         ..plane::Config::default()
     };
-    let server = room::Server { url: "ws://127.0.0.1:9".into(), key: "k".into(), secret: "s".into() };
+    let server = rooms::Server { url: "ws://127.0.0.1:9".into(), key: "k".into(), secret: "s".into() };
     let settings = Settings {
         answer: Answer::Immediately,
         ringing_interval: Duration::from_secs(1),
@@ -49,9 +53,16 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         media_timeout: Duration::from_secs(15),
         opus_bitrate: 32_000,
         own: Vec::new(),
+        patience: Duration::from_secs(4),
+        allow_refer: false,
+        bridge_transfers: Bridging::Never,
     };
     let metrics = Arc::new(Metrics::new().unwrap());
-    (Parts { sip, plane: Plane::start(&config).unwrap(), server, settings: Arc::new(settings), metrics }, events)
+    let (store, _) = Store::open(None, Items::default()).unwrap();
+    let placer = Placer::new(store.objects(), "127.0.0.1", outbound::Defaults::default());
+    let resolver = Resolver::system(dns::Settings::default());
+    let (plane, settings) = (Plane::start(&config).unwrap(), Arc::new(settings));
+    (Parts { sip, plane, server, resolver, placer, store, settings, metrics }, events)
 }
 
 struct Bed {
@@ -60,44 +71,67 @@ struct Bed {
     /// Held, so that the endpoint lives.
     _sip_tells: mpsc::Receiver<sip::Event>,
     /// Held, so that the room session looks alive.
-    _room: (mpsc::Receiver<room::Command>, mpsc::Sender<room::Event>),
+    _room: (mpsc::Receiver<rooms::Command>, mpsc::Sender<rooms::Event>),
     _stop: watch::Sender<Stop>,
 }
 
-/// A call that both sides hear, whose room session takes one order and then no more.
-async fn active(yaml: &str) -> Bed {
+/// A driver that has not begun, beside a room session that takes one order and then no more.
+async fn bed(leg: impl FnOnce(&Parts) -> Leg) -> Bed {
     let (parts, sip_tells) = parts().await;
-    let inbound = Inbound {
+    let leg = leg(&parts);
+    let (sip, sip_events) = mpsc::channel(8);
+    let (give, orders) = mpsc::channel(8);
+    let (stopper, stop) = watch::channel(Stop::Run);
+    let registry = Registry::default();
+    let listing = registry.list(leg.info(), give);
+    let (switchboard, _) = Switchboard::new(registry);
+    let (commands, inbox) = mpsc::channel(1);
+    let (tell, events) = mpsc::channel(8);
+    let mut driver = Driver::new(parts, leg, Wires { sip_events, orders, listing, switchboard, stop });
+    driver.room = Some(rooms::driver::Handle { commands, events });
+    Bed { driver, sip, _sip_tells: sip_tells, _room: (inbox, tell), _stop: stopper }
+}
+
+fn inbound(parts: &Parts, yaml: &str) -> Leg {
+    Leg::Inbound(Box::new(Inbound {
         call: parts.sip.new_call(),
         id: "SCL_test".into(),
         offer: bytes::Bytes::new(),
-        peer: [127, 0, 0, 1].into(),
-        family: plane::Family::V4,
+        source: ([127, 0, 0, 1], 5060).into(),
+        from: "+15550199".into(),
+        to: "+15550100".into(),
+        sip_call_id: "test@example.com".into(),
+        transfers: Transfers::default(),
         seat: seat(yaml),
-    };
+    }))
+}
+
+/// A call that both sides hear.
+async fn active(yaml: &str) -> Bed {
+    let mut bed = bed(|parts| inbound(parts, yaml)).await;
     let (now, second) = (Instant::now(), Duration::from_secs(1));
-    let limits =
-        Limits { answer: Answer::Immediately, ringing: second, ringing_interval: second, duration: 60 * second };
+    let limits = Limits {
+        answer: Answer::Immediately,
+        ringing: second,
+        ringing_interval: second,
+        duration: 60 * second,
+        dialtone: false,
+        keys: None,
+    };
     let mut call = Call::inbound(limits);
     for input in [Input::MediaReady, Input::RoomJoined, Input::Acknowledged] {
         call.handle_input(now, input);
     }
     while call.poll_action().is_some() {}
-    let (commands, inbox) = mpsc::channel(1);
-    let (tell, events) = mpsc::channel(8);
-    let (sip, sip_events) = mpsc::channel(8);
-    let (stopper, stop) = watch::channel(Stop::Run);
-    let (media, attributes) = (Media::new(&parts, &inbound), inbound.seat.attributes.clone());
-    let room = Some(room::driver::Handle { commands, events });
-    let driver = Driver { call, parts, inbound, attributes, media, room, sip_events, stop };
-    Bed { driver, sip, _sip_tells: sip_tells, _room: (inbox, tell), _stop: stopper }
+    bed.driver.call = call;
+    bed
 }
 
 #[tokio::test]
 async fn a_room_session_that_hangs_does_not_keep_the_call_from_its_end() {
     let mut bed = active(TRUNK).await;
-    bed.driver.tell_room(room::Command::Subscribe(true));
-    bed.sip.send(sip::Event::AckMissing { call: bed.driver.inbound.call }).await.unwrap();
+    bed.driver.tell_room(rooms::Command::Subscribe(true));
+    bed.sip.send(sip::Event::AckMissing { call: bed.driver.leg.call() }).await.unwrap();
     let ended = tokio::time::timeout(LIMIT, bed.driver.run()).await;
     assert_eq!(ended, Ok(EndReason::AckMissing));
     let left = tokio::time::timeout(LIMIT, bed.driver.leave(EndReason::AckMissing)).await;
@@ -157,13 +191,13 @@ async fn an_offer_taken_back_is_not_answered_by_the_next_ack() {
 #[test]
 fn what_the_end_of_a_room_session_means() {
     let cases = [
-        (room::End::Left, EndReason::MediaFault),
-        (room::End::Removed, EndReason::ParticipantRemoved),
-        (room::End::RoomClosed, EndReason::RoomDeleted),
-        (room::End::GaveUp { last: String::new() }, EndReason::RoomUnreachable),
+        (rooms::End::Left, EndReason::MediaFault),
+        (rooms::End::Removed, EndReason::ParticipantRemoved),
+        (rooms::End::RoomClosed, EndReason::RoomDeleted),
+        (rooms::End::GaveUp { last: String::new() }, EndReason::RoomUnreachable),
     ];
     for (end, expected) in cases {
-        assert_eq!(end_of(&end), expected, "{end:?}");
+        assert_eq!(room::end_of(&end), expected, "{end:?}");
     }
 }
 

@@ -1,0 +1,80 @@
+//! A transfer inside the gateway: we call the target ourselves, and when it answers, both stand in a room of their own.
+
+use livekit_protocol::SipTransferReason;
+use tracing::{info, warn};
+
+use crate::call::end::EndReason;
+use crate::call::order::{Order, Progress};
+use crate::call::transfer::Input;
+use crate::dispatch::RoomName;
+use crate::phone::{CallError, Placer, Switchboard, Transfer, Wanted};
+
+/// What it takes.
+pub(super) struct Bridge {
+    pub(super) switchboard: Switchboard,
+    pub(super) placer: Placer,
+    /// The call that is transferred.
+    pub(super) call: String,
+    /// `STR_…`
+    pub(super) transfer: String,
+    /// The outbound trunk; empty for the default one.
+    pub(super) trunk: String,
+    pub(super) wanted: Transfer,
+}
+
+/// Calls the target and brings both together. When this is dropped before the answer, the target's phone stops ringing.
+pub(super) async fn run(bridge: Bridge) -> Input {
+    match attempt(&bridge).await {
+        Ok(()) => Input::Bridged,
+        Err(error) => {
+            warn!(transfer = bridge.transfer, %error, "the transfer could not be bridged");
+            failed(&error)
+        }
+    }
+}
+
+async fn attempt(bridge: &Bridge) -> Result<(), CallError> {
+    let Bridge { switchboard, placer, call, transfer, trunk, wanted } = bridge;
+    let room = RoomName::new(format!("transfer-{transfer}")).ok_or(CallError::Gateway)?;
+    let placement = placer.place(&Wanted {
+        trunk,
+        target: &wanted.to,
+        room: &room,
+        headers: &wanted.headers,
+        ringing_timeout: Some(wanted.ringing_timeout),
+    })?;
+    let other = placement.call_id.clone();
+    info!(transfer, call = other, "calling the target of the transfer");
+    let mut progress = switchboard.start(placement).await?;
+    loop {
+        match progress.recv().await {
+            Some(Progress::Joined(_) | Progress::Ringing) => {}
+            Some(Progress::Answered) => break,
+            Some(Progress::Failed(error)) => return Err(error),
+            None => return Err(CallError::Ended),
+        }
+    }
+    let moved = async {
+        switchboard.move_call(call, room).await?;
+        switchboard.order(&other, Order::Tie(call.clone())).await
+    };
+    if let Err(error) = moved.await {
+        // The callee is not to stand in an empty room.
+        let _ = switchboard.order(&other, Order::Hangup(EndReason::BridgeOver)).await;
+        return Err(error);
+    }
+    if switchboard.order(call, Order::Tie(other.clone())).await.is_err() {
+        let _ = switchboard.order(&other, Order::Hangup(EndReason::BridgeOver)).await;
+    }
+    Ok(())
+}
+
+fn failed(error: &CallError) -> Input {
+    let said = error.sip_status().map(|(status, reason)| (status, reason.to_owned()));
+    let reason = match error {
+        CallError::TimedOut => SipTransferReason::StrRingingTimeout,
+        CallError::Ended => SipTransferReason::StrCallEnded,
+        _ => SipTransferReason::StrRejected,
+    };
+    Input::BridgeFailed { reason, said }
+}

@@ -1,0 +1,195 @@
+//! What is known of a call before it begins: an INVITE that was let in, or a placement.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use sip::CallHandle;
+use tokio::sync::mpsc;
+
+use crate::call::order::Progress;
+use crate::call::{Call, Limits};
+use crate::dispatch::outbound::{Placement, Press};
+use crate::dispatch::{Answer, Seat};
+use crate::phone::CallInfo;
+use crate::plane::Family;
+use crate::store::{Bridging, Direction, Transfers};
+
+use super::Settings;
+
+/// How long a key and the gap behind it take, and what the media thread may be late.
+const KEY: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// One of the two.
+#[derive(Debug)]
+pub enum Leg {
+    /// The phone called.
+    Inbound(Box<Inbound>),
+    /// The gateway calls.
+    Outbound(Box<Outbound>),
+}
+
+/// An INVITE that a trunk and a rule have taken.
+#[derive(Debug)]
+pub struct Inbound {
+    /// Its handle at the endpoint.
+    pub call: CallHandle,
+    /// Our id of it, and our tag in its dialog.
+    pub id: String,
+    /// The offer; empty when the caller wants ours.
+    pub offer: Bytes,
+    /// Where the packet came from.
+    pub source: SocketAddr,
+    /// The calling number.
+    pub from: String,
+    /// The called number.
+    pub to: String,
+    /// The Call-ID of its messages.
+    pub sip_call_id: String,
+    /// What its trunk says about transfers.
+    pub transfers: Transfers,
+    /// Where the caller stands.
+    pub seat: Seat,
+}
+
+/// A call that the API has asked for.
+#[derive(Debug)]
+pub struct Outbound {
+    /// Its handle at the endpoint.
+    pub call: CallHandle,
+    /// The Call-ID of its messages.
+    pub sip_call_id: String,
+    /// Whom to call, as whom, for which room.
+    pub placement: Placement,
+    /// Who wants to know how it goes.
+    pub tell: mpsc::Sender<Progress>,
+}
+
+impl Leg {
+    /// Its handle at the endpoint.
+    pub fn call(&self) -> CallHandle {
+        match self {
+            Self::Inbound(inbound) => inbound.call,
+            Self::Outbound(outbound) => outbound.call,
+        }
+    }
+
+    /// Our id of it.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Inbound(inbound) => &inbound.id,
+            Self::Outbound(outbound) => &outbound.placement.call_id,
+        }
+    }
+
+    /// Where the phone stands in the room.
+    pub fn seat(&self) -> &Seat {
+        match self {
+            Self::Inbound(inbound) => &inbound.seat,
+            Self::Outbound(outbound) => &outbound.placement.seat,
+        }
+    }
+
+    /// Who calls whom.
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::Inbound(_) => Direction::Inbound,
+            Self::Outbound(_) => Direction::Outbound,
+        }
+    }
+
+    /// What the API is to tell of it as long as nothing has happened.
+    pub fn info(&self) -> CallInfo {
+        let (from, to, sip_call_id) = match self {
+            Self::Inbound(call) => (call.from.clone(), call.to.clone(), call.sip_call_id.clone()),
+            Self::Outbound(call) => {
+                (call.placement.number.clone(), call.placement.callee.clone(), call.sip_call_id.clone())
+            }
+        };
+        let seat = self.seat();
+        CallInfo {
+            id: self.id().to_owned(),
+            direction: self.direction(),
+            status: "",
+            room: seat.room.as_str().to_owned(),
+            identity: seat.identity.clone(),
+            participant_id: String::new(),
+            from,
+            to,
+            trunk_id: seat.trunk_id.clone(),
+            rule_id: seat.rule_id.clone(),
+            sip_call_id,
+            started_at: SystemTime::now(),
+            answered_at: None,
+            held: false,
+            transferring: false,
+        }
+    }
+
+    /// Address and port of the peer, if it is known.
+    pub(super) fn source(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Inbound(inbound) => Some(inbound.source),
+            Self::Outbound(_) => None,
+        }
+    }
+
+    /// The address that media is expected from, and the offer that came with the call.
+    pub(super) fn origin(&self) -> (Option<IpAddr>, Bytes, Family) {
+        match self {
+            Self::Inbound(inbound) => {
+                let peer = inbound.source.ip().to_canonical();
+                (Some(peer), inbound.offer.clone(), family(peer))
+            }
+            Self::Outbound(_) => (None, Bytes::new(), Family::V4),
+        }
+    }
+
+    pub(super) fn machine(&self, settings: &Settings) -> Call {
+        let seat = self.seat();
+        let limits = Limits {
+            answer: seat.answer.unwrap_or(settings.answer),
+            ringing: seat.ringing_timeout,
+            ringing_interval: settings.ringing_interval,
+            duration: seat.max_call_duration,
+            dialtone: false,
+            keys: None,
+        };
+        match self {
+            Self::Inbound(_) => Call::inbound(limits),
+            Self::Outbound(outbound) => {
+                let Placement { dtmf, play_dialtone, .. } = &outbound.placement;
+                let wait = |press: &Press| match press {
+                    Press::Key(_) => KEY,
+                    Press::Pause(pause) => *pause,
+                };
+                let keys = (!dtmf.is_empty()).then(|| KEY + dtmf.iter().map(wait).sum::<std::time::Duration>());
+                Call::outbound(Limits { answer: Answer::Immediately, dialtone: *play_dialtone, keys, ..limits })
+            }
+        }
+    }
+
+    /// Whether the peer may transfer us, and when we call the target of a transfer ourselves.
+    pub(super) fn transfers(&self, settings: &Settings) -> (bool, Bridging) {
+        let trunk = match self {
+            Self::Inbound(inbound) => inbound.transfers,
+            Self::Outbound(outbound) => {
+                outbound.placement.trunk.as_ref().map(|trunk| trunk.ours.transfers).unwrap_or_default()
+            }
+        };
+        let bridging = trunk.bridge_transfers.unwrap_or(settings.bridge_transfers);
+        (trunk.allow_refer.unwrap_or(settings.allow_refer), bridging)
+    }
+
+    /// The outbound trunk that other calls of this one go out by; empty for the default one.
+    pub(super) fn outbound_trunk(&self) -> &str {
+        match self {
+            Self::Inbound(_) => "",
+            Self::Outbound(outbound) => outbound.placement.trunk.as_ref().map_or("", |trunk| trunk.id()),
+        }
+    }
+}
+
+pub(super) fn family(address: IpAddr) -> Family {
+    if address.is_ipv4() { Family::V4 } else { Family::V6 }
+}

@@ -1,0 +1,53 @@
+//! What happens to a call.
+
+use super::action::{Key, Offer};
+use super::end::EndReason;
+use crate::room::Audience;
+
+/// What happens to a call.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// It is known where the callee's carrier is.
+    Located,
+    /// Ports are reserved and the offer has an answer (inbound), or our offer is made (outbound); later, the callee's
+    /// answer fits our offer.
+    MediaReady,
+    /// There is nothing to offer or to answer with, or the answer to our offer is none.
+    MediaRefused(EndReason),
+    /// The participant is in the room.
+    RoomJoined,
+    /// Who else is there changed.
+    Audience(Audience),
+    /// The participant is out of the room for good.
+    RoomEnded(EndReason),
+    /// 180 to 199 to our INVITE.
+    RemoteRinging,
+    /// 1xx with a description: the callee's network has something to say before the answer.
+    EarlyOffered(Offer),
+    /// It is heard in the room.
+    EarlyMedia,
+    /// 2xx to our INVITE; the stack has acknowledged it.
+    RemoteAnswered(Offer),
+    /// Our INVITE has failed.
+    RemoteRefused(EndReason),
+    /// Our 200 was acknowledged.
+    Acknowledged,
+    /// Our 200 was not acknowledged in time; the stack has sent a BYE.
+    AckMissing,
+    /// BYE; the stack has answered it.
+    RemoteHangup,
+    /// CANCEL; the stack has answered it and refused the INVITE.
+    RemoteCancel,
+    /// A re-INVITE with a new offer, or an empty one that asks for ours.
+    Reoffered(Offer),
+    /// The carrier pressed a key.
+    Digit(Key),
+    /// All keys that we had to press are out.
+    Pressed,
+    /// No RTP came for too long.
+    MediaTimeout,
+    /// The media plane gave up the call.
+    MediaFault,
+    /// Hang up, for this reason.
+    Hangup(EndReason),
+}

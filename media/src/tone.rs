@@ -1,0 +1,134 @@
+//! The tone that says that somewhere else it rings ([ETSI TR 101 041-2]): 425 Hz, one second on, four off.
+//!
+//! [ETSI TR 101 041-2]: https://www.etsi.org/deliver/etsi_tr/101000_101099/10104102/01.01.01_60/tr_10104102v010101p.pdf
+
+use std::f32::consts::{PI, TAU};
+
+use crate::frame::RATE;
+
+/// Samples of sound, and of sound and silence together.
+const ON: u64 = RATE as u64;
+const CYCLE: u64 = 5 * RATE as u64;
+/// The sine repeats after so many samples, in which it swings so many times: 425 Hz at 8 kHz.
+const PERIOD: u64 = 320;
+const SWINGS: u64 = 17;
+/// The sine's peak at -20 dBm0; the loudest sine of G.711 is at 3.14 dBm0.
+const PEAK: f32 = 2_283.0;
+/// Samples in which it swells and fades, 5 ms, so that nothing clicks.
+const EDGE: u64 = 40;
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tone {
+    position: u64,
+    ending: Option<Ending>,
+}
+
+/// The last samples: as loud as it was, and how many are left.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    loudness: f32,
+    left: u64,
+}
+
+impl Tone {
+    /// Lets it fade from here on.
+    pub(crate) fn end(&mut self) {
+        let loudness = swell(distance(self.position));
+        self.ending.get_or_insert(Ending { loudness, left: EDGE });
+    }
+
+    /// The next samples.
+    pub(crate) fn speak(&mut self, samples: &mut [i16]) {
+        samples.iter_mut().for_each(|sample| *sample = self.sample());
+    }
+
+    /// The next samples, together with what is there.
+    pub(crate) fn speak_into(&mut self, samples: &mut [i16]) {
+        samples.iter_mut().for_each(|sample| *sample = sample.saturating_add(self.sample()));
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    fn sample(&mut self) -> i16 {
+        let loudness = match &mut self.ending {
+            None => swell(distance(self.position)),
+            Some(Ending { loudness, left }) => {
+                *left = left.saturating_sub(1);
+                *loudness * swell(*left)
+            }
+        };
+        let turn = (self.position * SWINGS % PERIOD) as f32 / PERIOD as f32;
+        self.position += 1;
+        (PEAK * loudness * (turn * TAU).sin()) as i16
+    }
+}
+
+/// How many samples it is from here to the nearer edge of the sound; none in the silence.
+fn distance(position: u64) -> u64 {
+    let within = position % CYCLE;
+    within.min(ON.saturating_sub(within))
+}
+
+/// How loud it is so many samples from an edge, 0 to 1.
+fn swell(samples: u64) -> f32 {
+    let part = samples.min(EDGE) as f32 / EDGE as f32;
+    0.5 - 0.5 * (part * PI).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{desk::pitch, frame::level};
+
+    fn spoken(samples: usize) -> (Tone, Vec<i16>) {
+        let (mut tone, mut spoken) = (Tone::default(), vec![0; samples]);
+        tone.speak(&mut spoken);
+        (tone, spoken)
+    }
+
+    /// The largest step from sample to sample; that of the sine itself is below 800.
+    fn largest_step(samples: &[i16]) -> i32 {
+        samples.windows(2).map(|pair| (i32::from(pair[1]) - i32::from(pair[0])).abs()).max().unwrap_or(0)
+    }
+
+    #[test]
+    fn one_second_on_four_off() {
+        let (_, spoken) = spoken(80_000);
+        let frames: Vec<u8> = spoken.chunks_exact(160).map(level).collect();
+        for cycle in frames.chunks_exact(250) {
+            // -20 dBm0 is -26 dBov of a sine's mean power.
+            assert!(cycle[1..49].iter().all(|level| level.abs_diff(26) <= 1), "{:?}", &cycle[..50]);
+            assert!(cycle[50..].iter().all(|level| *level == 127));
+        }
+        let pitch = pitch(&spoken[..8_000]).unwrap();
+        assert!((pitch - 425.0).abs() < 1.0, "{pitch}");
+        assert!(largest_step(&spoken) < 800);
+    }
+
+    #[test]
+    fn it_ends_without_a_click_wherever_it_is() {
+        for samples in [0, 1, 20, 100, 4_000, 4_019, 7_970, 7_999, 8_000, 20_000, 39_999] {
+            let (mut tone, mut spoken) = spoken(samples);
+            tone.end();
+            let mut last = [0; 200];
+            tone.speak(&mut last);
+            spoken.extend(last);
+            assert!(largest_step(&spoken) < 800, "after {samples}");
+            assert!(last[40..].iter().all(|sample| *sample == 0), "after {samples}");
+            assert_eq!(last.iter().any(|sample| *sample != 0), (1..8_000).contains(&samples), "after {samples}");
+        }
+    }
+
+    #[test]
+    fn its_end_lies_below_what_comes_next() {
+        let (mut tone, _) = spoken(1_000);
+        tone.end();
+        let (mut alone, mut mixed) = ([0; 60], [1_000; 60]);
+        tone.clone().speak(&mut alone);
+        tone.speak_into(&mut mixed);
+        assert!(alone.iter().zip(mixed).all(|(alone, mixed)| alone + 1_000 == mixed));
+    }
+}
