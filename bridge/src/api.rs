@@ -29,8 +29,7 @@ use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::dispatch::outbound::Defaults;
-use crate::phone::Switchboard;
+use crate::phone::{Placer, Switchboard};
 use crate::store::Store;
 
 pub use proxy::Proxy;
@@ -43,10 +42,8 @@ pub struct Parts {
     pub store: Store,
     /// Calls.
     pub switchboard: Switchboard,
-    /// What goes for every call out.
-    pub outbound: Defaults,
-    /// The host of our From header where a trunk names none.
-    pub own_host: String,
+    /// What calls are placed with.
+    pub placer: Placer,
     /// Who may ask: each API key and its secret.
     pub keys: Keys,
     /// The way to the LiveKit server for everything that is not ours.

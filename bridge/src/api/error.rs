@@ -16,7 +16,7 @@ use prost::Message as _;
 
 use super::token::Invalid;
 
-/// The kinds of errors that Twirp knows.
+/// The kinds of errors that Twirp knows, but for `dataloss`: nothing here loses what it has acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     /// It was given up.
@@ -53,8 +53,6 @@ pub(crate) enum Code {
     Internal,
     /// Not now.
     Unavailable,
-    /// Lost for good.
-    DataLoss,
 }
 
 impl Code {
@@ -77,7 +75,6 @@ impl Code {
             Self::Unimplemented => ("unimplemented", StatusCode::NOT_IMPLEMENTED, 12),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, 13),
             Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
-            Self::DataLoss => ("dataloss", StatusCode::INTERNAL_SERVER_ERROR, 15),
             Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, 16),
         }
     }

@@ -10,7 +10,7 @@ use sip::HeaderName;
 use super::body;
 use super::error::{Code, Error};
 use super::twirp::Call;
-use crate::dispatch::outbound::{self, Context};
+use crate::dispatch::outbound;
 use crate::phone::{CallError, Participant, Transfer, Transferred};
 use crate::store::trunk::check_headers;
 
@@ -30,13 +30,7 @@ pub(super) async fn create(call: Call<'_>) -> Result<Response, Error> {
     let request: proto::CreateSipParticipantRequest = call.request()?;
     let limit = call.patience.unwrap_or_else(|| usual_patience(&request));
     let parts = call.parts;
-    let context = Context {
-        call_id: crate::phone::new_call_id(),
-        random: rand::random(),
-        own_host: parts.own_host.clone(),
-        defaults: parts.outbound,
-    };
-    let placement = outbound::place(&parts.store.snapshot(), &request, &context)?;
+    let placement = outbound::place(&parts.store.snapshot(), &request, &parts.placer.context())?;
     let placed = tokio::time::timeout(limit, parts.switchboard.place(placement));
     let placed = placed.await.map_err(|_| Error::timed_out())??;
     let info = proto::SipParticipantInfo {
@@ -65,7 +59,7 @@ pub(super) async fn transfer(call: Call<'_>) -> Result<Response, Error> {
     }
     let who = Participant { room: request.room_name, identity: request.participant_identity };
     let transfer = Transfer {
-        to: outbound::transfer_target(&request.transfer_to)?,
+        to: outbound::transfer_target(&request.transfer_to, call.parts.placer.context().defaults.allow_emergency)?,
         headers: headers(&request.headers)?,
         ringing_timeout: ringing(request.ringing_timeout.as_ref())?.unwrap_or(TO_TRANSFER).min(LONGEST_RINGING),
         play_dialtone: request.play_dialtone,

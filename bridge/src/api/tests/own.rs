@@ -29,7 +29,13 @@ async fn only_administrators_are_answered() {
 #[tokio::test]
 async fn what_is_nowhere_is_a_bad_route() {
     let bench = Bench::new();
-    let paths = [("GET", "v1/nothing"), ("GET", "v2/calls"), ("POST", "v1/calls"), ("GET", "v1/calls/a/b"), ("PUT", "v1/records")];
+    let paths = [
+        ("GET", "v1/nothing"),
+        ("GET", "v2/calls"),
+        ("POST", "v1/calls"),
+        ("GET", "v1/calls/a/b"),
+        ("PUT", "v1/records"),
+    ];
     for (method, path) in paths {
         let answer = bench.own(method, path, Some(&admin()), "").await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (404, "bad_route"), "{method} {path}");
