@@ -11,6 +11,7 @@ mod body;
 mod error;
 pub mod explain;
 mod json;
+mod live;
 mod own;
 mod participants;
 pub mod proxy;
@@ -67,6 +68,7 @@ pub fn router(parts: Parts) -> Router {
     let proxy = parts.proxy.service();
     Router::new()
         .route("/twirp/livekit.SIP/{*method}", any(twirp::handle))
+        .route(live::PATH, any(live::handle))
         .route("/trunkline/{*path}", any(own::handle))
         .with_state(Arc::new(parts))
         .fallback_service(proxy)
