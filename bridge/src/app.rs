@@ -12,13 +12,13 @@
 mod address;
 mod health;
 mod listen;
-pub mod reload;
+mod reload;
 mod settings;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sip::endpoint::Advertised;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,9 +27,10 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use self::listen::{answers_strangers, bind, listeners};
-use self::reload::{Reloaded, Reloader};
+use self::reload::Reloader;
 use self::settings::{outbound_defaults, plane_config, settings};
-use crate::api;
+use crate::api::status::Configuration;
+use crate::api::{self, Status};
 use crate::call::driver::{Parts, Stop};
 use crate::config::{Config, Environment, Loaded, NoteLevel, Source, StoreFile};
 use crate::dns;
@@ -91,19 +92,13 @@ pub struct App {
     switchboard: Switchboard,
     store: Store,
     api: Option<(SocketAddr, JoinHandle<()>)>,
-    reloading: Option<Reloading>,
+    reloading: Option<JoinHandle<()>>,
+    status: watch::Sender<Status>,
     config: Arc<Loaded>,
     stop: watch::Sender<Stop>,
     active: watch::Receiver<usize>,
     health: watch::Sender<Health>,
     metrics: Arc<Metrics>,
-}
-
-/// The task that looks at the file, and what it has found.
-#[derive(Debug)]
-struct Reloading {
-    task: JoinHandle<()>,
-    state: watch::Receiver<Reloaded>,
 }
 
 impl App {
@@ -152,21 +147,37 @@ impl App {
         let phone = Phone::new(parts, objects, config, stopped, tell_active);
         let switchboard = phone.switchboard();
         let phone = tokio::spawn(phone.run(events));
-        let api = serve_api(config, &store, &switchboard, placer).await?;
+        let (status, _) = watch::channel(status_of(&sip));
+        let api = serve_api(config, &store, &switchboard, placer, &status).await?;
         health.send_replace(Health::Serving);
         metrics.set_available(true);
         let (config, reloading) = (Arc::new(loaded), None);
-        Ok(Self { sip, plane, phone, switchboard, store, api, reloading, config, stop, active, health, metrics })
+        Ok(Self {
+            sip,
+            plane,
+            phone,
+            switchboard,
+            store,
+            api,
+            reloading,
+            status,
+            config,
+            stop,
+            active,
+            health,
+            metrics,
+        })
     }
 
     /// Takes changes of the file from here on, and new certificates.
     #[must_use]
     pub fn reloading(mut self, source: &Source, environment: Environment) -> Self {
         let path = source.path(&environment);
-        let (tell, state) = watch::channel(Reloaded::now());
-        let parts = reload::Parts { store: self.store.clone(), sip: self.sip.clone(), environment, state: tell };
-        let reloader = Reloader::new(path, &self.config, parts);
-        self.reloading = Some(Reloading { task: tokio::spawn(reload::run(reloader)), state });
+        let file = path.as_ref().map(|path| path.display().to_string());
+        self.status.send_modify(|status| status.configuration.file = file);
+        let (store, sip, status) = (self.store.clone(), self.sip.clone(), self.status.clone());
+        let reloader = Reloader::new(path, &self.config, reload::Parts { store, sip, environment, status });
+        self.reloading = Some(tokio::spawn(reload::run(reloader)));
         self
     }
 
@@ -220,7 +231,7 @@ impl App {
     pub async fn stop(mut self) {
         self.drain().await;
         if let Some(reloading) = &self.reloading {
-            reloading.task.abort();
+            reloading.abort();
         }
         self.stop.send_replace(Stop::End);
         let ended = async {
@@ -261,9 +272,9 @@ impl App {
         self.api.as_ref().map(|(address, _)| *address)
     }
 
-    /// What became of the configuration since the start, if it is watched.
-    pub fn reloaded(&self) -> Option<Reloaded> {
-        self.reloading.as_ref().map(|reloading| reloading.state.borrow().clone())
+    /// How it fares.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
     }
 
     /// The media plane.
@@ -286,6 +297,12 @@ fn tell(loaded: &Loaded) {
             NoteLevel::Warning => warn!("{}", note.text),
         }
     }
+}
+
+fn status_of(sip: &sip::net::Handle) -> Status {
+    let listeners = sip.listeners().iter().map(|listener| format!("{}:{}", listener.wire, listener.bind)).collect();
+    let configuration = Configuration { loaded_at: Some(SystemTime::now()), ..Configuration::default() };
+    Status { listeners, configuration }
 }
 
 /// A store that the operator has named must work. One that he has not is done without: calls do not need it.
@@ -313,6 +330,7 @@ async fn serve_api(
     store: &Store,
     switchboard: &Switchboard,
     placer: Placer,
+    status: &watch::Sender<Status>,
 ) -> Result<Option<(SocketAddr, JoinHandle<()>)>, Error> {
     let Some(address) = config.http.api else { return Ok(None) };
     let livekit = &config.livekit;
@@ -321,6 +339,7 @@ async fn serve_api(
         store: store.clone(),
         switchboard: switchboard.clone(),
         placer,
+        status: status.subscribe(),
         keys: api::Keys::new([(livekit.api_key.clone(), livekit.api_secret.expose().to_owned())]),
         proxy,
     };

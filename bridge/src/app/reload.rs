@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use self::settle::{Stamp, Watch};
+use crate::api::Status;
 use crate::config::read::read_file;
 use crate::config::{Certificate, Environment, Loaded, load};
 use crate::store::Store;
@@ -21,30 +22,13 @@ use crate::store::Store;
 /// How often the files are looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What became of the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Reloaded {
-    /// When what is in force was loaded.
-    pub loaded_at: SystemTime,
-    /// Why a later version of the file is not in force.
-    pub error: Option<String>,
-    /// Keys that have changed since the start and wait for the next one.
-    pub needs_restart: Vec<String>,
-}
-
-impl Reloaded {
-    pub(super) fn now() -> Self {
-        Self { loaded_at: SystemTime::now(), error: None, needs_restart: Vec::new() }
-    }
-}
-
 /// What a change has its effect on.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) sip: sip::net::Handle,
     pub(super) environment: Environment,
-    pub(super) state: watch::Sender<Reloaded>,
+    pub(super) status: watch::Sender<Status>,
 }
 
 /// Looks at the files, and takes what has changed.
@@ -123,7 +107,7 @@ impl File {
         if text.trim().is_empty() && self.text.as_ref().is_some_and(|text| !text.trim().is_empty()) {
             return self.refuse(parts, &["it is empty, as it is while somebody writes it".to_owned()]);
         }
-        if !is_asked && self.text.as_ref() == Some(&text) && parts.state.borrow().error.is_none() {
+        if !is_asked && self.text.as_ref() == Some(&text) && parts.status.borrow().configuration.error.is_none() {
             return;
         }
         self.text = Some(text.clone());
@@ -145,7 +129,7 @@ impl File {
         }
         self.warnings = warnings;
         let needs_restart: Vec<_> = at_start.0.changed_keys(loaded).into_iter().map(str::to_owned).collect();
-        if !needs_restart.is_empty() && parts.state.borrow().needs_restart != needs_restart {
+        if !needs_restart.is_empty() && parts.status.borrow().configuration.needs_restart != needs_restart {
             warn!("these keys have changed and take effect at the next start: {}", needs_restart.join(", "));
         }
         let objects = &loaded.snapshot;
@@ -156,7 +140,12 @@ impl File {
             dispatch_rules = objects.dispatch_rules.len(),
             "trunks and rules are loaded again"
         );
-        parts.state.send_replace(Reloaded { needs_restart, ..Reloaded::now() });
+        parts.status.send_modify(|status| {
+            let configuration = &mut status.configuration;
+            configuration.loaded_at = Some(SystemTime::now());
+            configuration.error = None;
+            configuration.needs_restart = needs_restart;
+        });
     }
 
     fn refuse(&self, parts: &Parts, why: &[String]) {
@@ -164,7 +153,7 @@ impl File {
         for why in why {
             error!(file = %self.path.display(), "{why}");
         }
-        parts.state.send_modify(|state| state.error = Some(why.join("\n")));
+        parts.status.send_modify(|status| status.configuration.error = Some(why.join("\n")));
     }
 }
 

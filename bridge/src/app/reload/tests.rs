@@ -14,7 +14,7 @@ const TWO: &str = "sip_port: 5070\ninbound_trunks: [{name: two, numbers: ['+2'],
 struct Bench {
     folder: Folder,
     reloader: Reloader,
-    state: watch::Receiver<Reloaded>,
+    state: watch::Receiver<Status>,
     now: Instant,
 }
 
@@ -29,10 +29,10 @@ impl Bench {
         fs::write(folder.path("trunkline.yaml"), ONE).unwrap();
         let loaded = Arc::new(load(ONE, &environment()).unwrap());
         let (store, _) = Store::open(Some(&folder.path("store.db")), loaded.snapshot.items()).unwrap();
-        let (tell, state) = watch::channel(Reloaded::now());
+        let (tell, state) = watch::channel(Status::default());
         let endpoint = sip::endpoint::Config::new(Vec::new(), [0; 32]);
         let (sip, _) = sip::net::bind(sip::net::Config::new(endpoint)).await.unwrap();
-        let parts = Parts { store, sip, environment: environment(), state: tell };
+        let parts = Parts { store, sip, environment: environment(), status: tell };
         let path = path(&folder);
         let reloader = Reloader::new(Some(path), &loaded, parts);
         Self { folder, reloader, state, now: Instant::now() }
@@ -56,7 +56,7 @@ impl Bench {
     }
 
     fn error(&self) -> String {
-        self.state.borrow().error.clone().unwrap_or_default()
+        self.state.borrow().configuration.error.clone().unwrap_or_default()
     }
 }
 
@@ -70,7 +70,8 @@ async fn what_stands_in_the_file_now_takes_effect() {
     assert_eq!(bench.names(), ["one"], "it may not be all");
     bench.look(1);
     assert_eq!(bench.names(), ["two"]);
-    let state = bench.state.borrow().clone();
+    let state = bench.state.borrow().configuration.clone();
+    assert!(state.loaded_at.is_some());
     assert_eq!((state.error, state.needs_restart.join(" ")), (None, "sip_port sip_port_listen".to_owned()));
 }
 
