@@ -17,6 +17,7 @@ mod participants;
 pub mod proxy;
 mod server;
 mod shape;
+pub mod status;
 mod token;
 mod trunks;
 mod twirp;
@@ -28,12 +29,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::any;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::phone::{Placer, Switchboard};
 use crate::store::Store;
 
 pub use proxy::Proxy;
+pub use status::Status;
 pub use token::Keys;
 
 /// What the API stands on.
@@ -47,6 +50,8 @@ pub struct Parts {
     pub placer: Placer,
     /// Who may ask: each API key and its secret.
     pub keys: Keys,
+    /// How the gateway fares.
+    pub status: watch::Receiver<Status>,
     /// The way to the LiveKit server for everything that is not ours.
     pub proxy: Proxy,
 }

@@ -63,8 +63,14 @@ async fn one_call(plane: &Plane) {
     phone.handle.send(Command::Carrier(Box::new(negotiated_here))).await.unwrap();
     phone.handle.send(Command::Start).await.unwrap();
 
-    event(&mut call, |event| *event == LineEvent::FirstRtp).await;
-    event(&mut call, |event| matches!(event, LineEvent::FirstRoomPacketReceived { .. })).await;
+    // In whatever order: the guest speaks on a clock of its own.
+    let mut first = (false, false);
+    event(&mut call, |event| {
+        first.0 |= *event == LineEvent::FirstRtp;
+        first.1 |= matches!(event, LineEvent::FirstRoomPacketReceived { .. });
+        first == (true, true)
+    })
+    .await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     for key in ['4', '2'] {
         phone.handle.send(Command::Press(vec![dtmf::Press::Key(dtmf::Event::from_digit(key).unwrap())])).await.unwrap();
@@ -190,7 +196,7 @@ async fn said<T>(side: &mut RoomSide, want: impl Fn(PeerEvent) -> Option<T>) -> 
     timeout(LIMIT, found).await.expect("the event comes")
 }
 
-async fn event(line: &mut Line, want: impl Fn(&LineEvent) -> bool) {
+async fn event(line: &mut Line, mut want: impl FnMut(&LineEvent) -> bool) {
     let found = async { while !want(&line.events.recv().await.expect("the line lives")) {} };
     timeout(LIMIT, found).await.expect("the event comes");
 }

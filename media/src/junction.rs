@@ -215,7 +215,7 @@ impl Junction {
     /// Plays the ring-back tone to the carrier in place of the room's audio, or no longer.
     pub fn set_ringback(&mut self, now: Instant, on: bool) {
         self.now = now;
-        self.downlink.set_tone(on, &mut self.carrier);
+        self.downlink.set_tone(on);
     }
 
     /// Presses keys for the carrier, after those before them; [`Event::Pressed`] tells when all are out.

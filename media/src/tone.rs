@@ -15,48 +15,66 @@ const SWINGS: u64 = 17;
 /// The sine's peak at -20 dBm0; the loudest sine of G.711 is at 3.14 dBm0.
 const PEAK: f32 = 2_283.0;
 /// Samples in which it swells and fades, 5 ms, so that nothing clicks.
-pub(crate) const EDGE: usize = 40;
+const EDGE: u64 = 40;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tone {
     position: u64,
+    ending: Option<Ending>,
+}
+
+/// The last samples: as loud as it was, and how many are left.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    loudness: f32,
+    left: u64,
 }
 
 impl Tone {
+    /// Lets it fade from here on.
+    pub(crate) fn end(&mut self) {
+        let loudness = swell(distance(self.position));
+        self.ending.get_or_insert(Ending { loudness, left: EDGE });
+    }
+
     /// The next samples.
     pub(crate) fn speak(&mut self, samples: &mut [i16]) {
-        for sample in samples {
-            let within = self.position % CYCLE;
-            let edge = within.min(ON.saturating_sub(within + 1));
-            *sample = self.sine(if within < ON { swell(edge) } else { 0.0 });
-            self.position += 1;
-        }
+        samples.iter_mut().for_each(|sample| *sample = self.sample());
     }
 
-    /// The last samples, when it is to end now; `None` while it is silent anyway.
-    pub(crate) fn end(mut self) -> Option<[i16; EDGE]> {
-        let within = self.position % CYCLE;
-        let loudness = swell(within.min(ON.saturating_sub(within)));
-        (within < ON).then(|| {
-            let mut samples = [0; EDGE];
-            for (n, sample) in samples.iter_mut().enumerate() {
-                *sample = self.sine(loudness * swell((EDGE - 1 - n) as u64));
-                self.position += 1;
+    /// The next samples, together with what is there.
+    pub(crate) fn speak_into(&mut self, samples: &mut [i16]) {
+        samples.iter_mut().for_each(|sample| *sample = sample.saturating_add(self.sample()));
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    fn sample(&mut self) -> i16 {
+        let loudness = match &mut self.ending {
+            None => swell(distance(self.position)),
+            Some(Ending { loudness, left }) => {
+                *left = left.saturating_sub(1);
+                *loudness * swell(*left)
             }
-            samples
-        })
-    }
-
-    fn sine(self, loudness: f32) -> i16 {
+        };
         let turn = (self.position * SWINGS % PERIOD) as f32 / PERIOD as f32;
+        self.position += 1;
         (PEAK * loudness * (turn * TAU).sin()) as i16
     }
 }
 
+/// How many samples it is from here to the nearer edge of the sound; none in the silence.
+fn distance(position: u64) -> u64 {
+    let within = position % CYCLE;
+    within.min(ON.saturating_sub(within))
+}
+
 /// How loud it is so many samples from an edge, 0 to 1.
 fn swell(samples: u64) -> f32 {
-    let part = samples.min(EDGE as u64) as f32 / EDGE as f32;
+    let part = samples.min(EDGE) as f32 / EDGE as f32;
     0.5 - 0.5 * (part * PI).cos()
 }
 
@@ -92,14 +110,25 @@ mod tests {
 
     #[test]
     fn it_ends_without_a_click_wherever_it_is() {
-        for samples in [0, 1, 20, 100, 4_000, 4_019, 7_970, 7_999] {
-            let (tone, mut spoken) = spoken(samples);
-            spoken.extend(tone.end().unwrap());
-            spoken.extend([0; 10]);
+        for samples in [0, 1, 20, 100, 4_000, 4_019, 7_970, 7_999, 8_000, 20_000, 39_999] {
+            let (mut tone, mut spoken) = spoken(samples);
+            tone.end();
+            let mut last = [0; 200];
+            tone.speak(&mut last);
+            spoken.extend(last);
             assert!(largest_step(&spoken) < 800, "after {samples}");
+            assert!(last[40..].iter().all(|sample| *sample == 0), "after {samples}");
+            assert_eq!(last.iter().any(|sample| *sample != 0), (1..8_000).contains(&samples), "after {samples}");
         }
-        for samples in [8_000, 20_000, 39_999] {
-            assert!(spoken(samples).0.end().is_none(), "after {samples}");
-        }
+    }
+
+    #[test]
+    fn its_end_lies_below_what_comes_next() {
+        let (mut tone, _) = spoken(1_000);
+        tone.end();
+        let (mut alone, mut mixed) = ([0; 60], [1_000; 60]);
+        tone.clone().speak(&mut alone);
+        tone.speak_into(&mut mixed);
+        assert!(alone.iter().zip(mixed).all(|(alone, mixed)| alone + 1_000 == mixed));
     }
 }

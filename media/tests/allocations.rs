@@ -11,6 +11,7 @@ use media::{
     CarrierConfig, Config, Desk, Guest, Junction, Output, Phone, Profile,
     codec::g711::Law,
     desk::{GuestConfig, Play},
+    dtmf::{Event, Press},
     rtcp::Clock,
     rtp::{Header, Ssrc},
     sdp::{Direction, Local, Negotiated, Policy, Session, answer},
@@ -174,6 +175,51 @@ fn a_running_junction_allocates_nothing() {
     });
     assert!(rtp > 9_900 && room > 9_000 && rtcp > 30, "{rtp} to the carrier, {room} to the room, {rtcp} reports");
     assert_eq!(count, 0);
+}
+
+#[test]
+fn tones_and_keys_allocate_nothing() {
+    let start = beginning();
+    let mut junction =
+        Junction::new(start, &Config { carrier: config(start), profile: Profile::default() }).expect("a junction");
+    junction.set_carrier(start, &terms()).expect("terms that can be met");
+    junction.start(start);
+    let (mut rtp, mut room, mut events) = (0, 0, 0);
+    for round in 0..4u32 {
+        let begun = start + Duration::from_secs(20) * round;
+        // Keys that wait lie in memory of their own; it is taken when they are pressed, which is no work on a packet.
+        let keys = [Press::Key(Event(1)), Press::Pause(Duration::from_millis(500)), Press::Key(Event(2))];
+        junction.press(begun, &keys).expect("few keys");
+        let count = allocations_during(|| {
+            for n in 0..1_000u32 {
+                let now = begun + Duration::from_millis(20 * u64::from(n));
+                junction.set_dialtone(now, n / 100 % 2 == 0);
+                junction.set_ringback(now, n / 150 % 2 == 0);
+                let mut datagram = [0; 172];
+                let length = carrier_packet(round * 1_000 + n, &mut datagram);
+                junction.handle_rtp(now, peer(), &datagram[..length]);
+                loop {
+                    while let Some(output) = junction.poll_output() {
+                        match output {
+                            Output::Rtp { datagram, .. } => {
+                                rtp += 1;
+                                events += u32::from(datagram[1] & 0x7f == 101);
+                            }
+                            Output::Room { .. } => room += 1,
+                            Output::Rtcp { .. } | Output::Event(_) => {}
+                        }
+                    }
+                    match junction.next_timeout().filter(|at| *at <= now + Duration::from_millis(19)) {
+                        Some(at) => junction.handle_timeout(at.max(now)),
+                        None => break,
+                    }
+                }
+            }
+        });
+        assert_eq!(count, 0);
+    }
+    assert!(rtp > 3_900 && room > 3_500, "{rtp} to the carrier, {room} to the room");
+    assert_eq!(events, 4 * 2 * 15);
 }
 
 #[test]

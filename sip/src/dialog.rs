@@ -99,6 +99,11 @@ impl Dialog {
         }
     }
 
+    /// The number of our last request.
+    pub(crate) fn last_number(&self) -> u32 {
+        self.local_cseq
+    }
+
     pub(crate) fn id(&self) -> &DialogId {
         &self.id
     }

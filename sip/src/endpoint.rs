@@ -6,23 +6,30 @@
 //!                 time ──►              ──► next_timeout
 //! ```
 //!
-//! What it answers by itself: OPTIONS (200, or 503 while draining); CANCEL and BYE of known calls; 481 for unknown ones;
-//! 400, 405, 415, 416, 420, 482, 483, 491, 500, 501, 503, 505 where RFC 3261 has them. To strangers it says none of that
+//! What it answers by itself: OPTIONS (200, or 503 while draining); CANCEL and BYE of known calls; NOTIFY of what a REFER
+//! has started; 481 for unknown ones; REFER outside a call (403) or before its answer (603); 400, 405, 415, 416, 420, 482,
+//! 483, 489, 491, 500, 501, 503, 505 where the RFCs have them. Challenges to our own requests, hops that do not answer and
+//! forks that come too late are dealt with here as well. To strangers it says none of that
 //! when [`Config::answer_strangers`] is off.
 
 mod alarms;
 mod body;
 mod call;
 mod calls;
+mod challenged;
 mod command;
 mod commands;
 mod compose;
 mod config;
 mod event;
+mod failover;
 mod flow;
 mod half_open;
 mod key;
+mod login;
 mod names;
+mod refer;
+mod referral;
 mod requests;
 mod responses;
 mod route;
@@ -44,7 +51,7 @@ use bytes::Bytes;
 pub(crate) use self::sources::owner;
 use self::{
     alarms::Alarms,
-    call::{Call, Exchange, Hangup, State},
+    call::{Call, Exchange, Hangup, Peer, State},
     calls::Calls,
     half_open::HalfOpen,
     names::Names,
@@ -59,9 +66,10 @@ pub use self::{
     stats::Stats,
 };
 use crate::{
+    dialog::Dialog,
     error::Rejected,
     message::{HeaderName, Headers, Message, Response, Status, Tag},
-    transaction,
+    transaction::{self, PATIENCE},
 };
 
 /// How long before a provisional answer is said again (RFC 3261 §13.3.1.1).
@@ -338,6 +346,7 @@ impl Endpoint {
 
     fn wake_call(&mut self, now: Instant, handle: CallHandle) {
         let Some(mut call) = self.calls.take(handle) else { return };
+        self.expire_referral(now, handle, &mut call);
         match call.state {
             State::Offered { invite, id, reminder: Some(mut reminder) } => {
                 if now >= reminder.at {
@@ -354,6 +363,10 @@ impl Endpoint {
                 self.drop_client(invite);
                 self.end(handle, Some(Event::HungUp { call: handle }));
             }
+            State::Calling { ref attempt, .. } if attempt.silence.is_some_and(|at| now >= at) => {
+                self.lose_patience(now, handle, call);
+            }
+            State::Ended { until, .. } if now >= until => self.end(handle, None),
             State::Up { dialog, exchange: Exchange::Unacknowledged(mut waiting) } => {
                 if now >= waiting.give_up {
                     let finally = match waiting.hangup {
@@ -364,7 +377,7 @@ impl Endpoint {
                         }
                     };
                     let headers = waiting.hangup.unwrap_or_else(|| vec![(HeaderName::Reason, NO_ACK.to_owned())]);
-                    self.say_bye(now, handle, call.path, dialog, headers, finally);
+                    self.say_bye(now, handle, call.peer, dialog, headers, finally);
                     return;
                 }
                 if waiting.resend.is_due(now) {
@@ -374,7 +387,11 @@ impl Endpoint {
                 self.put(handle, call);
             }
             // Early, or nothing to do.
-            state @ (State::Offered { .. } | State::Calling { .. } | State::Up { .. } | State::Closing { .. }) => {
+            state @ (State::Offered { .. }
+            | State::Calling { .. }
+            | State::Up { .. }
+            | State::Closing { .. }
+            | State::Ended { .. }) => {
                 call.state = state;
                 self.put(handle, call);
             }
@@ -394,6 +411,22 @@ impl Endpoint {
         if let Some(event) = event {
             self.tell(event);
         }
+    }
+
+    /// A call is over. As long as something that a REFER has started is not told, its dialog stays, for as long as a
+    /// message may be under way.
+    fn retire(&mut self, now: Instant, handle: CallHandle, peer: Peer, dialog: Box<Dialog>, event: Option<Event>) {
+        if !peer.referral.is_open() {
+            return self.end(handle, event);
+        }
+        self.put(handle, Call { peer, state: State::Ended { dialog, until: now + PATIENCE } });
+        event.into_iter().for_each(|event| self.tell(event));
+    }
+
+    /// The listener used toward the peer of a call.
+    fn listener_of(&self, peer: &Peer) -> Option<&Listener> {
+        let path = &peer.path;
+        self.listener(path.wire, Some(path.local), path.remote.ip())
     }
 
     /// Forgets a transaction that nobody waits for any more.

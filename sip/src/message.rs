@@ -11,13 +11,17 @@ mod host;
 mod id;
 mod method;
 mod name_addr;
+mod package;
 mod params;
 mod read;
+mod refer_to;
 mod request;
 mod response;
 pub(crate) mod scan;
+mod sipfrag;
 mod status;
 mod stream;
+mod subscription_state;
 mod token;
 mod uri;
 mod value;
@@ -34,12 +38,16 @@ pub use self::{
     id::{Branch, CallId, Tag},
     method::Method,
     name_addr::NameAddr,
+    package::{NotANumber, Package},
     params::Params,
     read::{MAX_BODY, MAX_HEAD, MAX_HEADERS},
+    refer_to::ReferTo,
     request::Request,
     response::Response,
+    sipfrag::Sipfrag,
     status::Status,
     stream::{Frame, StreamReader},
+    subscription_state::SubscriptionState,
     token::Token,
     uri::{Scheme, Uri},
     value::Value,

@@ -2,6 +2,10 @@
 //!
 //! [RFC 3665]: https://www.rfc-editor.org/rfc/rfc3665
 
+#[path = "dialog_flows/outbound.rs"]
+mod outbound;
+#[path = "dialog_flows/transfer.rs"]
+mod transfer;
 #[path = "dialog_flows/wire.rs"]
 mod wire;
 
@@ -339,6 +343,9 @@ fn requests_are_answered_as_the_rfc_has_it() {
         ("unknown method", "DANCE", &[], Some("501")),
         ("BYE without call", "BYE", &[("To", "<sip:b@example.net>;tag=t")], Some("481")),
         ("BYE without tag", "BYE", &[], Some("481")),
+        ("REFER in no call", "REFER", &[("Refer-To", "<sip:c@example.org>")], Some("403")),
+        ("REFER in a call that is not", "REFER", &[("To", "<sip:b@example.net>;tag=t")], Some("481")),
+        ("news of nothing", "NOTIFY", &[("Event", "message-summary")], Some("481")),
         ("INVITE in no call", "INVITE", &[("To", "<sip:b@example.net>;tag=t")], Some("481")),
         ("CANCEL of nothing", "CANCEL", &[], Some("481")),
         ("ACK of nothing", "ACK", &[], None),
@@ -364,7 +371,7 @@ fn allow_names_exactly_what_is_handled() {
     let mut world = World::new();
     world.inject(1, carrier(), &text("OPTIONS", &[]));
     let Some((_, to, Message::Response(response))) = world.sent.first() else { panic!("no answer") };
-    assert_eq!(response.headers.get(&HeaderName::Allow), Some("INVITE, ACK, BYE, CANCEL, OPTIONS"));
+    assert_eq!(response.headers.get(&HeaderName::Allow), Some("INVITE, ACK, BYE, CANCEL, OPTIONS, REFER, NOTIFY"));
     assert_eq!(response.headers.get(&HeaderName::Accept), Some("application/sdp"));
     assert_eq!(to.remote(), carrier());
 }

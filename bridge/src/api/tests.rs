@@ -58,7 +58,8 @@ impl Bench {
         tokio::spawn(carrier(asks));
         let placer = Placer::new(store.objects(), "gw.example.com", Defaults::default());
         let keys = Keys::new([(KEY.into(), SECRET.into())]);
-        let parts = Parts { store, switchboard, placer, keys, proxy: Proxy::closed() };
+        let status = watch::channel(Status { listeners: vec!["udp:0.0.0.0:5060".into()], ..Status::default() }).1;
+        let parts = Parts { store, switchboard, placer, keys, status, proxy: Proxy::closed() };
         Self { router: TowerToHyperService::new(router(parts)), _folder: folder }
     }
 

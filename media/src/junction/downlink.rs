@@ -19,7 +19,7 @@ const QUIET: u8 = 50;
 #[derive(Debug)]
 pub(crate) struct Downlink {
     talkers: Talkers,
-    /// Heard by the carrier in place of the talkers.
+    /// Heard by the carrier in place of the talkers; one that is ending, until they are heard.
     tone: Option<Tone>,
     level: u8,
     dropped: u64,
@@ -39,31 +39,34 @@ impl Downlink {
     }
 
     /// Plays a tone in place of what the talkers say, or no longer.
-    pub(crate) fn set_tone(&mut self, on: bool, carrier: &mut Carrier) {
-        match (self.tone, on) {
-            (None, true) => self.tone = Some(Tone::default()),
-            (Some(tone), false) => {
-                self.tone = None;
-                tone.end().iter().for_each(|last| carrier.push(last));
-            }
-            // It is as it should be.
-            (Some(_), true) | (None, false) => {}
+    pub(crate) fn set_tone(&mut self, on: bool) {
+        match &mut self.tone {
+            Some(tone) if !on => tone.end(),
+            Some(tone) if !tone.is_ending() => {}
+            tone => *tone = on.then(Tone::default),
         }
     }
 
     /// Moves the next stretch of sound into the carrier's stream; false when it is too early for any.
     pub(crate) fn advance(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
         let mut mixed = [0; FRAME];
-        if let Some(tone) = &mut self.tone {
+        if let Some(tone) = self.tone.as_mut().filter(|tone| !tone.is_ending()) {
             while self.talkers.poll(now, &mut mixed).is_some() {}
             return carrier.ring(now, tone);
         }
         if let Some(samples) = self.talkers.poll(now, &mut mixed) {
+            if let Some(mut tone) = self.tone.take() {
+                tone.speak_into(&mut mixed[..samples]);
+            }
             self.pass(now, carrier, &mixed[..samples]);
             return true;
         }
         if self.talkers.is_anybody_active() {
             return false;
+        }
+        if self.tone.is_some_and(|mut tone| carrier.ring(now, &mut tone)) {
+            self.tone = None;
+            return true;
         }
         let filled = carrier.fill(now);
         if filled {
@@ -74,7 +77,8 @@ impl Downlink {
 
     /// When to advance again.
     pub(crate) fn next_timeout(&self, carrier: &Carrier) -> Option<Instant> {
-        let waits = self.tone.is_none() && self.talkers.is_anybody_active();
+        let rings = self.tone.is_some_and(|tone| !tone.is_ending());
+        let waits = !rings && self.talkers.is_anybody_active();
         let silence = if waits { None } else { carrier.due() };
         earliest(self.talkers.next_timeout(), silence)
     }

@@ -40,9 +40,10 @@ enum Source {
         tone: Tone,
         until: Instant,
     },
-    /// Nobody since then: the tone is over and the carrier not yet heard.
+    /// Nobody since then: the tone was switched off and the carrier is not yet heard. What is left of the tone is its fading.
     Nobody {
         since: Instant,
+        fading: Option<Tone>,
     },
 }
 
@@ -66,8 +67,11 @@ impl Uplink {
                 self.concealer.reset();
                 self.begin(now, carrier.ended())
             }
-            (Source::Nobody { since }, true) => self.begin(now, Some(since)),
-            (Source::Tone { tone, until }, false) => self.end(now, tone, until),
+            (Source::Nobody { since, .. }, true) => self.begin(now, Some(since)),
+            (Source::Tone { mut tone, until }, false) => {
+                tone.end();
+                Source::Nobody { since: until, fading: Some(tone) }
+            }
             // It is as it should be.
             (source, _) => source,
         };
@@ -86,7 +90,7 @@ impl Uplink {
                     }
                 }
                 Source::Tone { tone, until } => self.ring(now, tone, until, carrier)?,
-                Source::Nobody { since } => self.listen(now, since, carrier)?,
+                Source::Nobody { since, fading } => self.listen(now, since, fading, carrier)?,
             }
         }
     }
@@ -96,7 +100,7 @@ impl Uplink {
         match self.source {
             Source::Carrier => None,
             Source::Tone { until, .. } => Some(until + FRAME_TIME),
-            Source::Nobody { since } => (self.voice.missing() > 0).then(|| since + FRAME_TIME),
+            Source::Nobody { since, fading } => fading.map(|_| since + FRAME_TIME),
         }
     }
 
@@ -116,7 +120,7 @@ impl Uplink {
 
     fn hear(&mut self, now: Instant, carrier: &mut Carrier) -> Option<()> {
         match carrier.poll_piece(now)? {
-            Heard::Audio(law, bytes) => self.say(law, bytes),
+            Heard::Audio(law, bytes) => self.say(law, bytes, None),
             Heard::Lost(samples) => {
                 self.lost = samples.min(LIMIT as u64);
                 self.given_up = samples - self.lost;
@@ -129,11 +133,14 @@ impl Uplink {
         Some(())
     }
 
-    fn say(&mut self, law: Law, bytes: &[u8]) {
+    fn say(&mut self, law: Law, bytes: &[u8], fading: Option<Tone>) {
         // Decoded where it is encoded from: a call's memory is cold when its turn comes, and every line of it counts.
         let room = self.voice.room(bytes.len());
         let samples = law.decode(bytes, room);
         self.concealer.good(&mut room[..samples]);
+        if let Some(mut tone) = fading {
+            tone.speak_into(&mut room[..samples]);
+        }
         self.voice.extend(samples);
     }
 
@@ -157,7 +164,8 @@ impl Uplink {
     /// The tone begins now; silence lies between it and what was heard before.
     fn begin(&mut self, now: Instant, silent_since: Option<Instant>) -> Source {
         let silence = silent_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        self.voice.pause(samples_in(silence));
+        // A frame that was begun is completed, for the tone comes in whole ones.
+        self.voice.pause(samples_in(silence).max(self.voice.missing() as u64));
         Source::Tone { tone: Tone::default(), until: now }
     }
 
@@ -178,40 +186,25 @@ impl Uplink {
         Some(())
     }
 
-    /// Says the tone up to now and lets it fade. The frame that this begins is left open for whoever is heard next.
-    fn end(&mut self, now: Instant, mut tone: Tone, until: Instant) -> Source {
-        let mut pcm = [0; FRAME];
-        let samples = samples_in(now.saturating_duration_since(until)).min(FRAME as u64);
-        let pcm = &mut pcm[..samples as usize];
-        tone.speak(pcm);
-        self.voice.push(pcm);
-        let last = tone.end();
-        last.iter().for_each(|last| self.voice.push(last));
-        let spoken = samples + last.map_or(0, |last| last.len() as u64);
-        Source::Nobody { since: until + duration_of(spoken) }
-    }
-
-    /// Waits for the carrier's audio, and goes on with it at its time. A frame that was begun is completed meanwhile.
-    fn listen(&mut self, now: Instant, since: Instant, carrier: &mut Carrier) -> Option<()> {
+    /// Waits for the carrier's audio, and goes on with it at its time. The tone fades below it, or before it.
+    fn listen(&mut self, now: Instant, since: Instant, fading: Option<Tone>, carrier: &mut Carrier) -> Option<()> {
         match carrier.poll_piece(now) {
             Some(Heard::Audio(law, bytes)) => {
-                let silent = now.saturating_duration_since(since + duration_of(bytes.len() as u64));
-                // Behind a frame that was begun lies less than a frame of silence, which is left out.
-                if self.voice.missing() == 0 {
-                    self.voice.pause(samples_in(silent));
+                if fading.is_none() {
+                    let spoken = duration_of(bytes.len() as u64);
+                    self.voice.pause(samples_in(now.saturating_duration_since(since + spoken)));
                 }
-                self.say(law, bytes);
+                self.say(law, bytes, fading);
                 self.source = Source::Carrier;
             }
             // The clock tells how long nothing was said.
             Some(Heard::Lost(_) | Heard::Pause(_)) => {}
             None => {
-                let missing = self.voice.missing() as u64;
-                if missing == 0 || now < since + FRAME_TIME {
-                    return None;
-                }
-                self.voice.pause(missing);
-                self.source = Source::Nobody { since: since + duration_of(missing) };
+                let mut tone = fading.filter(|_| now >= since + FRAME_TIME)?;
+                let mut pcm = [0; FRAME];
+                tone.speak(&mut pcm);
+                self.voice.push(&pcm);
+                self.source = Source::Nobody { since: since + FRAME_TIME, fading: None };
             }
         }
         Some(())

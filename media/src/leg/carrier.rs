@@ -141,7 +141,14 @@ impl Carrier {
         let remote =
             Remote { rtp: negotiated.remote_rtp, rtcp: negotiated.remote_rtcp, mux: negotiated.mux, peer: self.peer };
         match &mut self.lock {
-            Some(lock) => lock.renew(remote),
+            Some(lock) => {
+                let known = lock.locked();
+                lock.renew(remote);
+                // Whoever was heard before the answer need not be who answers.
+                if self.pace.is_none() && known.is_some() && lock.locked().is_none() {
+                    self.watch.restart();
+                }
+            }
             None => self.lock = Some(Lock::new(self.mode, remote)),
         }
         self.sender.set(self.terms.law, self.terms.payload_type, self.terms.packet);

@@ -3,7 +3,10 @@
 mod control;
 mod desk;
 mod downlink;
+mod early;
+mod keys;
 mod mixing;
+mod ringing;
 mod sound;
 mod uplink;
 mod wire;

@@ -42,7 +42,8 @@ impl Challenge {
     ) -> Option<Authorization> {
         let algorithm = self.algorithm?;
         let count = self.offers_auth.then(|| Count { cnonce: cnonce.to_owned(), nc: format!("{count:08x}") });
-        let (Credentials { username, password, .. }, Self { realm, nonce, .. }, uri) = (credentials, self, uri.to_string());
+        let (Credentials { username, password, .. }, Self { realm, nonce, .. }, uri) =
+            (credentials, self, uri.to_string());
         let proof = Proof { username, realm, password, method, uri: &uri, nonce, count: count.as_ref() };
         Some(Authorization {
             response: algorithm.response(&proof),

@@ -1,9 +1,10 @@
 //! One call as the endpoint sees it.
 //!
 //! ```text
-//! inbound   Offered ──2xx──► Up ──BYE──► Closing ──► gone
+//! inbound   Offered ──2xx──► Up ──BYE──► Closing ──► Ended, after a REFER ──► gone
 //! outbound  Calling ──2xx──► Up
-//!              └──3xx-6xx──► gone
+//!            │   └──3xx-6xx──► gone
+//!            └ next hop, challenge: again
 //! ```
 
 use std::time::Instant;
@@ -13,7 +14,9 @@ use bytes::Bytes;
 use super::{
     command::{ExtraHeaders, Invite},
     event::Event,
-    flow::Destination,
+    flow::{Destination, NextHop},
+    login::{Asked, Login},
+    referral::Referral,
     route::Path,
     transactions::TxId,
 };
@@ -26,8 +29,17 @@ use crate::{
 /// A call.
 #[derive(Debug)]
 pub(crate) struct Call {
-    pub(crate) path: Path,
+    pub(crate) peer: Peer,
     pub(crate) state: State,
+}
+
+/// What is known of the other side for as long as the call lasts.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) path: Path,
+    /// Who we are to it, in a call that we place.
+    pub(crate) login: Option<Box<Login>>,
+    pub(crate) referral: Referral,
 }
 
 /// How far the call is. What a state does not need is gone when it is entered.
@@ -41,6 +53,8 @@ pub(crate) enum State {
     Up { dialog: Box<Dialog>, exchange: Exchange },
     /// Our BYE is under way; `finally` is told when it is done.
     Closing { dialog: Box<Dialog>, finally: Option<Event> },
+    /// Over, except that what a REFER has started is still told of.
+    Ended { dialog: Box<Dialog>, until: Instant },
 }
 
 /// A provisional answer, said again before proxies lose patience (RFC 3261 §13.3.1.1).
@@ -86,33 +100,54 @@ pub(crate) struct Unacknowledged {
     pub(crate) hangup: Option<ExtraHeaders>,
 }
 
-/// What an outbound call is tried with, kept for another try.
+/// What an outbound call is tried with.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) invite: Invite,
     pub(crate) call_id: CallId,
     pub(crate) local_tag: Tag,
     pub(crate) cseq: u32,
+    /// Which of the hops is tried.
+    pub(crate) hop: usize,
+    /// What that hop has asked.
+    pub(crate) asked: Asked,
+    /// When something else is tried, as long as the hop has said nothing and there is something else.
+    pub(crate) silence: Option<Instant>,
+}
+
+impl Attempt {
+    pub(crate) fn next_hop(&self) -> Option<&NextHop> {
+        self.invite.to.get(self.hop + 1)
+    }
+}
+
+impl Peer {
+    pub(crate) fn new(path: Path) -> Self {
+        Self { path, login: None, referral: Referral::default() }
+    }
 }
 
 impl Call {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        match &self.state {
+        let of_state = match &self.state {
             State::Offered { reminder, .. } => reminder.as_ref().map(|reminder| reminder.at),
             State::Calling { hangup: Hangup::Cancelling { give_up }, .. } => Some(*give_up),
+            State::Calling { attempt, .. } => attempt.silence,
+            State::Ended { until, .. } => Some(*until),
             State::Up { exchange: Exchange::Unacknowledged(waiting), .. } => {
                 earliest(Some(waiting.resend.at()), Some(waiting.give_up))
             }
             // These wait for a transaction or for the user above.
-            State::Calling { .. } | State::Up { .. } | State::Closing { .. } => None,
-        }
+            State::Up { .. } | State::Closing { .. } => None,
+        };
+        earliest(of_state, self.peer.referral.next_timeout())
     }
 
     /// The dialog that requests of the peer find this call by.
     pub(crate) fn dialog_id(&self) -> Option<&DialogId> {
         match &self.state {
             State::Offered { id, .. } => Some(id),
-            State::Up { dialog, .. } | State::Closing { dialog, .. } => Some(dialog.id()),
+            State::Up { dialog, .. } | State::Closing { dialog, .. } | State::Ended { dialog, .. } => Some(dialog.id()),
             State::Calling { .. } => None,
         }
     }
@@ -121,7 +156,7 @@ impl Call {
     pub(crate) fn knows_peer(&self) -> bool {
         match &self.state {
             State::Offered { .. } => false,
-            State::Calling { .. } | State::Up { .. } | State::Closing { .. } => true,
+            State::Calling { .. } | State::Up { .. } | State::Closing { .. } | State::Ended { .. } => true,
         }
     }
 }

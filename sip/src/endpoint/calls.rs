@@ -28,7 +28,7 @@ impl Calls {
             self.dialogs.insert(id.clone(), handle);
         }
         if call.knows_peer() {
-            *self.peers.entry(owner(call.path.remote.ip())).or_default() += 1;
+            *self.peers.entry(owner(call.peer.path.remote.ip())).or_default() += 1;
         }
         self.calls.insert(handle, call);
     }
@@ -40,7 +40,7 @@ impl Calls {
             self.dialogs.remove(id);
         }
         if call.knows_peer() {
-            let peer = owner(call.path.remote.ip());
+            let peer = owner(call.peer.path.remote.ip());
             if let Some(calls) = self.peers.get_mut(&peer) {
                 *calls -= 1;
                 if *calls == 0 {

@@ -130,8 +130,9 @@ pub enum Command {
         /// SDP; an offer, not empty.
         body: Bytes,
     },
-    /// Ask the peer of an answered call to call somebody else (RFC 3515), one at a time. What it says to that is
-    /// [`Event::ReferAnswered`], how the new call fares [`Event::Notified`].
+    /// Ask the peer of an answered call to call somebody else (RFC 3515). What it says to that is
+    /// [`Event::ReferAnswered`], how the new call fares [`Event::Notified`]. One at a time: until a final status was told,
+    /// or nothing for three minutes, another one gets [`Event::ReferAnswered`] without a response.
     ///
     /// [`Event::ReferAnswered`]: super::Event::ReferAnswered
     /// [`Event::Notified`]: super::Event::Notified
@@ -143,7 +144,8 @@ pub enum Command {
         /// More headers, `Referred-By` for example.
         headers: ExtraHeaders,
     },
-    /// Answer [`Event::Referred`]: with 202, after which [`Command::Notify`] tells the peer how it goes, or with a refusal.
+    /// Answer [`Event::Referred`]: with 202, which the stack follows up with a first NOTIFY (100) and
+    /// [`Command::Notify`] with more, or with a refusal. After 32 s without an answer it is refused with 603.
     ///
     /// [`Event::Referred`]: super::Event::Referred
     AnswerRefer {
@@ -152,7 +154,8 @@ pub enum Command {
         /// 202, or 300 to 699.
         status: Status,
     },
-    /// Tell the peer how the call that it asked for fares (RFC 3515 §2.4.4). A final status, or `over`, ends this.
+    /// Tell the peer how the call that it asked for fares (RFC 3515 §2.4.4). A final status, or `over`, ends this; so do
+    /// five minutes, and 32 s after the end of the call.
     Notify {
         /// The call.
         call: CallHandle,

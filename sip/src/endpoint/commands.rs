@@ -6,11 +6,12 @@ use bytes::Bytes;
 
 use super::{
     Endpoint, REMINDER,
-    call::{Attempt, Call, Exchange, Hangup, Reminder, State, Unacknowledged},
-    command::{CallHandle, Command, ExtraHeaders, Invite},
+    call::{Call, Exchange, Peer, Reminder, State, Unacknowledged},
+    command::{CallHandle, Command, ExtraHeaders},
     compose::Answer,
-    event::{Event, Failure},
-    route::Path,
+    event::Event,
+    referral::News,
+    send::Ask,
     transactions::{Owner, ServerMachine, TxId},
 };
 use crate::{
@@ -44,9 +45,9 @@ impl Endpoint {
             Command::Hangup { call, headers } => self.hang_up(now, call, headers),
             Command::Invite(invite) => self.place(now, *invite),
             Command::Reinvite { call, headers, body } => self.reinvite(now, call, headers, body),
-            Command::Refer { call, .. } => self.tell(Event::ReferAnswered { call, response: None }),
-            // Nobody can have asked us.
-            Command::AnswerRefer { .. } | Command::Notify { .. } => {}
+            Command::Refer { call, refer_to, headers } => self.refer(now, call, &refer_to, headers),
+            Command::AnswerRefer { call, status } => self.answer_refer(now, call, status),
+            Command::Notify { call, status, over } => self.tell_news(now, call, News { status, over }),
             Command::Drain { retry_after } => self.draining = Some(retry_after),
         }
     }
@@ -72,7 +73,7 @@ impl Endpoint {
         }
         let Some(mut call) = self.calls.take(handle) else { return };
         let State::Offered { invite, id, .. } = call.state else { return self.put(handle, call) };
-        let listener = self.listener(call.path.wire, Some(call.path.local), call.path.remote.ip());
+        let listener = self.listener_of(&call.peer);
         let asked = self.transactions.server(invite).map(|tx| &tx.asked);
         let Some(response) = asked.map(|asked| self.compose_answer(asked, &id.local, listener, answer)) else {
             return self.end(handle, None);
@@ -90,7 +91,7 @@ impl Endpoint {
         let dialog = self.transactions.server(invite).map(|tx| Dialog::answering(&tx.asked.headers, &id.local));
         // What could not become a dialog was refused when it came.
         let Some(Ok(dialog)) = dialog else { return self.end(handle, None) };
-        self.accept_invite(now, handle, call.path, Box::new(dialog), invite, answer);
+        self.accept_invite(now, handle, call.peer, Box::new(dialog), invite, answer);
     }
 
     /// Sends a 2xx, to be repeated until its ACK comes over whatever protocol (RFC 3261 §13.3.1.4).
@@ -98,12 +99,12 @@ impl Endpoint {
         &mut self,
         now: Instant,
         handle: CallHandle,
-        path: Path,
+        peer: Peer,
         dialog: Box<Dialog>,
         invite: TxId,
         answer: Answer,
     ) {
-        let listener = self.listener(path.wire, Some(path.local), path.remote.ip());
+        let listener = self.listener_of(&peer);
         let made = self.transactions.server(invite).and_then(|tx| {
             let response = self.compose_answer(&tx.asked, &dialog.id().local, listener, answer);
             Some((response, tx.asked.headers.cseq().ok()?.number, tx.reply_to.clone()))
@@ -117,7 +118,7 @@ impl Endpoint {
             give_up: now + PATIENCE,
             hangup: None,
         };
-        self.put(handle, Call { path, state: State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) } });
+        self.put(handle, Call { peer, state: State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) } });
         self.respond(now, invite, response);
     }
 
@@ -151,7 +152,7 @@ impl Endpoint {
         if let Some(tx) = self.transactions.server(invite) {
             dialog.refresh_target(&tx.asked.headers);
         }
-        self.accept_invite(now, handle, call.path, dialog, invite, answer);
+        self.accept_invite(now, handle, call.peer, dialog, invite, answer);
     }
 
     fn reject_reinvite(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
@@ -163,7 +164,7 @@ impl Endpoint {
             return self.put(handle, call);
         };
         let tag = dialog.id().local.clone();
-        self.put(handle, Call { path: call.path, state: State::Up { dialog, exchange: Exchange::Idle } });
+        self.put(handle, Call { peer: call.peer, state: State::Up { dialog, exchange: Exchange::Idle } });
         self.answer_server(now, invite, &tag, answer);
     }
 
@@ -183,48 +184,22 @@ impl Endpoint {
             }
             State::Up { dialog, exchange } => {
                 self.close_exchange(now, &dialog.id().local, &exchange);
-                self.say_bye(now, handle, call.path, dialog, headers, Some(finally));
+                self.say_bye(now, handle, call.peer, dialog, headers, Some(finally));
             }
             // Already on its way.
-            state @ State::Closing { .. } => {
+            state @ (State::Closing { .. } | State::Ended { .. }) => {
                 call.state = state;
                 self.put(handle, call);
             }
         }
     }
 
-    fn place(&mut self, now: Instant, invite: Invite) {
-        let handle = invite.call;
-        if self.calls.contains(handle) {
-            return;
-        }
-        let is_full = self.calls.len() >= self.config.limits.calls || !self.has_room();
-        let hop = invite.to.first().filter(|_| !is_full);
-        let Some(path) =
-            hop.and_then(|hop| Some(Path::to_hop(hop, self.listener(hop.wire, None, hop.address.ip())?.bind)))
-        else {
-            return self.tell(Event::Failed { call: handle, why: Failure::Unavailable });
-        };
-        let call_id = invite.call_id.clone().unwrap_or_else(|| self.names.call_id());
-        let local_tag = invite.local_tag.clone().unwrap_or_else(|| self.names.tag());
-        let attempt = Box::new(Attempt { invite, call_id, local_tag, cseq: 1 });
-        self.call_out(now, handle, path, attempt);
-    }
-
-    fn call_out(&mut self, now: Instant, handle: CallHandle, path: Path, attempt: Box<Attempt>) {
-        let Some(invite) = self.send_invite(now, handle, &path, &attempt) else {
-            return self.end(handle, Some(Event::Failed { call: handle, why: Failure::Unavailable }));
-        };
-        self.put(handle, Call { path, state: State::Calling { invite, attempt, hangup: Hangup::Unwanted } });
-    }
-
     fn reinvite(&mut self, now: Instant, handle: CallHandle, headers: ExtraHeaders, body: Bytes) {
         let Some(mut call) = self.calls.take(handle) else { return };
         match call.state {
             State::Up { mut dialog, exchange: Exchange::Idle } if self.has_room() => {
-                let request = dialog.request(Method::Invite);
-                let owner = Owner::Reinvite(handle);
-                let sent = self.send_within(now, &call.path, &dialog, request, headers, body, owner);
+                let ask = Ask { headers, body, ..Ask::new(Method::Invite) };
+                let sent = self.send_within(now, &mut call.peer, &mut dialog, ask, Owner::Reinvite(handle));
                 let exchange = if sent.is_some() { Exchange::Ours } else { Exchange::Idle };
                 call.state = State::Up { dialog, exchange };
                 self.put(handle, call);

@@ -8,6 +8,7 @@ use super::{
     call::Attempt,
     command::ExtraHeaders,
     flow::{Listener, Wire},
+    send::Ask,
 };
 use crate::{
     dialog::MAX_FORWARDS,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Exactly what we handle, and no more: peers believe it.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REFER, NOTIFY";
 
 /// An answer to be written.
 #[derive(Debug)]
@@ -64,9 +65,13 @@ impl Endpoint {
                 self.add_abilities(&mut response.headers);
             }
         }
+        // A REFER makes a subscription within the dialog (RFC 6665 §4.1.2.4).
+        if let Some(listener) = contact.filter(|_| asked.method == Method::Refer && status.is_success()) {
+            response.headers.push(HeaderName::Contact, contact_of(listener));
+        }
         self.add_name(&mut response.headers, HeaderName::Server);
         add_extra(&mut response.headers, answer.headers);
-        add_body(&mut response.headers, &answer.body);
+        add_body(&mut response.headers, &answer.body, SDP);
         response.body = answer.body;
         response
     }
@@ -88,30 +93,26 @@ impl Endpoint {
         self.add_abilities(headers);
         self.add_name(headers, HeaderName::UserAgent);
         add_extra(headers, invite.headers.clone());
-        add_body(headers, &invite.body);
+        add_body(headers, &invite.body, SDP);
         request.body = invite.body.clone();
         request
     }
 
     /// Completes a request within a dialog.
-    pub(super) fn complete(
-        &self,
-        request: &mut Request,
-        branch: &Branch,
-        listener: &Listener,
-        extra: ExtraHeaders,
-        body: Bytes,
-    ) {
+    pub(super) fn complete(&self, request: &mut Request, branch: &Branch, listener: &Listener, ask: &Ask) {
         let headers = &mut request.headers;
         headers.push_front(HeaderName::Via, via_of(listener, branch).to_string());
-        if request.method == Method::Invite {
+        if matches!(request.method, Method::Invite | Method::Refer | Method::Notify) {
             headers.push(HeaderName::Contact, contact_of(listener));
+        }
+        if request.method == Method::Invite {
             self.add_abilities(headers);
         }
         self.add_name(headers, HeaderName::UserAgent);
-        add_extra(headers, extra);
-        add_body(headers, &body);
-        request.body = body;
+        ask.own.iter().for_each(|(name, value)| headers.push(name.clone(), value.as_str()));
+        add_extra(headers, ask.headers.clone());
+        add_body(headers, &ask.body, ask.kind);
+        request.body = ask.body.clone();
     }
 
     /// What we can do (RFC 3261 §20.5, §20.37).
@@ -138,6 +139,14 @@ pub(crate) fn ack_refusal(invite: &Request, response: &Response) -> Bytes {
 /// The CANCEL of an INVITE (RFC 3261 §9.1).
 pub(crate) fn cancel(invite: &Request, extra: ExtraHeaders) -> Bytes {
     hop_by_hop(invite, Method::Cancel, invite.headers.get(&HeaderName::To), extra)
+}
+
+/// Writes another listener into a request that takes another way.
+pub(crate) fn readdress(request: &mut Request, branch: &Branch, listener: &Listener) {
+    request.headers.set_first(HeaderName::Via, via_of(listener, branch).to_string());
+    if request.headers.contains(&HeaderName::Contact) {
+        request.headers.set(HeaderName::Contact, contact_of(listener));
+    }
 }
 
 /// The request without what answers, ACK and CANCEL do not need.
@@ -179,23 +188,35 @@ fn is_reserved(name: &HeaderName) -> bool {
             | HeaderName::MaxForwards
             | HeaderName::ContentType
             | HeaderName::ContentLength
+            | HeaderName::ContentDisposition
+            | HeaderName::ContentEncoding
+            | HeaderName::Authorization
+            | HeaderName::ProxyAuthorization
+            | HeaderName::ReferTo
+            | HeaderName::Event
+            | HeaderName::SubscriptionState
     )
 }
 
-/// An extra header takes the place of one that the stack would have written itself.
+/// An extra header takes the place of one that the stack would have written itself. Nobody makes two of what there may be
+/// one of: such a message means two things, and peers refuse it.
 fn add_extra(headers: &mut Headers, extra: ExtraHeaders) {
     let extra: Vec<_> = extra.into_iter().filter(|(name, _)| !is_reserved(name)).collect();
     for (name, _) in &extra {
         headers.remove(name);
     }
     for (name, value) in extra {
-        headers.push(name, value);
+        if name.is_singleton() {
+            headers.set(name, value);
+        } else {
+            headers.push(name, value);
+        }
     }
 }
 
-fn add_body(headers: &mut Headers, body: &Bytes) {
+fn add_body(headers: &mut Headers, body: &Bytes, kind: &str) {
     if !body.is_empty() {
-        headers.push(HeaderName::ContentType, SDP);
+        headers.push(HeaderName::ContentType, kind);
     }
 }
 

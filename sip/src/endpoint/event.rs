@@ -195,7 +195,7 @@ impl Event {
         }
     }
 
-    /// Nothing follows for this call but [`Event::Notified`], if a REFER was sent.
+    /// Nothing follows for this call; only if a REFER was sent, [`Event::ReferAnswered`] and [`Event::Notified`] may.
     pub fn is_last(&self) -> bool {
         match self {
             Self::Cancelled { .. }

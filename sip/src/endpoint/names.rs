@@ -37,6 +37,11 @@ impl Names {
         CallId::new(self.fresh("call-id"))
     }
 
+    /// The client's part of a digest (RFC 7616 §3.4).
+    pub(crate) fn cnonce(&mut self) -> String {
+        self.fresh("cnonce")
+    }
+
     /// The tag of an answer that nobody remembers: the same for each copy of the request.
     pub(crate) fn stateless_tag(&self, parts: &[&str]) -> Tag {
         let mut context = hmac::Context::with_key(&self.key);

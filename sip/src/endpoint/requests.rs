@@ -15,7 +15,7 @@ use std::time::Instant;
 use super::{
     Endpoint,
     body::{SDP, reduce_to_sdp},
-    call::{Call, Exchange, State},
+    call::{Call, Exchange, Peer, State},
     command::CallHandle,
     compose::{ALLOW, Answer, skeleton},
     event::Event,
@@ -61,8 +61,12 @@ impl Endpoint {
             (_, None) if has_to_tag(&request) => self.handle_within(now, &arrival, request),
             (Method::Invite, None) => self.handle_invite(&arrival, request),
             (Method::Options, None) => self.handle_options(&arrival, &request),
-            // A BYE outside any call.
-            (Method::Bye, None) => self.refuse(&arrival, &request, Answer::new(Status::CALL_DOES_NOT_EXIST)),
+            // A BYE outside any call, news of what nobody has asked for.
+            (Method::Bye | Method::Notify, None) => {
+                self.refuse(&arrival, &request, Answer::new(Status::CALL_DOES_NOT_EXIST));
+            }
+            // Nobody makes us call anybody without having called first.
+            (Method::Refer, None) => self.refuse(&arrival, &request, Answer::new(Status::FORBIDDEN)),
             (method, None) => {
                 let answer = not_handled(method);
                 self.refuse(&arrival, &request, answer);
@@ -104,7 +108,7 @@ impl Endpoint {
         let source = arrival.flow.remote;
         let local = self.listener(wire, Some(arrival.flow.local), source.ip()).map(|listener| listener.bind);
         let path = Path::of_flow(&arrival.flow, local.unwrap_or(arrival.flow.local));
-        self.put(handle, Call { path, state: State::Offered { invite, id, reminder: None } });
+        self.put(handle, Call { peer: Peer::new(path), state: State::Offered { invite, id, reminder: None } });
         self.tell(Event::Incoming {
             call: handle,
             request: Box::new(request),
@@ -212,7 +216,7 @@ impl Endpoint {
                 self.put(handle, call);
                 self.tell(Event::ReinviteCancelled { call: handle });
             }
-            state @ (State::Calling { .. } | State::Up { .. } | State::Closing { .. }) => {
+            state @ (State::Calling { .. } | State::Up { .. } | State::Closing { .. } | State::Ended { .. }) => {
                 call.state = state;
                 self.put(handle, call);
             }
@@ -251,7 +255,7 @@ impl Endpoint {
             other => (None, other.remote()),
         };
         let listener = match tx.call.and_then(|handle| self.calls.get(handle)) {
-            Some(call) => self.listener(call.path.wire, Some(call.path.local), call.path.remote.ip()),
+            Some(Call { peer: Peer { path, .. }, .. }) => self.listener(path.wire, Some(path.local), path.remote.ip()),
             None => self.listener(tx.reply_to.wire(), local, remote.ip()),
         };
         let response = self.compose_answer(&tx.asked, tag, listener, answer);

@@ -10,12 +10,14 @@ use bytes::Bytes;
 
 use super::{
     Endpoint, Wake,
-    call::{Call, Exchange, Hangup, State},
+    call::{Call, Exchange, Hangup, Peer, State},
     command::{CallHandle, ExtraHeaders},
     compose,
     event::{Event, Failure, Output},
+    failover::Setback,
     flow::Flow,
     key::ClientKey,
+    send::Ask,
     transactions::{ClientMachine, Owner, TxId},
 };
 use crate::{
@@ -34,7 +36,7 @@ impl Endpoint {
             self.stats.unmatched_responses += 1;
             return;
         };
-        let sent = tx.sent.as_deref();
+        let sent = tx.sent.invite.as_deref();
         let ack = || sent.map_or_else(Bytes::new, |invite| compose::ack_refusal(invite, &response));
         tx.machine.handle_response(now, response.status, ack);
         self.settle_client(now, id, Some((*flow, response)));
@@ -61,17 +63,30 @@ impl Endpoint {
         }
         self.alarms.set(Wake::Client(id), tx.machine.next_timeout());
         let is_over = tx.machine.is_terminated();
+        let is_dealt_with = match (&delivered, failure) {
+            (Some((flow, response)), _) => self.answer_challenge(now, owner, id, flow, response),
+            (None, Some(Failure::Transport)) => self.leave_stream(now, owner, id),
+            (None, _) => false,
+        };
         match (owner, delivered, failure) {
+            _ if is_dealt_with => {}
             (Owner::Invite(handle), Some((flow, response)), _) => {
                 self.invite_answered(now, handle, id, &flow, response);
             }
             (Owner::Reinvite(handle), Some((_, response)), _) => self.reinvite_answered(now, handle, id, response),
-            (Owner::Bye(handle), Some((_, response)), _) if response.status.is_final() => self.bye_done(handle),
-            (Owner::Invite(handle), None, Some(why)) => self.invite_failed(handle, id, why),
+            (Owner::Bye(handle), Some((_, response)), _) if response.status.is_final() => self.bye_done(now, handle),
+            (Owner::Refer(handle), Some((_, response)), _) => self.refer_answered(handle, Some(response)),
+            (Owner::Notify(handle), Some((_, response)), _) if response.status.is_final() => {
+                self.notify_done(now, handle, response.status.is_success());
+            }
+            (Owner::Invite(handle), None, Some(why)) => self.invite_failed(now, handle, id, why),
             (Owner::Reinvite(handle), None, Some(why)) => self.reinvite_failed(now, handle, why),
-            (Owner::Bye(handle), None, Some(_)) => self.bye_done(handle),
-            // Provisional answers to BYE, whatever becomes of a CANCEL, and nothing new.
-            (Owner::Bye(_) | Owner::Nobody, _, _) | (Owner::Invite(_) | Owner::Reinvite(_), None, None) => {}
+            (Owner::Bye(handle), None, Some(_)) => self.bye_done(now, handle),
+            (Owner::Refer(handle), None, Some(_)) => self.refer_answered(handle, None),
+            (Owner::Notify(handle), None, Some(_)) => self.notify_done(now, handle, false),
+            // Provisional answers to BYE and NOTIFY, whatever becomes of a CANCEL, and nothing new.
+            (Owner::Bye(_) | Owner::Notify(_) | Owner::Nobody, _, _)
+            | (Owner::Invite(_) | Owner::Reinvite(_) | Owner::Refer(_), None, None) => {}
         }
         if is_over {
             self.drop_client(id);
@@ -82,30 +97,33 @@ impl Endpoint {
         match response.status {
             status if status.is_provisional() => self.invite_progress(now, handle, id, response),
             status if status.is_success() => self.invite_accepted(now, handle, id, flow, response),
-            _ => self.invite_refused(handle, id, response),
+            _ => self.invite_refused(now, handle, id, flow, response),
         }
     }
 
     fn invite_progress(&mut self, now: Instant, handle: CallHandle, id: TxId, response: Response) {
-        let Some(mut call) = self.calls.take(handle) else { return };
+        let Some(mut call) = self.calls.take(handle) else { return self.cancel_abandoned(now, id) };
         match call.state {
-            State::Calling { invite, attempt, hangup: Hangup::Waiting(headers) } if invite == id => {
+            State::Calling { invite, mut attempt, hangup: Hangup::Waiting(headers) } if invite == id => {
+                attempt.silence = None;
                 self.send_cancel(now, id, headers);
                 let hangup = Hangup::Cancelling { give_up: now + PATIENCE };
                 call.state = State::Calling { invite, attempt, hangup };
                 self.put(handle, call);
             }
-            State::Calling { invite, attempt, hangup } => {
-                if matches!(hangup, Hangup::Unwanted) && invite == id {
+            State::Calling { invite, mut attempt, hangup } if invite == id => {
+                attempt.silence = None;
+                if matches!(hangup, Hangup::Unwanted) {
                     self.tell(Event::Progress { call: handle, response: Box::new(response) });
                 }
                 call.state = State::Calling { invite, attempt, hangup };
                 self.put(handle, call);
             }
-            // The transaction absorbs what comes after a final answer.
+            // Another hop was tried meanwhile; transactions absorb what comes after a final answer.
             state => {
                 call.state = state;
                 self.put(handle, call);
+                self.cancel_abandoned(now, id);
             }
         }
     }
@@ -117,29 +135,29 @@ impl Endpoint {
             return;
         }
         let Some(tx) = self.transactions.client(id) else { return };
-        let dialog = tx.sent.as_deref().map(|sent| Dialog::answered(sent, &response.headers));
+        let dialog = tx.sent.invite.as_deref().map(|sent| Dialog::answered(sent, &response.headers));
         let Some(call) = self.calls.take(handle) else {
             return self.end_fork(now, id, dialog.and_then(Result::ok));
         };
         match (call.state, dialog) {
             (State::Calling { invite, attempt, hangup }, Some(Ok(dialog))) if invite == id => {
-                let mut path = call.path;
-                if flow.wire == path.wire {
-                    path.connection = flow.connection;
+                let mut peer = call.peer;
+                if flow.wire == peer.path.wire {
+                    peer.path.connection = flow.connection;
                 }
-                self.send_ack(id, &path, &dialog, attempt.cseq);
+                self.send_ack(id, &peer.path, &dialog, attempt.cseq);
                 let dialog = Box::new(dialog);
                 match hangup {
                     Hangup::Unwanted => {
-                        self.put(handle, Call { path, state: State::Up { dialog, exchange: Exchange::Idle } });
+                        self.put(handle, Call { peer, state: State::Up { dialog, exchange: Exchange::Idle } });
                         self.tell(Event::Answered { call: handle, response: Box::new(response) });
                     }
                     // The 200 has crossed our CANCEL (RFC 3261 §9.1).
                     Hangup::Waiting(headers) => {
-                        self.say_bye(now, handle, path, dialog, headers, Some(Event::HungUp { call: handle }));
+                        self.say_bye(now, handle, peer, dialog, headers, Some(Event::HungUp { call: handle }));
                     }
                     Hangup::Cancelling { .. } => {
-                        self.say_bye(now, handle, path, dialog, Vec::new(), Some(Event::HungUp { call: handle }));
+                        self.say_bye(now, handle, peer, dialog, Vec::new(), Some(Event::HungUp { call: handle }));
                     }
                 }
             }
@@ -151,17 +169,27 @@ impl Endpoint {
                 self.end(handle, Some(event));
             }
             (state, dialog) => {
-                self.put(handle, Call { path: call.path, state });
+                self.put(handle, Call { peer: call.peer, state });
                 self.end_fork(now, id, dialog.and_then(Result::ok));
             }
         }
     }
 
-    fn invite_refused(&mut self, handle: CallHandle, id: TxId, response: Response) {
+    fn invite_refused(&mut self, now: Instant, handle: CallHandle, id: TxId, flow: &Flow, response: Response) {
         let Some(mut call) = self.calls.take(handle) else { return };
         match call.state {
-            State::Calling { invite, hangup: Hangup::Unwanted, .. } if invite == id => {
-                self.end(handle, Some(Event::Rejected { call: handle, response: Box::new(response) }));
+            State::Calling { invite, mut attempt, hangup: Hangup::Unwanted } if invite == id => {
+                let peer = &mut call.peer;
+                let is_proven = self.hear(id, peer, &mut attempt.asked, flow, &response);
+                let goes_on =
+                    is_proven || Setback::of(response.status).is_some_and(|why| self.turn(id, peer, &mut attempt, why));
+                if !goes_on {
+                    return self.end(handle, Some(Event::Rejected { call: handle, response: Box::new(response) }));
+                }
+                if is_proven {
+                    attempt.cseq += 1;
+                }
+                self.call_out(now, handle, call.peer, attempt);
             }
             State::Calling { invite, .. } if invite == id => {
                 self.end(handle, Some(Event::HungUp { call: handle }));
@@ -173,22 +201,30 @@ impl Endpoint {
         }
     }
 
-    fn invite_failed(&mut self, handle: CallHandle, id: TxId, why: Failure) {
-        let event = match self.calls.get(handle).map(|call| &call.state) {
-            Some(State::Calling { invite, hangup: Hangup::Unwanted, .. }) if *invite == id => {
-                Event::Failed { call: handle, why }
+    fn invite_failed(&mut self, now: Instant, handle: CallHandle, id: TxId, why: Failure) {
+        let Some(mut call) = self.calls.take(handle) else { return };
+        match call.state {
+            State::Calling { invite, mut attempt, hangup: Hangup::Unwanted } if invite == id => {
+                if self.turn(id, &mut call.peer, &mut attempt, Setback::Silence) {
+                    return self.call_out(now, handle, call.peer, attempt);
+                }
+                self.end(handle, Some(Event::Failed { call: handle, why }));
             }
-            Some(State::Calling { invite, .. }) if *invite == id => Event::HungUp { call: handle },
-            _ => return,
-        };
-        self.end(handle, Some(event));
+            State::Calling { invite, .. } if invite == id => self.end(handle, Some(Event::HungUp { call: handle })),
+            // Another hop was tried meanwhile.
+            state => {
+                call.state = state;
+                self.put(handle, call);
+            }
+        }
     }
 
     fn reinvite_answered(&mut self, now: Instant, handle: CallHandle, id: TxId, response: Response) {
         if response.status.is_provisional() || self.acknowledge_again(id, &response) {
             return;
         }
-        let Some(cseq) = self.transactions.client(id).and_then(|tx| tx.sent.as_ref()?.headers.cseq().ok()) else {
+        let Some(cseq) = self.transactions.client(id).and_then(|tx| tx.sent.invite.as_ref()?.headers.cseq().ok())
+        else {
             return;
         };
         let Some(mut call) = self.calls.take(handle) else { return };
@@ -196,7 +232,7 @@ impl Endpoint {
         match call.state {
             State::Up { mut dialog, exchange: Exchange::Ours } if is_success => {
                 dialog.refresh_target(&response.headers);
-                self.send_ack(id, &call.path, &dialog, cseq.number);
+                self.send_ack(id, &call.peer.path, &dialog, cseq.number);
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);
                 self.tell(Event::ReinviteAnswered { call: handle, response: Box::new(response) });
@@ -204,7 +240,7 @@ impl Endpoint {
             // The peer has forgotten the call (RFC 3261 §12.2.1.2).
             State::Up { dialog, exchange: Exchange::Ours } if is_fatal(response.status) => {
                 self.tell(Event::Failed { call: handle, why: Failure::Gone });
-                self.say_bye(now, handle, call.path, dialog, Vec::new(), None);
+                self.say_bye(now, handle, call.peer, dialog, Vec::new(), None);
             }
             State::Up { dialog, exchange: Exchange::Ours } => {
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
@@ -214,7 +250,7 @@ impl Endpoint {
             // The call is being ended; the peer still wants its ACK.
             State::Closing { dialog, finally } => {
                 if is_success {
-                    self.send_ack(id, &call.path, &dialog, cseq.number);
+                    self.send_ack(id, &call.peer.path, &dialog, cseq.number);
                 }
                 call.state = State::Closing { dialog, finally };
                 self.put(handle, call);
@@ -231,7 +267,7 @@ impl Endpoint {
         match call.state {
             State::Up { dialog, exchange: Exchange::Ours } => {
                 self.tell(Event::Failed { call: handle, why });
-                self.say_bye(now, handle, call.path, dialog, Vec::new(), None);
+                self.say_bye(now, handle, call.peer, dialog, Vec::new(), None);
             }
             state => {
                 call.state = state;
@@ -240,26 +276,26 @@ impl Endpoint {
         }
     }
 
-    fn bye_done(&mut self, handle: CallHandle) {
+    fn bye_done(&mut self, now: Instant, handle: CallHandle) {
         let Some(call) = self.calls.take(handle) else { return };
         match call.state {
-            State::Closing { finally, .. } => self.end(handle, finally),
-            state => self.put(handle, Call { path: call.path, state }),
+            State::Closing { dialog, finally } => self.retire(now, handle, call.peer, dialog, finally),
+            state => self.put(handle, Call { peer: call.peer, state }),
         }
     }
 
     /// Ends a dialog that nobody wanted: the 2xx of another fork, or one that came after the call was over.
     fn end_fork(&mut self, now: Instant, id: TxId, dialog: Option<Dialog>) {
         let (Some(mut dialog), Some(tx)) = (dialog, self.transactions.client(id)) else { return };
-        let Some(cseq) = tx.sent.as_ref().and_then(|sent| sent.headers.cseq().ok()) else { return };
+        let Some(cseq) = tx.sent.invite.as_ref().and_then(|sent| sent.headers.cseq().ok()) else { return };
         if tx.acks.len() >= MAX_FORKS {
             return;
         }
         let Some(path) = self.path_of(&tx.to) else { return };
         self.send_ack(id, &path, &dialog, cseq.number);
         if self.has_room() {
-            let request = dialog.request(Method::Bye);
-            self.send_within(now, &path, &dialog, request, Vec::new(), Bytes::new(), Owner::Nobody);
+            // Without our credentials: this is not the call that they are for.
+            self.send_within(now, &mut Peer::new(path), &mut dialog, Ask::new(Method::Bye), Owner::Nobody);
         }
     }
 

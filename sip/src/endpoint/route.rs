@@ -24,16 +24,19 @@ pub(crate) struct Path {
     pub(crate) remote: SocketAddr,
     pub(crate) connection: Option<ConnectionId>,
     pub(crate) server_name: Option<String>,
+    /// A stream that was tried because of the size of a request has failed.
+    pub(crate) datagrams_only: bool,
 }
 
 impl Path {
     pub(crate) fn of_flow(flow: &Flow, local: SocketAddr) -> Self {
-        Self { wire: flow.wire, local, remote: flow.remote, connection: flow.connection, server_name: None }
+        let Flow { wire, remote, connection, .. } = *flow;
+        Self { wire, local, remote, connection, server_name: None, datagrams_only: false }
     }
 
     pub(crate) fn to_hop(hop: &NextHop, local: SocketAddr) -> Self {
         let server_name = hop.server_name.clone();
-        Self { wire: hop.wire, local, remote: hop.address, connection: None, server_name }
+        Self { wire: hop.wire, local, remote: hop.address, connection: None, server_name, datagrams_only: false }
     }
 
     /// The same way again.
@@ -186,7 +189,14 @@ mod tests {
         for (name, wire, remote, contact, route, expected) in cases {
             let remote: SocketAddr = remote.parse().unwrap();
             let connection = wire.is_reliable().then_some(ConnectionId(1));
-            let path = Path { wire, local: "192.0.2.1:5060".parse().unwrap(), remote, connection, server_name: None };
+            let path = Path {
+                wire,
+                local: "192.0.2.1:5060".parse().unwrap(),
+                remote,
+                connection,
+                server_name: None,
+                datagrams_only: false,
+            };
             let to = path.within(&dialog(contact, route));
             let open = if matches!(to, Destination::Connection { .. }) { "open " } else { "" };
             assert_eq!(format!("{open}{} {}", to.wire(), to.remote()), expected, "{name}");
@@ -196,7 +206,8 @@ mod tests {
     #[test]
     fn a_stream_is_opened_again_under_the_name_of_the_carrier() {
         let remote: SocketAddr = "198.51.100.7:40000".parse().unwrap();
-        let path = Path { wire: Wire::Tls, local: remote, remote, connection: None, server_name: None };
+        let path =
+            Path { wire: Wire::Tls, local: remote, remote, connection: None, server_name: None, datagrams_only: false };
         let Destination::Connect(hop) = path.within(&dialog("sip:a@198.51.100.7", None)) else { panic!("a stream") };
         assert_eq!(hop.server_name.as_deref(), Some("carrier.example"));
     }

@@ -6,12 +6,14 @@ use bytes::Bytes;
 
 use super::{
     command::CallHandle,
+    compose::skeleton,
     flow::Destination,
     half_open::Place,
     key::{ClientKey, MergeKey, ServerKey},
+    send::Ask,
 };
 use crate::{
-    message::{Headers, Request, Status, Tag},
+    message::{HeaderName, Headers, Request, Status, Tag},
     transaction::{
         Output,
         client::{self, Client},
@@ -70,12 +72,24 @@ pub(crate) struct ClientTx {
     pub(crate) machine: ClientMachine,
     pub(crate) to: Destination,
     pub(crate) owner: Owner,
-    /// The INVITE without its body, to make its ACK and CANCEL from.
-    pub(crate) sent: Option<Box<Request>>,
+    pub(crate) sent: Sent,
     /// The ACKs of 2xx, by the tag of the fork that sent it.
     pub(crate) acks: Vec<(Tag, (Bytes, Destination))>,
     key: ClientKey,
     weight: usize,
+}
+
+/// What is remembered of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Sent {
+    /// An INVITE without its body, to make its ACK and CANCEL from.
+    pub(crate) invite: Option<Box<Request>>,
+    /// A request within a dialog, when it may have to be said again in another way.
+    pub(crate) ask: Option<Box<Ask>>,
+    /// It goes over TCP for its size alone.
+    pub(crate) is_moved: bool,
+    /// A CANCEL has followed.
+    pub(crate) is_cancelled: bool,
 }
 
 /// Either client machine.
@@ -94,6 +108,10 @@ pub(crate) enum Owner {
     Reinvite(CallHandle),
     /// The BYE that ends a call.
     Bye(CallHandle),
+    /// A REFER within a call.
+    Refer(CallHandle),
+    /// A NOTIFY within a call.
+    Notify(CallHandle),
     /// Nobody: a CANCEL, or the BYE to a fork that came too late.
     Nobody,
 }
@@ -125,11 +143,11 @@ impl Transactions {
         machine: ClientMachine,
         to: Destination,
         owner: Owner,
-        sent: Option<Box<Request>>,
+        sent: Sent,
         request_len: usize,
     ) -> TxId {
         let id = self.next_id();
-        let weight = OVERHEAD + request_len + sent.as_ref().map_or(0, |sent| text_len(&sent.headers));
+        let weight = OVERHEAD + request_len + sent.weight();
         self.retained += weight;
         self.client_ids.insert(key.clone(), id);
         self.clients.insert(id, ClientTx { machine, to, owner, sent, acks: Vec::new(), key, weight });
@@ -219,6 +237,24 @@ impl Transactions {
     fn next_id(&mut self) -> TxId {
         self.made += 1;
         self.made
+    }
+}
+
+impl Sent {
+    pub(crate) fn invite(request: &Request) -> Self {
+        let mut invite = skeleton(request);
+        for name in [HeaderName::Authorization, HeaderName::ProxyAuthorization] {
+            request.headers.get_all(&name).for_each(|value| invite.headers.push(name.clone(), value));
+        }
+        Self { invite: Some(invite), ..Self::default() }
+    }
+
+    fn weight(&self) -> usize {
+        let ask = |ask: &Ask| {
+            let headers = ask.own.iter().chain(&ask.headers);
+            headers.map(|(_, value)| value.len() + 32).sum::<usize>() + ask.body.len()
+        };
+        self.invite.as_ref().map_or(0, |invite| text_len(&invite.headers)) + self.ask.as_deref().map_or(0, ask)
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{
     Endpoint,
     body::reduce_to_sdp,
-    call::{Call, Exchange, State},
+    call::{Call, Exchange, Peer, State},
     command::CallHandle,
     compose::Answer,
     event::Event,
@@ -62,30 +62,52 @@ impl Endpoint {
                 let reason = request.headers.get(&HeaderName::Reason).map(str::to_owned);
                 self.end(handle, Some(Event::Cancelled { call: handle, reason }));
             }
+            // What a REFER has started is told of until the end, and for a while after it.
+            State::Closing { mut dialog, finally } if request.method == Method::Notify => {
+                let is_in_order = request.headers.cseq().is_ok_and(|cseq| dialog.accept_cseq(cseq.number));
+                let call = Call { state: State::Closing { dialog, finally }, ..call };
+                self.handle_news(now, handle, call, tx, &id.local, &request, is_in_order);
+            }
+            State::Ended { mut dialog, until } if request.method == Method::Notify => {
+                let is_in_order = request.headers.cseq().is_ok_and(|cseq| dialog.accept_cseq(cseq.number));
+                let call = Call { state: State::Ended { dialog, until }, ..call };
+                self.handle_news(now, handle, call, tx, &id.local, &request, is_in_order);
+            }
             // Two BYEs have met; ours is still waiting for its answer.
             state @ State::Closing { .. } => {
                 let status = if request.method == Method::Bye { Status::OK } else { Status::CALL_DOES_NOT_EXIST };
                 self.put(handle, Call { state, ..call });
                 self.answer_server(now, tx, &id.local, Answer::new(status));
             }
+            state @ State::Ended { .. } => {
+                self.put(handle, Call { state, ..call });
+                self.answer_server(now, tx, &id.local, Answer::new(Status::CALL_DOES_NOT_EXIST));
+            }
             // Nothing but BYE makes sense before the answer, and calls without a dialog are not found by one.
             state @ (State::Offered { .. } | State::Calling { .. }) => {
                 self.put(handle, Call { state, ..call });
-                self.answer_server(now, tx, &id.local, not_handled(&request.method));
+                let answer = match request.method {
+                    Method::Refer => Answer::new(Status::DECLINE),
+                    Method::Notify => Answer::new(Status::CALL_DOES_NOT_EXIST),
+                    ref method => not_handled(method),
+                };
+                self.answer_server(now, tx, &id.local, answer);
             }
         }
     }
 
     fn handle_in_order(&mut self, now: Instant, handle: CallHandle, call: Call, tx: TxId, request: Request) {
         let State::Up { dialog, exchange } = call.state else { return };
+        let mut peer = call.peer;
         let tag = dialog.id().local.clone();
         if let Some(answer) = self.unsupported(&request).filter(|_| request.method != Method::Bye) {
-            self.put(handle, Call { path: call.path, state: State::Up { dialog, exchange } });
+            self.put(handle, Call { peer, state: State::Up { dialog, exchange } });
             return self.answer_server(now, tx, &tag, answer);
         }
         match request.method {
-            Method::Invite => self.handle_reinvite(now, handle, call.path, (dialog, exchange), tx, request),
+            Method::Invite => self.handle_reinvite(now, handle, peer, (dialog, exchange), tx, request),
             Method::Bye => {
+                self.close_referral(now, &mut peer, &tag, Status::REQUEST_TERMINATED);
                 self.answer_server(now, tx, &tag, Answer::new(Status::OK));
                 self.close_exchange(now, &tag, &exchange);
                 // Whoever wants to hang up and only waits for the ACK has what was wanted.
@@ -93,14 +115,41 @@ impl Endpoint {
                     Exchange::Unacknowledged(waiting) if waiting.hangup.is_some() => Event::HungUp { call: handle },
                     _ => Event::Ended { call: handle, request: Box::new(request) },
                 };
-                self.end(handle, Some(event));
+                self.retire(now, handle, peer, dialog, Some(event));
+            }
+            Method::Notify => {
+                let call = Call { peer, state: State::Up { dialog, exchange } };
+                self.notified(now, handle, call, tx, &tag, &request);
+            }
+            Method::Refer => {
+                let call = Call { peer, state: State::Up { dialog, exchange } };
+                self.referred(now, handle, call, tx, &tag, request);
             }
             ref method => {
                 let answer = if *method == Method::Options { self.abilities() } else { not_handled(method) };
-                self.put(handle, Call { path: call.path, state: State::Up { dialog, exchange } });
+                self.put(handle, Call { peer, state: State::Up { dialog, exchange } });
                 self.answer_server(now, tx, &tag, answer);
             }
         }
+    }
+
+    /// A NOTIFY in what is left of a call.
+    #[expect(clippy::too_many_arguments, reason = "each of them is a part of where it came")]
+    fn handle_news(
+        &mut self,
+        now: Instant,
+        handle: CallHandle,
+        call: Call,
+        tx: TxId,
+        tag: &Tag,
+        request: &Request,
+        is_in_order: bool,
+    ) {
+        if is_in_order {
+            return self.notified(now, handle, call, tx, tag, request);
+        }
+        self.put(handle, call);
+        self.answer_server(now, tx, tag, Answer::new(Status::SERVER_INTERNAL_ERROR));
     }
 
     /// An INVITE within a call: one offer at a time (RFC 3261 §14.2).
@@ -108,7 +157,7 @@ impl Endpoint {
         &mut self,
         now: Instant,
         handle: CallHandle,
-        path: super::route::Path,
+        peer: Peer,
         (dialog, exchange): (Box<Dialog>, Exchange),
         tx: TxId,
         mut request: Request,
@@ -124,13 +173,13 @@ impl Endpoint {
             Exchange::Ours | Exchange::Unacknowledged(_) => Some(Answer::new(Status::REQUEST_PENDING)),
         };
         if let Some(answer) = objection {
-            self.put(handle, Call { path, state: State::Up { dialog, exchange } });
+            self.put(handle, Call { peer, state: State::Up { dialog, exchange } });
             return self.answer_server(now, tx, &tag, answer);
         }
         if let Some(record) = self.transactions.server_mut(tx) {
             record.call = Some(handle);
         }
-        self.put(handle, Call { path, state: State::Up { dialog, exchange: Exchange::Theirs { invite: tx } } });
+        self.put(handle, Call { peer, state: State::Up { dialog, exchange: Exchange::Theirs { invite: tx } } });
         self.tell(Event::Reinvite { call: handle, request: Box::new(request) });
     }
 
@@ -146,7 +195,7 @@ impl Endpoint {
             State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) } if number == Ok(waiting.cseq) => {
                 if let Some(headers) = waiting.hangup {
                     let finally = Some(Event::HungUp { call: handle });
-                    return self.say_bye(now, handle, call.path, dialog, headers, finally);
+                    return self.say_bye(now, handle, call.peer, dialog, headers, finally);
                 }
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);
@@ -172,8 +221,9 @@ impl Endpoint {
 
 /// The peer has opened another stream: its own requests show which one is alive.
 fn follow(call: &mut Call, flow: &Flow) {
-    let is_same_peer = flow.remote.ip() == call.path.remote.ip() && flow.wire == call.path.wire;
+    let path = &mut call.peer.path;
+    let is_same_peer = flow.remote.ip() == path.remote.ip() && flow.wire == path.wire;
     if is_same_peer && flow.connection.is_some() {
-        call.path.connection = flow.connection;
+        path.connection = flow.connection;
     }
 }

@@ -5,6 +5,7 @@
 //! Calling ───────► Proceeding ───────────► Accepted ──M──► Terminated
 //!    │ A: resend       │ 3xx-6xx: ACK
 //!    │ B: timed out    └─────────────────► Completed ──D──► Terminated
+//!    └ abandoned ──► Quiet: nothing is sent any more, but what still comes is dealt with as above
 //! ```
 //!
 //! [RFC 3261 §17.1.1]: https://www.rfc-editor.org/rfc/rfc3261#section-17.1.1
@@ -31,6 +32,8 @@ pub(crate) enum Input {
     Failure { ack: Bytes },
     /// The transport could not carry the request.
     TransportError,
+    /// Another way is tried: this one is not used any more, though an answer may still come from there.
+    Abandon,
 }
 
 /// One INVITE that we sent.
@@ -46,6 +49,8 @@ enum State {
     Calling { request: Bytes, resend: Option<Resend>, give_up: Instant },
     // No timer here: how long it may ring is for the user to say.
     Proceeding,
+    // Nobody waits for this one, so it may not last for ever.
+    Quiet { give_up: Instant, is_heard: bool },
     Completed { ack: Bytes, linger_until: Instant },
     Accepted { linger_until: Instant },
     Terminated,
@@ -65,7 +70,12 @@ impl InviteClient {
                 self.outputs.push_back(Output::Deliver);
                 State::Proceeding
             }
-            (State::Calling { .. } | State::Proceeding, Input::Success) => {
+            // Time for a CANCEL and what it brings, once.
+            (State::Quiet { give_up, is_heard }, Input::Provisional) => {
+                self.outputs.push_back(Output::Deliver);
+                State::Quiet { give_up: if is_heard { give_up } else { now + PATIENCE }, is_heard: true }
+            }
+            (State::Calling { .. } | State::Proceeding | State::Quiet { .. }, Input::Success) => {
                 self.outputs.push_back(Output::Deliver);
                 State::Accepted { linger_until: now + PATIENCE }
             }
@@ -74,7 +84,12 @@ impl InviteClient {
                 self.outputs.push_back(Output::Deliver);
                 State::Accepted { linger_until }
             }
-            (State::Calling { .. } | State::Proceeding, Input::Failure { ack }) => {
+            // A fork that answers although another has refused for all (RFC 3261 §16.7 passes on every 2xx).
+            (State::Completed { .. }, Input::Success) => {
+                self.outputs.push_back(Output::Deliver);
+                State::Accepted { linger_until: now + PATIENCE }
+            }
+            (State::Calling { .. } | State::Proceeding | State::Quiet { .. }, Input::Failure { ack }) => {
                 self.outputs.extend([Output::Send(ack.clone()), Output::Deliver]);
                 let linger = if self.reliable { Duration::ZERO } else { TIMER_D };
                 State::Completed { ack, linger_until: now + linger }
@@ -87,6 +102,9 @@ impl InviteClient {
                 self.outputs.push_back(Output::Unreachable);
                 State::Terminated
             }
+            (State::Calling { give_up, .. }, Input::Abandon) => State::Quiet { give_up, is_heard: false },
+            // Whoever was heard is not abandoned.
+            (state, Input::Abandon) => state,
             // Once anything was heard, the answer may still come over another connection; ACKs are sent again when asked for.
             (state, Input::TransportError) => state,
             // What comes after the final answer and contradicts it is absorbed.
@@ -105,12 +123,17 @@ impl InviteClient {
                     self.outputs.push_back(Output::Send(request.clone()));
                 }
             }
-            State::Completed { linger_until, .. } | State::Accepted { linger_until } if now >= *linger_until => {
+            State::Quiet { give_up: at, .. }
+            | State::Completed { linger_until: at, .. }
+            | State::Accepted { linger_until: at }
+                if now >= *at =>
+            {
                 self.state = State::Terminated;
             }
             // Early, or nothing to wait for.
             State::Calling { .. }
             | State::Proceeding
+            | State::Quiet { .. }
             | State::Completed { .. }
             | State::Accepted { .. }
             | State::Terminated => {}
@@ -124,7 +147,9 @@ impl InviteClient {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match &self.state {
             State::Calling { resend, give_up, .. } => earliest(resend.as_ref().map(Resend::at), Some(*give_up)),
-            State::Completed { linger_until, .. } | State::Accepted { linger_until } => Some(*linger_until),
+            State::Quiet { give_up: at, .. }
+            | State::Completed { linger_until: at, .. }
+            | State::Accepted { linger_until: at } => Some(*at),
             State::Proceeding | State::Terminated => None,
         }
     }
@@ -138,7 +163,11 @@ impl InviteClient {
     pub(crate) fn unanswered(&self) -> Option<Bytes> {
         match &self.state {
             State::Calling { request, .. } => Some(request.clone()),
-            State::Proceeding | State::Completed { .. } | State::Accepted { .. } | State::Terminated => None,
+            State::Proceeding
+            | State::Quiet { .. }
+            | State::Completed { .. }
+            | State::Accepted { .. }
+            | State::Terminated => None,
         }
     }
 
@@ -205,7 +234,7 @@ mod tests {
             tx.handle_input(start, Input::Failure { ack: ACK });
             assert_eq!(drain(&mut tx), [Output::Send(ACK), Output::Deliver], "{name}");
             tx.handle_input(start, Input::Failure { ack: ACK });
-            tx.handle_input(start, Input::Success);
+            tx.handle_input(start, Input::Provisional);
             assert_eq!(drain(&mut tx), [Output::Send(ACK)], "{name}");
             assert_eq!(tx.next_timeout(), Some(start + Duration::from_millis(linger)), "{name}");
             tx.handle_timeout(start + Duration::from_millis(linger));
@@ -242,6 +271,51 @@ mod tests {
         tx.handle_input(start, Input::Provisional);
         tx.handle_input(start, Input::TransportError);
         assert!(tx.is_proceeding());
+    }
+
+    #[test]
+    fn a_success_after_a_refusal_is_delivered() {
+        let start = epoch();
+        let mut tx = InviteClient::new(start, INVITE, false);
+        tx.handle_input(start, Input::Failure { ack: ACK });
+        drain(&mut tx);
+        tx.handle_input(start, Input::Success);
+        assert_eq!((drain(&mut tx), tx.next_timeout()), (vec![Output::Deliver], Some(start + PATIENCE)));
+    }
+
+    #[test]
+    fn an_abandoned_one_sends_nothing_and_hears_on() {
+        let start = epoch();
+        let later = start + Duration::from_secs(4);
+        for (name, input, expected, until) in [
+            ("nothing", None, vec![], Some(start + PATIENCE)),
+            ("ringing", Some(Input::Provisional), vec![Output::Deliver], Some(later + PATIENCE)),
+            ("answer", Some(Input::Success), vec![Output::Deliver], Some(later + PATIENCE)),
+            (
+                "refusal",
+                Some(Input::Failure { ack: ACK }),
+                vec![Output::Send(ACK), Output::Deliver],
+                Some(later + TIMER_D),
+            ),
+            ("failure", Some(Input::TransportError), vec![], Some(start + PATIENCE)),
+        ] {
+            let mut tx = InviteClient::new(start, INVITE, false);
+            drain(&mut tx);
+            tx.handle_input(later, Input::Abandon);
+            assert_eq!((tx.unanswered(), tx.is_proceeding()), (None, false), "{name}");
+            input.into_iter().for_each(|input| tx.handle_input(later, input));
+            assert_eq!(drain(&mut tx), expected, "{name}");
+            assert_eq!(tx.next_timeout(), until, "{name}");
+            tx.handle_input(later + Duration::from_secs(1), Input::Provisional);
+            assert!(tx.next_timeout().is_some_and(|at| at <= later + PATIENCE + Duration::from_secs(1)), "{name}");
+            let log = run(&mut tx, start);
+            assert!(log.iter().all(|(_, output)| *output == Output::Deliver), "{name}: {log:?}");
+            assert!(tx.is_terminated(), "{name}");
+        }
+        let mut tx = InviteClient::new(start, INVITE, false);
+        tx.handle_input(start, Input::Provisional);
+        tx.handle_input(start, Input::Abandon);
+        assert!(tx.is_proceeding(), "whoever was heard is not abandoned");
     }
 
     #[test]

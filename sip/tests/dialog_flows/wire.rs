@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use sip::{
-    CallHandle, Command, Endpoint, Event, Host, Invite, Message, NameAddr, NextHop, Uri, Wire,
+    CallHandle, Command, Endpoint, Event, HeaderName, Host, Invite, Message, NameAddr, NextHop, Request, Uri, Wire,
     endpoint::{Advertised, Config, Destination, Flow, Listener, Output},
 };
 
@@ -93,6 +93,40 @@ impl World {
     pub(crate) fn inject(&mut self, side: usize, from: SocketAddr, text: &str) {
         let flow = Flow { wire: Wire::Udp, local: address(side), remote: from, connection: None };
         self.sides[side].handle_datagram(self.now, &flow, text.as_bytes());
+        self.collect();
+    }
+
+    /// Answers a request of a side as whoever it was sent to, or as somebody else: with these headers, and a To tag.
+    pub(crate) fn reply(&mut self, side: usize, from: SocketAddr, to: &Request, line: &str, tag: &str, extra: &str) {
+        let headers = &to.headers;
+        let of = |name: HeaderName| headers.get(&name).expect("a header that every request has").to_owned();
+        let mut address = of(HeaderName::To);
+        if !tag.is_empty() && !address.contains(";tag=") {
+            address = format!("{address};tag={tag}");
+        }
+        let [via, from_header, call_id, cseq] =
+            [HeaderName::Via, HeaderName::From, HeaderName::CallId, HeaderName::CSeq].map(of);
+        let text = format!(
+            "SIP/2.0 {line}\r\nVia: {via}\r\nFrom: {from_header}\r\nTo: {address}\r\nCall-ID: {call_id}\r\n\
+             CSeq: {cseq}\r\n{extra}Content-Length: 0\r\n\r\n"
+        );
+        self.inject(side, from, &text);
+    }
+
+    /// The last request of that method that a side sent, and where to.
+    pub(crate) fn last(&self, side: usize, method: &str) -> (Request, Destination) {
+        let found = self.sent.iter().rev().find_map(|(by, to, message)| match message {
+            Message::Request(request) if *by == side && request.method.as_str() == method => {
+                Some((request.clone(), to.clone()))
+            }
+            _ => None,
+        });
+        found.unwrap_or_else(|| panic!("no {method} was sent: {:#?}", self.log))
+    }
+
+    /// Says that nothing can be sent there.
+    pub(crate) fn unreachable(&mut self, side: usize, to: &Destination) {
+        self.sides[side].handle_unreachable(self.now, to);
         self.collect();
     }
 

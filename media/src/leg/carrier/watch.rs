@@ -43,6 +43,13 @@ impl Watch {
         };
     }
 
+    /// Somebody else is to be heard, of whom nothing was heard yet.
+    pub(super) fn restart(&mut self) {
+        if let State::Off { heard } = &mut self.state {
+            *heard = false;
+        }
+    }
+
     pub(super) fn handle_packet(&mut self, now: Instant) {
         self.state = match self.state {
             State::Waiting { .. } | State::Hearing { .. } => State::Hearing { last: now },
@@ -115,6 +122,16 @@ mod tests {
         assert_eq!(watch.next_timeout(), None);
         watch.set(start + s(100), true);
         assert_eq!(watch.next_timeout(), Some(start + s(115)));
+    }
+
+    #[test]
+    fn one_who_was_heard_early_is_not_one_who_answers() {
+        let start = beginning();
+        let mut watch = Watch::new(s(30), s(15));
+        watch.handle_packet(start);
+        watch.restart();
+        watch.set(start, true);
+        assert_eq!(watch.next_timeout(), Some(start + s(30)));
     }
 
     #[test]
