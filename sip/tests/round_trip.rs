@@ -2,8 +2,9 @@
 
 use proptest::{collection::vec, option, prelude::*};
 use sip::{
-    Branch, CSeq, CallId, HeaderName, Headers, Host, Message, Method, NameAddr, Request, Response, Status, Tag,
-    Transport, Uri, Via,
+    Branch, CSeq, CallId, HeaderName, Headers, Host, Message, Method, NameAddr, ReferTo, Request, Response, Sipfrag,
+    Status, Tag, Transport, Uri, Via,
+    message::{Package, SubscriptionState},
 };
 
 /// Headers of free text, of which there may be many.
@@ -30,6 +31,28 @@ proptest! {
     fn uris_settle(text in "(sip|sips|tel|x-y):[ -~]{0,40}") {
         if let Ok(uri) = Uri::parse(&text) {
             prop_assert_eq!(Uri::parse(&uri.to_string()), Ok(uri));
+        }
+    }
+
+    /// What strangers write into REFER and NOTIFY, likewise.
+    #[test]
+    fn transfers_settle(
+        target in "(\"[ -~]{0,8}\" ?)?<?(sip|tel):[ -~]{0,30}>?[ -~]{0,10}",
+        state in "(active|terminated|pending)[ -~]{0,20}",
+        event in "refer[ -~]{0,12}",
+        told in "(SIP/2.0 [1-6][0-9]{2}|sip/2.0) ?\\PC{0,20}",
+    ) {
+        if let Ok(target) = ReferTo::parse(&target) {
+            prop_assert_eq!(ReferTo::parse(&target.to_string()), Ok(target));
+        }
+        if let Some(state) = SubscriptionState::parse(&state) {
+            prop_assert_eq!(SubscriptionState::parse(&state.to_string()), Some(state));
+        }
+        if let Some(event @ Package::Refer { id: Some(Ok(_)) }) = Package::parse(&event) {
+            prop_assert_eq!(Package::parse(&event.to_string()), Some(event));
+        }
+        if let Some(told) = Sipfrag::parse(told.as_bytes()) {
+            prop_assert_eq!(Sipfrag::parse(told.to_string().as_bytes()), Some(told));
         }
     }
 
