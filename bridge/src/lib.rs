@@ -13,8 +13,10 @@
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
 //! | [`guest`] | a test participant on the same room session and plane | async |
 //! | [`metrics`] | counters for Prometheus | data |
+//! | [`api`] | HTTP: LiveKit's SIP API, what it lacks, and the way through to the LiveKit server | async |
 //! | [`app`] | puts them together: start, drain, stop | async |
 
+pub mod api;
 pub mod app;
 pub mod call;
 pub mod config;

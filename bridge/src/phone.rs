@@ -34,7 +34,7 @@ pub use self::placer::Placer;
 pub(crate) use self::placer::Wanted;
 pub use self::registry::CallInfo;
 pub(crate) use self::registry::{Listing, Registry, unix_millis};
-use self::switchboard::Ask;
+pub(crate) use self::switchboard::Ask;
 pub use self::switchboard::{Participant, Placed, Switchboard, Transfer, Transferred};
 use crate::call::driver::{self, Leg, Outbound, Parts, Stop, Wires};
 use crate::call::end::EndReason;

@@ -13,6 +13,7 @@
 pub mod change;
 pub(crate) mod database;
 pub mod error;
+pub mod exchange;
 
 pub mod failure;
 pub mod id;

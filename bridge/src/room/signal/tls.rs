@@ -55,7 +55,7 @@ async fn bounded(mut response: reqwest::Response) -> Result<Vec<u8>, Refusal> {
 }
 
 /// Reading the roots takes milliseconds: once is enough.
-fn config() -> Result<ClientConfig, Refusal> {
+pub(crate) fn config() -> Result<ClientConfig, Refusal> {
     static CONFIG: OnceLock<Result<ClientConfig, String>> = OnceLock::new();
     CONFIG.get_or_init(make).clone().map_err(Refusal::Lost)
 }

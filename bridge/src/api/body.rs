@@ -1,0 +1,164 @@
+//! Bodies, in and out: protobuf and JSON, as the request says.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::{Code, Error};
+use super::json;
+use super::shape::{self, Shaped};
+
+/// No request of this API comes near it.
+const LONGEST: usize = 1024 * 1024;
+/// Whoever sends a body has it at hand.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Entries of one list or one map. Each costs a comparison with others when an object is checked.
+const MOST_ENTRIES: usize = 10_000;
+/// The length of one text. LiveKit's own limit for metadata and attributes.
+const LONGEST_TEXT: usize = 64 * 1024;
+
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `application/json`, with or without a charset.
+    Json,
+    /// `application/protobuf`.
+    Protobuf,
+}
+
+impl Format {
+    /// As `Content-Type` says; the text of another one comes back.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, String> {
+        let written = headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let written = written.unwrap_or_default();
+        match written.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+            "application/json" => Ok(Self::Json),
+            "application/protobuf" => Ok(Self::Protobuf),
+            _ => Err(written),
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Protobuf => "application/protobuf",
+        }
+    }
+}
+
+/// A message of a request.
+pub(crate) trait Request: prost::Message + Default + DeserializeOwned + Serialize {}
+
+impl<T: prost::Message + Default + DeserializeOwned + Serialize> Request for T {}
+
+/// Reads a body whole, as far as it may go.
+pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+    read_within(PATIENCE, headers, body).await
+}
+
+async fn read_within(patience: Duration, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+    let too_long = || Error::new(Code::Malformed, "the request body is longer than 1 MiB, or it was cut short");
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > LONGEST) {
+        return Err(too_long());
+    }
+    match tokio::time::timeout(patience, to_bytes(body, LONGEST)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(too_long()),
+        Err(_) => Err(Error::new(Code::DeadlineExceeded, "the request body did not arrive in time")),
+    }
+}
+
+/// Reads JSON.
+pub(crate) fn json(bytes: &[u8]) -> Result<Value, Error> {
+    json::parse(bytes).map_err(|error| no_json(&error))
+}
+
+/// Reads a message. `wrap` may rearrange JSON before it is one.
+pub(crate) fn decode<M: Request>(format: Format, bytes: &[u8], wrap: impl FnOnce(Value) -> Value) -> Result<M, Error> {
+    let message: M = match format {
+        Format::Json => serde_json::from_value(wrap(json(bytes)?)).map_err(|error| no_json(&error))?,
+        Format::Protobuf => M::decode(bytes).map_err(|error| {
+            Error::new(Code::Malformed, "the protobuf request could not be decoded").with("cause", error.to_string())
+        })?,
+    };
+    check(&message)?;
+    Ok(message)
+}
+
+/// Writes a message.
+pub(crate) fn encode<M: prost::Message + Shaped>(format: Format, message: &M) -> Result<Response, Error> {
+    let bytes = match format {
+        Format::Json => {
+            serde_json::to_vec(&shape::write(message).map_err(Error::internal)?).map_err(Error::internal)?
+        }
+        Format::Protobuf => message.encode_to_vec(),
+    };
+    Ok(reply(format, bytes))
+}
+
+/// An answer that nobody may keep: trunks have passwords.
+pub(crate) fn reply(format: Format, bytes: Vec<u8>) -> Response {
+    (StatusCode::OK, [(CONTENT_TYPE, format.content_type()), (CACHE_CONTROL, "no-store")], bytes).into_response()
+}
+
+fn no_json(error: &serde_json::Error) -> Error {
+    let cause: String = error.to_string().chars().take(200).collect();
+    Error::new(Code::Malformed, "the json request could not be decoded").with("cause", cause)
+}
+
+/// What cannot be written back in JSON could not be listed later: an enum's number without a name, a time out of range.
+/// And no list, map or text is longer than anybody needs.
+fn check(message: &impl Serialize) -> Result<(), Error> {
+    let value =
+        serde_json::to_value(message).map_err(|error| Error::invalid(format!("a value of no meaning: {error}")))?;
+    check_lengths("the request", &value)
+}
+
+fn check_lengths(name: &str, value: &Value) -> Result<(), Error> {
+    let too_many =
+        |len: usize| Error::invalid(format!("{name} has {len} entries, at most {MOST_ENTRIES} are possible"));
+    match value {
+        Value::Array(items) if items.len() > MOST_ENTRIES => Err(too_many(items.len())),
+        Value::Object(entries) if entries.len() > MOST_ENTRIES => Err(too_many(entries.len())),
+        Value::Array(items) => items.iter().try_for_each(|item| check_lengths(name, item)),
+        Value::Object(entries) => entries.iter().try_for_each(|(key, value)| {
+            check_text(name, key)?;
+            check_lengths(key, value)
+        }),
+        Value::String(text) => check_text(name, text),
+        _ => Ok(()),
+    }
+}
+
+fn check_text(name: &str, text: &str) -> Result<(), Error> {
+    if text.len() > LONGEST_TEXT {
+        let len = text.len();
+        return Err(Error::invalid(format!(
+            "a text of {name} is {len} bytes long, at most {LONGEST_TEXT} are possible"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let silent = || Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let error = read_within(Duration::ZERO, &HeaderMap::new(), silent()).await.unwrap_err();
+        assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_LENGTH, (LONGEST + 1).into());
+        let error = read(&headers, silent()).await.unwrap_err();
+        assert_eq!(error.into_response().status(), StatusCode::BAD_REQUEST, "one that says it is too long is not read");
+    }
+}
