@@ -134,14 +134,14 @@ impl Transfer {
 
     /// Something happened.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
-        use SipTransferReason::{StrCallEnded, StrCompleted, StrRejected, StrSubscriptionTerminated};
+        use SipTransferReason::{StrCallEnded, StrCompleted, StrRejected, StrSubscriptionTerminated, StrUnspecified};
         self.state = match (self.state, input) {
             (State::Over, _) => State::Over, // Late news.
 
             (State::Asked { give_up }, Input::Answered(Some((200..=299, _)))) => State::Accepted { give_up },
             (State::Asked { .. }, Input::Answered(Some((status, _)))) if self.may_bridge(status) => self.bridge(now),
             (State::Asked { .. }, Input::Answered(Some(said))) => self.fail(StrRejected, Some(said)),
-            (State::Asked { .. }, Input::Answered(None)) => self.fail(StrSubscriptionTerminated, None),
+            (State::Asked { .. }, Input::Answered(None)) => self.fail(StrUnspecified, None),
 
             // A NOTIFY may overtake the 202 (RFC 3515 §2.4.4).
             (State::Asked { .. } | State::Accepted { .. }, Input::Notified { said: Some(said), is_last }) => {

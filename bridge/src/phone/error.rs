@@ -105,6 +105,9 @@ impl std::fmt::Display for TransferError {
             (None, SipTransferReason::StrSubscriptionTerminated) => {
                 f.write_str("call transfer failed: the other side stopped reporting")
             }
+            (None, SipTransferReason::StrUnspecified) => {
+                f.write_str("call transfer failed: the other side does not answer to it")
+            }
             (None, SipTransferReason::StrCallEnded) => f.write_str("call transfer failed: call ended"),
             (None, _) => f.write_str("call transfer failed"),
         }

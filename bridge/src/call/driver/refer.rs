@@ -74,7 +74,7 @@ struct Referral {
 
 impl Referral {
     async fn run(self, placement: Placement) {
-        self.notify(Status::TRYING, false).await;
+        // The stack has told the peer that we try (RFC 3515 §2.4.4).
         let status = match self.place(placement).await {
             Ok(()) => Status::OK,
             Err(error) => {

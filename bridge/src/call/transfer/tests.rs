@@ -1,4 +1,4 @@
-use SipTransferReason::{StrCallEnded, StrCompleted, StrRejected, StrRingingTimeout, StrSubscriptionTerminated};
+use SipTransferReason::{StrCallEnded, StrCompleted, StrRejected, StrRingingTimeout, StrSubscriptionTerminated, StrUnspecified};
 
 use super::*;
 
@@ -45,7 +45,7 @@ fn what_comes_of_a_refer() {
         ("200 to the REFER is as good as 202", vec![answered(200), notified(200, true)], success()),
         ("the report overtakes the 202", vec![notified(200, true), answered(202)], success()),
         ("refused", vec![answered(603)], failed(StrRejected, Some(said(603)))),
-        ("no answer to the REFER", vec![Input::Answered(None)], failed(StrSubscriptionTerminated, None)),
+        ("no answer to the REFER", vec![Input::Answered(None)], failed(StrUnspecified, None)),
         ("busy", vec![answered(202), notified(486, true)], failed(StrRejected, Some(said(486)))),
         ("busy, overtaking the 202", vec![notified(486, true), answered(202)], failed(StrRejected, Some(said(486)))),
         ("the reports end early", vec![answered(202), notified(100, true)], failed(StrSubscriptionTerminated, None)),
