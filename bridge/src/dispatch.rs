@@ -10,9 +10,11 @@
 //!                 └─► Refuse                                   └─► Refuse
 //! ```
 //!
-//! A call that no inbound trunk takes never reaches a rule.
+//! A call that no inbound trunk takes never reaches a rule. [`explain`](fn@explain) says of every trunk and every rule what it made of a
+//! call, and [`outbound`] is the other direction: calls that the API asks for.
 
 pub mod acl;
+pub mod explain;
 pub mod headers;
 pub mod number;
 pub mod outbound;
@@ -24,8 +26,9 @@ pub mod seat;
 pub mod template;
 pub mod trunk;
 
+pub use explain::{Explanation, explain};
 pub use query::{Query, Transport};
 pub use refusal::{Refusal, Reject};
 pub use rule::{Decision, Pin, decide};
 pub use seat::{Answer, Codec, Encryption, IncludeHeaders, Media, RoomName, Seat};
-pub use trunk::{Admission, Challenge, admit, is_trusted_source};
+pub use trunk::{Admission, Challenge, admit, is_trusted_source, veil};

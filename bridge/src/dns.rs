@@ -9,11 +9,37 @@
 //!
 //! [RFC 3263 §4]: https://www.rfc-editor.org/rfc/rfc3263#section-4
 
-use std::net::SocketAddr;
+mod order;
 
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use sip::{Host, NextHop, Wire};
+use tracing::{debug, warn};
 
+use self::order::{Server, Service};
 use crate::dispatch::acl::Network;
+
+/// How long the search for a carrier may take in all.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// How long one question for services or servers may take: name servers that are silent about what they do not know
+/// must not cost the call.
+const SIDE_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long one name server may think about one question, and how often it is asked again.
+const PATIENCE: Duration = Duration::from_millis(1_200);
+const REPEATS: usize = 2;
+
+/// As many servers are tried in one call, and as many names of servers are looked up.
+const MAX_HOPS: usize = 8;
 
 /// Where to go, before DNS was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +61,16 @@ pub struct Settings {
     pub servers: Vec<SocketAddr>,
     /// Addresses that are not to be gone to.
     pub deny: Vec<Network>,
+    /// We can send over IPv6: then addresses of it are tried after those of IPv4. Without it they are taken only where
+    /// there are no others.
+    pub v6: bool,
 }
 
 /// Asks DNS. Clones share a cache.
 #[derive(Clone, Debug)]
 pub struct Resolver {
-    settings: std::sync::Arc<Settings>,
+    names: TokioResolver,
+    settings: Arc<Settings>,
 }
 
 /// There is nowhere to go.
@@ -65,7 +95,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether another try may do better: then the carrier is not to blame, nor the request.
+    /// Whether another try may do better: then neither the request nor the trunk is to blame.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Silent(_))
     }
@@ -74,18 +104,233 @@ impl Error {
 impl Resolver {
     /// A resolver with the name servers of the settings, or else those of the system.
     pub fn system(settings: Settings) -> Self {
-        Self { settings: settings.into() }
+        Self { names: names(&settings), settings: settings.into() }
     }
 
     /// The servers of a target, in the order in which to try them; there is at least one.
     pub async fn locate(&self, target: &Target) -> Result<Vec<NextHop>, Error> {
-        let wire = target.wire.unwrap_or(if target.sips { Wire::Tls } else { Wire::Udp });
-        let port = target.port.unwrap_or_else(|| wire.default_port());
-        let name = target.host.to_string();
-        let ip = target.host.ip().ok_or(Error::NoSuchHost(name.clone()))?;
-        if self.settings.deny.iter().any(|network| network.contains(ip)) {
-            return Err(Error::Denied(name));
+        let search = self.search(target, rand::random());
+        let silent = || Error::Silent(target.host.to_string());
+        tokio::time::timeout(LIMIT, search).await.unwrap_or_else(|_| Err(silent()))
+    }
+
+    async fn search(&self, target: &Target, seed: u64) -> Result<Vec<NextHop>, Error> {
+        let wire = match (target.wire, target.sips) {
+            // `sips:` with `transport=tcp` is TLS over TCP (RFC 3261 §26.2.2).
+            (None | Some(Wire::Tcp | Wire::Tls), true) => Some(Wire::Tls),
+            (Some(Wire::Udp), true) => return Err(Error::Insecure(Wire::Udp)),
+            (wire, false) => wire,
+        };
+        let usual = wire.unwrap_or(Wire::Udp);
+        let port = target.port.unwrap_or(usual.default_port());
+        let Host::Name(name) = &target.host else {
+            let found = target.host.ip().map(|ip| (usual, SocketAddr::new(ip, port)));
+            return self.hops(found, None, target);
+        };
+        let found = match target.port {
+            Some(port) => at(usual, port, &self.addresses(name).await?),
+            None => self.servers_or_addresses(name, wire, target, seed).await?,
+        };
+        self.hops(found, Some(name), target)
+    }
+
+    /// Servers by NAPTR and SRV, else the addresses of the name itself. All questions are asked at once: what is not needed
+    /// costs a packet, waiting costs the caller.
+    async fn servers_or_addresses(
+        &self,
+        name: &str,
+        wire: Option<Wire>,
+        target: &Target,
+        seed: u64,
+    ) -> Result<Vec<(Wire, SocketAddr)>, Error> {
+        let usual: &[Wire] = match &wire {
+            Some(wire) => std::slice::from_ref(wire),
+            // Of transports that nobody prefers, the one that every carrier speaks goes first.
+            None => &[Wire::Udp, Wire::Tcp, Wire::Tls],
+        };
+        let offered = async { if target.wire.is_some() { Vec::new() } else { self.services(name).await } };
+        let listed = join_all(usual.iter().map(|wire| async { (*wire, self.servers(&srv_name(*wire, name)).await) }));
+        let (offered, listed, addresses) = tokio::join!(offered, listed, self.addresses(name));
+        let mut listed: Vec<_> = listed.into_iter().filter(|(_, servers)| !servers.is_empty()).collect();
+        let preferred = order::services(offered, target.sips);
+        if !preferred.is_empty() {
+            // The names may be those that were asked for already; the cache knows.
+            let ask = preferred.iter().map(|(wire, name)| async { (*wire, self.servers(name).await) });
+            listed = join_all(ask).await.into_iter().filter(|(_, servers)| !servers.is_empty()).collect();
         }
-        Ok(vec![NextHop { wire, address: SocketAddr::new(ip, port), server_name: None }])
+        if listed.is_empty() {
+            let wire = wire.unwrap_or(Wire::Udp);
+            return Ok(at(wire, wire.default_port(), &addresses?));
+        }
+        let ordered = listed.into_iter().zip(seed..).flat_map(|((wire, servers), seed)| {
+            order::servers(servers, seed).into_iter().map(move |server| (wire, server))
+        });
+        // A server without a name says that there is no such service (RFC 2782).
+        let ordered: Vec<_> = ordered.filter(|(_, server)| !server.target.is_empty()).take(MAX_HOPS).collect();
+        let found =
+            join_all(ordered.iter().map(|(wire, server)| async move {
+                Ok(at(*wire, server.port, &self.addresses(&server.target).await?))
+            }));
+        let found: Vec<Result<Vec<_>, Error>> = found.await;
+        if found.iter().all(Result::is_err) {
+            return Err(found.into_iter().find_map(Result::err).unwrap_or_else(|| Error::NoAddress(name.to_owned())));
+        }
+        Ok(found.into_iter().flatten().flatten().collect())
+    }
+
+    /// Addresses as hops, those left out that no call may go to.
+    fn hops(
+        &self,
+        found: impl IntoIterator<Item = (Wire, SocketAddr)>,
+        server_name: Option<&String>,
+        target: &Target,
+    ) -> Result<Vec<NextHop>, Error> {
+        let mut hops = Vec::<NextHop>::new();
+        let mut denied = None;
+        for (wire, address) in found {
+            // What the certificate has to carry is the name that was asked for, not the one that DNS made of it
+            // (RFC 5922 §4).
+            let hop = NextHop { wire, address, server_name: server_name.cloned() };
+            if self.settings.deny.iter().any(|network| network.contains(address.ip())) {
+                denied = Some(address.ip());
+            } else if !hops.contains(&hop) {
+                hops.push(hop);
+            }
+        }
+        hops.truncate(MAX_HOPS);
+        let name = || target.host.to_string();
+        if let Some(address) = denied {
+            warn!(host = name(), %address, "calls may not go there");
+        }
+        match (hops.is_empty(), denied) {
+            (false, _) => Ok(hops),
+            (true, Some(_)) => Err(Error::Denied(name())),
+            (true, None) => Err(Error::NoAddress(name())),
+        }
+    }
+
+    /// The addresses of a name, IPv4 first.
+    async fn addresses(&self, name: &str) -> Result<Vec<IpAddr>, Error> {
+        let mut found = self.names.lookup_ip(rooted(name)).await;
+        if rooted(name) != name && found.as_ref().is_err_and(NetError::is_nx_domain) {
+            // A name of the local network, short for one that the system knows how to complete.
+            found = self.names.lookup_ip(name).await;
+        }
+        let found = found.map_err(|error| {
+            debug!(%error, name, "no address");
+            let name = name.to_owned();
+            match error {
+                error if error.is_nx_domain() => Error::NoSuchHost(name),
+                error if error.is_no_records_found() => Error::NoAddress(name),
+                _ => Error::Silent(name),
+            }
+        })?;
+        let mut addresses: Vec<_> = found.iter().collect();
+        addresses.sort_by_key(IpAddr::is_ipv6);
+        Ok(addresses)
+    }
+
+    async fn services(&self, name: &str) -> Vec<Service> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let service = |data: &RData| match data {
+            RData::NAPTR(record) => Some(Service {
+                order: record.order,
+                preference: record.preference,
+                flags: text(&record.flags),
+                service: text(&record.services),
+                replacement: plain(&record.replacement),
+            }),
+            _ => None,
+        };
+        self.records(name, RecordType::NAPTR, service).await
+    }
+
+    async fn servers(&self, name: &str) -> Vec<Server> {
+        let server = |data: &RData| match data {
+            RData::SRV(record) => Some(Server {
+                priority: record.priority,
+                weight: record.weight,
+                port: record.port,
+                target: plain(&record.target),
+            }),
+            _ => None,
+        };
+        self.records(name, RecordType::SRV, server).await
+    }
+
+    /// The records of a name, at most a few dozen. No answer is as good as none: there is always another question.
+    async fn records<T>(&self, name: &str, kind: RecordType, read: impl Fn(&RData) -> Option<T>) -> Vec<T> {
+        let lookup = self.names.lookup(rooted(name), kind);
+        match tokio::time::timeout(SIDE_LIMIT, lookup).await {
+            Ok(Ok(found)) => found.answers().iter().filter_map(|record| read(&record.data)).take(MAX_RECORDS).collect(),
+            Ok(Err(error)) => {
+                debug!(%error, name, %kind, "no records");
+                Vec::new()
+            }
+            Err(_) => {
+                debug!(name, %kind, "no answer in time");
+                Vec::new()
+            }
+        }
     }
 }
+
+/// As many records of a kind are looked at.
+const MAX_RECORDS: usize = 64;
+
+fn names(settings: &Settings) -> TokioResolver {
+    let provider = TokioRuntimeProvider::default;
+    let of_the_system = || match TokioResolver::builder_tokio() {
+        Ok(builder) => builder,
+        Err(error) => {
+            warn!(%error, "the system names no name server: carriers are found by address only");
+            TokioResolver::builder_with_config(ResolverConfig::default(), provider())
+        }
+    };
+    let mut builder = if settings.servers.is_empty() {
+        of_the_system()
+    } else {
+        let config = ResolverConfig::from_name_servers(settings.servers.iter().copied().map(server).collect());
+        TokioResolver::builder_with_config(config, provider())
+    };
+    let options: &mut ResolverOpts = builder.options_mut();
+    options.timeout = PATIENCE;
+    options.attempts = REPEATS;
+    options.ip_strategy = if settings.v6 { LookupIpStrategy::Ipv4AndIpv6 } else { LookupIpStrategy::Ipv4thenIpv6 };
+    builder.build().expect("only TLS to name servers can be set up wrong, and there is none")
+}
+
+fn server(address: SocketAddr) -> NameServerConfig {
+    let mut config = NameServerConfig::udp_and_tcp(address.ip());
+    for connection in &mut config.connections {
+        connection.port = address.port();
+    }
+    config
+}
+
+/// The name that lists the servers of a transport (RFC 3263 §4.1).
+fn srv_name(wire: Wire, name: &str) -> String {
+    let prefix = match wire {
+        Wire::Udp => "_sip._udp",
+        Wire::Tcp => "_sip._tcp",
+        Wire::Tls => "_sips._tcp",
+    };
+    format!("{prefix}.{name}")
+}
+
+/// A name with dots in it is complete: the dot at its end keeps search lists off it.
+fn rooted(name: &str) -> String {
+    if name.contains('.') && !name.ends_with('.') { format!("{name}.") } else { name.to_owned() }
+}
+
+/// A name of DNS as text, without the dot at its end; empty for the root.
+fn plain(name: &Name) -> String {
+    name.to_ascii().trim_end_matches('.').to_owned()
+}
+
+fn at(wire: Wire, port: u16, addresses: &[IpAddr]) -> Vec<(Wire, SocketAddr)> {
+    addresses.iter().map(|ip| (wire, SocketAddr::new(*ip, port))).collect()
+}
+
+#[cfg(test)]
+mod tests;

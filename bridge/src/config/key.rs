@@ -425,7 +425,7 @@ pub(crate) const KEYS: &[Key] = &[
         "redis",
         Kind::Any,
         "{address: \"localhost:6379\"}",
-        "Drop-in mode is not in this version; trunks and rules come from this file.",
+        "Drop-in mode is not in this version; trunks and rules come from this file and the API.",
     ),
     idle("cluster_id", Kind::Text, "main", "Drop-in mode is not in this version."),
 ];

@@ -8,7 +8,7 @@
 //! ```
 
 mod address;
-mod headers;
+pub(crate) mod headers;
 mod line;
 mod press;
 mod refusal;

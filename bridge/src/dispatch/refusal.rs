@@ -84,6 +84,11 @@ impl Refusal {
         self.row().1
     }
 
+    /// Whether no trunk took the call.
+    pub fn is_without_trunk(&self) -> bool {
+        self.row().2
+    }
+
     /// What to answer, or `None` for silence. Someone whom no trunk took and whose address no access list names gets the
     /// same for every number he tries, so that numbers cannot be found by trying.
     pub fn answer(&self, trusted: bool, reject: Reject) -> Option<u16> {

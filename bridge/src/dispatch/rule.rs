@@ -36,11 +36,10 @@ pub enum Pin<'a> {
 
 /// Finds the rule of a call, and makes up the participant.
 pub fn decide(snapshot: &Snapshot, trunk: &InboundTrunk, query: &Query, pin: Pin<'_>) -> Decision {
-    let (called, calling) = (normalise(query.called()), normalise(query.calling()));
     let mut tried = Tried::default();
     let mut best: Option<(Rank<'_>, &Arc<DispatchRule>)> = None;
-    for rule in &snapshot.dispatch_rules {
-        match rank(rule, trunk, &called, &calling, pin) {
+    for (rule, verdict) in sift(snapshot, trunk, query, pin) {
+        match verdict {
             Ok(rank) if best.as_ref().is_none_or(|(least, _)| rank < *least) => best = Some((rank, rule)),
             Ok(_) => {}
             Err(why) => tried.push(rule.label(), why),
@@ -57,9 +56,20 @@ pub fn decide(snapshot: &Snapshot, trunk: &InboundTrunk, query: &Query, pin: Pin
     }
 }
 
+/// What each rule says to a call of a trunk, in their order.
+pub(super) fn sift<'a>(
+    snapshot: &'a Snapshot,
+    trunk: &InboundTrunk,
+    query: &Query,
+    pin: Pin<'_>,
+) -> impl Iterator<Item = (&'a Arc<DispatchRule>, Result<Rank<'a>, &'static str>)> {
+    let (called, calling) = (normalise(query.called()), normalise(query.calling()));
+    snapshot.dispatch_rules.iter().map(move |rule| (rule, rank(rule, trunk, &called, &calling, pin)))
+}
+
 /// Where a rule stands. The smallest takes the call; the order of the fields is the order of precedence.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank<'a> {
+pub(super) struct Rank<'a> {
     every_trunk: bool,
     priority: i64,
     called: Reverse<Fit>,

@@ -45,30 +45,54 @@ impl Challenge {
 
 /// Finds the trunk of a call.
 pub fn admit(snapshot: &Snapshot, query: &Query) -> Admission {
-    let source = query.source.ip().to_canonical();
-    let (called, calling) = (normalise(query.called()), normalise(query.calling()));
     let mut sifted = Sifted::default();
     let mut candidates = Vec::new();
-    for trunk in &snapshot.inbound_trunks {
-        match suit(trunk, source, &called, &calling) {
+    for (trunk, verdict) in sift(snapshot, query) {
+        match verdict {
             Ok(suits) => candidates.push((suits, trunk)),
             Err(miss) => sifted.note(trunk, miss),
         }
     }
     let Some(best) = candidates.iter().map(|(suits, _)| *suits).max() else {
-        return Admission::Refuse(sifted.refusal(source, called.into_owned(), calling.into_owned()));
+        return Admission::Refuse(sifted.refusal(query));
     };
     candidates.retain(|(suits, _)| *suits == best);
     let (_, first) = candidates[0];
     if !first.asks_password() {
         return Admission::Accept(Arc::clone(first));
     }
-    let realm = match first.info.auth_realm.as_str() {
+    let trunks = candidates.iter().filter(|(_, trunk)| trunk.asks_password()).map(|(_, trunk)| Arc::clone(trunk));
+    Admission::Challenge(Challenge { realm: realm(first), trunks: trunks.collect() })
+}
+
+/// What to ask a stranger whom no trunk takes, where trunks that take every address ask for a password: the same as for
+/// a number of theirs, or whoever tries numbers would see by the question which ones there are. Whoever proves himself is
+/// no stranger, and is told the refusal; he has not come in.
+pub fn veil(snapshot: &Snapshot, query: &Query, refusal: &Refusal) -> Option<Challenge> {
+    if !refusal.is_without_trunk() || is_trusted_source(snapshot, query.source.ip()) {
+        return None;
+    }
+    let open = || snapshot.inbound_trunks.iter().filter(|trunk| trunk.networks.is_empty() && trunk.asks_password());
+    let realm = realm(open().next()?);
+    let trunks = open().filter(|trunk| self::realm(trunk) == realm).cloned().collect();
+    Some(Challenge { realm, trunks })
+}
+
+/// What each trunk says to a call, in their order.
+pub(super) fn sift<'a>(
+    snapshot: &'a Snapshot,
+    query: &Query,
+) -> impl Iterator<Item = (&'a Arc<InboundTrunk>, Result<Suits, Miss>)> {
+    let source = query.source.ip().to_canonical();
+    let (called, calling) = (normalise(query.called()).into_owned(), normalise(query.calling()).into_owned());
+    snapshot.inbound_trunks.iter().map(move |trunk| (trunk, suit(trunk, source, &called, &calling)))
+}
+
+fn realm(trunk: &InboundTrunk) -> String {
+    match trunk.info.auth_realm.as_str() {
         "" => DEFAULT_REALM.to_owned(),
         realm => realm.to_owned(),
-    };
-    let trunks = candidates.iter().filter(|(_, trunk)| trunk.asks_password()).map(|(_, trunk)| Arc::clone(trunk));
-    Admission::Challenge(Challenge { realm, trunks: trunks.collect() })
+    }
 }
 
 /// Whether the access list of any trunk names this address. Trunks that take every address make nobody trusted.
@@ -79,7 +103,7 @@ pub fn is_trusted_source(snapshot: &Snapshot, address: IpAddr) -> bool {
 
 /// How narrowly a trunk takes a call. Greater is narrower; the order of the fields is the order of precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Suits {
+pub(super) struct Suits {
     called: Fit,
     /// Length of the prefix, within IPv4 or IPv6; `None` for a trunk without an access list.
     source: Option<u8>,
@@ -88,10 +112,21 @@ struct Suits {
 
 /// The check that a trunk failed, in the order of the checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Miss {
+pub(super) enum Miss {
     Source,
     Called,
     Calling,
+}
+
+impl Miss {
+    /// In words.
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            Self::Source => "the address is not in allowed_addresses",
+            Self::Called => "the called number is not in numbers",
+            Self::Calling => "the caller is not in allowed_numbers",
+        }
+    }
 }
 
 fn suit(trunk: &InboundTrunk, source: IpAddr, called: &str, calling: &str) -> Result<Suits, Miss> {
@@ -115,20 +150,17 @@ struct Sifted {
 impl Sifted {
     fn note(&mut self, trunk: &InboundTrunk, miss: Miss) {
         self.furthest = self.furthest.max(Some(miss));
-        let why = match miss {
-            Miss::Source => "the address is not in allowed_addresses",
-            Miss::Called => "the called number is not in numbers",
-            Miss::Calling => "the caller is not in allowed_numbers",
-        };
-        self.tried.push(trunk.label(), why);
+        self.tried.push(trunk.label(), miss.why());
     }
 
-    fn refusal(self, source_ip: IpAddr, called: String, calling: String) -> Refusal {
+    fn refusal(self, query: &Query) -> Refusal {
         let tried = self.tried;
         match self.furthest {
-            None | Some(Miss::Source) => Refusal::UnknownSource { source_ip, tried },
-            Some(Miss::Called) => Refusal::NoTrunk { called, tried },
-            Some(Miss::Calling) => Refusal::CallerNotAllowed { calling, tried },
+            None | Some(Miss::Source) => Refusal::UnknownSource { source_ip: query.source.ip().to_canonical(), tried },
+            Some(Miss::Called) => Refusal::NoTrunk { called: normalise(query.called()).into_owned(), tried },
+            Some(Miss::Calling) => {
+                Refusal::CallerNotAllowed { calling: normalise(query.calling()).into_owned(), tried }
+            }
         }
     }
 }
@@ -231,6 +263,37 @@ mod tests {
             assert_eq!(is_trusted_source(&trunks, address.parse().unwrap()), trusted, "{address}");
         }
         assert!(!is_trusted_source(&Snapshot::default(), "203.0.113.7".parse().unwrap()));
+    }
+
+    #[test]
+    fn strangers_are_asked_the_same_whatever_number_they_try() {
+        let asked = |trunks: &str, source: &str, called: &str| {
+            let objects = snapshot(trunks);
+            let call = query(|q| {
+                q.source = (source.parse::<IpAddr>().unwrap(), 5060).into();
+                q.to.user = called.into();
+            });
+            match admit(&objects, &call) {
+                Admission::Challenge(challenge) => challenge.realm,
+                Admission::Refuse(refusal) => match veil(&objects, &call, &refusal) {
+                    Some(challenge) => format!("{} of {}", challenge.realm, challenge.trunks.len()),
+                    None => refusal.label().to_owned(),
+                },
+                Admission::Accept(trunk) => trunk.info.name.clone(),
+            }
+        };
+        let closed =
+            "inbound_trunks: [{numbers: ['1'], allowed_addresses: [192.0.2.1], auth_username: u, auth_password: p}]";
+        let cases: &[(&str, &str, &str, &str, &str)] = &[
+            ("a number of theirs", TRUNKS, "198.51.100.1", "200", "pbx"),
+            ("a number of nobody", TRUNKS, "198.51.100.1", "201", "pbx of 2"),
+            ("a number for others", TRUNKS, "198.51.100.1", "+15550100", "pbx of 2"),
+            ("an address that is known", TRUNKS, "203.0.113.7", "201", "any"),
+            ("no trunk is open", closed, "198.51.100.1", "1", "unknown_source"),
+        ];
+        for (name, trunks, source, called, expected) in cases {
+            assert_eq!(asked(trunks, source, called), *expected, "{name}");
+        }
     }
 
     #[test]
