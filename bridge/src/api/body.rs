@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{Code, Error};
-use super::json;
+use super::json::{self, MOST_ENTRIES};
 use super::shape::{self, Shaped};
 
 /// No request of this API comes near it.
@@ -20,8 +20,6 @@ const LONGEST: usize = 1024 * 1024;
 const LONGEST_DOCUMENT: usize = 16 * LONGEST;
 /// Whoever sends a body has it at hand.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Entries of one list or one map. Each costs a comparison with others when an object is checked.
-const MOST_ENTRIES: usize = 10_000;
 /// The length of one text. LiveKit's own limit for metadata and attributes.
 const LONGEST_TEXT: usize = 64 * 1024;
 

@@ -1,5 +1,7 @@
 //! The switchboard behind an endpoint that is real, with tasks in place of calls that do what calls should not.
 
+mod placing;
+
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

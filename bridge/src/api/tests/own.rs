@@ -1,7 +1,7 @@
 use super::*;
 
 impl Bench {
-    async fn own(&self, method: &str, path: &str, grants: Option<&Value>, body: &str) -> Answer {
+    pub(super) async fn own(&self, method: &str, path: &str, grants: Option<&Value>, body: &str) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("/trunkline/{path}"));
         if let Some(grants) = grants {
             request = request.header("authorization", format!("Bearer {}", token(grants)));

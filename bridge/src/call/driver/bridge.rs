@@ -59,7 +59,7 @@ async fn attempt(bridge: &Bridge) -> Result<(), CallError> {
     switchboard.order(&other, Order::Tie(call.clone())).await?;
     // From here on the one takes the other with it, unless ours is over already.
     switchboard.order(call, Order::Tie(other.clone())).await?;
-    callee.is_joined();
+    callee.joined();
     Ok(())
 }
 
@@ -71,7 +71,7 @@ struct Callee<'a> {
 }
 
 impl Callee<'_> {
-    fn is_joined(mut self) {
+    fn joined(mut self) {
         self.is_alone = false;
     }
 }

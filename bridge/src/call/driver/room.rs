@@ -155,15 +155,7 @@ impl Driver {
         info!(to = self.discreet(target.as_str()), "moving to another room");
         let place = side.side();
         let config = JoinConfig { server: self.parts.server.clone(), profile: self.profile(&target) };
-        self.moving = Some(Move {
-            machine: Moving::new(Instant::now()),
-            target,
-            handle: room::driver::join(config, side),
-            side: place,
-            participant_id: String::new(),
-            audience: Audience::default(),
-            replies: vec![reply],
-        });
+        self.moving = Some(Move::new(target, room::driver::join(config, side), place, reply));
     }
 
     /// Something happened in the room that the call is about to stand in, or time has passed.
@@ -240,6 +232,23 @@ impl Driver {
 }
 
 impl Move {
+    pub(super) fn new(
+        target: RoomName,
+        handle: room::driver::Handle,
+        side: Side,
+        reply: oneshot::Sender<Result<(), CallError>>,
+    ) -> Self {
+        Self {
+            machine: Moving::new(Instant::now()),
+            target,
+            handle,
+            side,
+            participant_id: String::new(),
+            audience: Audience::default(),
+            replies: vec![reply],
+        }
+    }
+
     fn note(&mut self, event: Option<room::Event>) -> Option<moving::Input> {
         use room::Event;
         match event {

@@ -1,5 +1,6 @@
 //! The driver beside an endpoint and a media plane that are real, and a room session that the test plays.
 
+mod moving;
 mod outbound;
 
 use super::super::Limits;
