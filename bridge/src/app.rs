@@ -136,6 +136,7 @@ impl App {
             resolver: dns::Resolver::system(dns::Settings {
                 servers: config.outbound.dns_servers.clone(),
                 deny: config.outbound.deny.clone(),
+                v6: sip.listeners().iter().any(|listener| listener.bind.is_ipv6()),
             }),
             placer: placer.clone(),
             store: store.clone(),
