@@ -79,7 +79,10 @@ fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => {
+            let item = |item: &Value| if item.is_object() { format!("({})", plain(item)) } else { plain(item) };
+            items.iter().map(item).collect::<Vec<_>>().join(", ")
+        }
         Value::Object(map) => {
             map.iter().map(|(key, value)| format!("{key}={}", plain(value))).collect::<Vec<_>>().join(", ")
         }

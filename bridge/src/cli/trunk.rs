@@ -47,7 +47,7 @@ enum Command {
     },
     /// Change a trunk: a file replaces it whole, flags change single fields.
     Update {
-        /// Its id (ST_…), or its name. May be left out where the file has the id.
+        /// Its id (ST_…), or its name.
         trunk: String,
         /// LiveKit's JSON, with or without `trunk` around it; `-` for standard input.
         #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
