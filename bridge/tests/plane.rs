@@ -29,6 +29,7 @@ async fn a_call_is_heard_both_ways_and_leaves_nothing_behind() {
 
     one_call(&plane).await;
     until("the call is gone", || plane.stats().lines() == 0 && plane.stats().ports == 0).await;
+    one_ring(&plane).await;
     one_move(&plane).await;
     until("the moved call is gone", || plane.stats().lines() == 0 && plane.stats().ports == 0).await;
     many_lines(&plane).await;
@@ -42,7 +43,7 @@ async fn a_call_is_heard_both_ways_and_leaves_nothing_behind() {
 
 /// phone ─ RTP ─ junction ─ WebRTC ─ guest, which sends back what it hears.
 async fn one_call(plane: &Plane) {
-    let (phone, mut call, negotiated) = phone_and_call(plane, TONE);
+    let (mut phone, mut call, negotiated) = phone_and_call(plane, TONE);
     let echo = Desk::new(Play::Echo, Duration::ZERO);
     let guest_config = GuestConfig { seed: 3, profile: Profile::default() };
     let mut guest = open(plane, EngineSpec::Guest(guest_config, echo), None);
@@ -67,6 +68,14 @@ async fn one_call(plane: &Plane) {
         event(&mut call, |event| *event == LineEvent::Digit(key)).await;
     }
 
+    // The other way, and what the call is told when all are out.
+    let keys = ['7', '#'].map(|key| dtmf::Press::Key(dtmf::Event::from_digit(key).unwrap()));
+    call.handle.send(Command::Press(keys.to_vec())).await.unwrap();
+    for key in ['7', '#'] {
+        event(&mut phone, |event| *event == LineEvent::Digit(key)).await;
+    }
+    event(&mut call, |event| *event == LineEvent::Pressed).await;
+
     let report = report(&call).await;
     let EngineReport::Junction(counts) = report.engine else { panic!("not of a call: {report:?}") };
     assert_eq!((counts.carrier.stream.lost, counts.carrier.strangers), (0, 0));
@@ -75,6 +84,25 @@ async fn one_call(plane: &Plane) {
     let heard = desk(&phone).await.measure();
     let pitch = heard.pitch.unwrap();
     assert!((pitch - TONE).abs() < 5.0 && heard.level.abs_diff(LEVEL) <= 3, "{heard:?}");
+}
+
+/// A call that is placed: it rings in the room before anything comes from the carrier, and takes no keys.
+async fn one_ring(plane: &Plane) {
+    let (_phone, mut call, _) = phone_and_call(plane, TONE);
+    let desk_of_guest = Desk::new(Play::Silence, Duration::from_secs(30));
+    let config = GuestConfig { seed: 3, profile: Profile::default() };
+    let mut guest = open(plane, EngineSpec::Guest(config, desk_of_guest), None);
+    call.handle.send(Command::Dialtone(true)).await.unwrap();
+    connect(&mut call.side, &mut guest.side).await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    call.handle.send(Command::Dialtone(false)).await.unwrap();
+    let key = dtmf::Press::Key(dtmf::Event::from_digit('1').unwrap());
+    call.handle.send(Command::Press(vec![key])).await.unwrap();
+    event(&mut call, |event| *event == LineEvent::Pressed).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let heard = desk(&guest).await;
+    let (tones, _) = tones(heard.recording());
+    assert!(tones.iter().any(|tone| (tone - 425.0).abs() < 5.0), "{tones:?}");
 }
 
 /// The same call from room to room, each with somebody else in it: first one that it joins while the other still talks, then
@@ -116,13 +144,19 @@ async fn one_move(plane: &Plane) {
     let heard = desk(&phone).await;
     let (tones, gap) = tones(heard.recording());
     assert!(gap < Duration::from_millis(200), "the caller hears nothing for {gap:?}");
+    // Two rooms at once would be 3 dB louder, for a second before each move; a decoder that begins in the middle of a tone
+    // is so for less than half of one.
+    let levels: Vec<u8> = heard.recording().chunks_exact(1_600).map(media::frame::level).collect();
+    let loud = levels.iter().filter(|level| **level < LEVEL - 1).count();
+    assert!(loud <= 4, "one room at a time is heard, not two: {levels:?}");
     for frequency in ROOMS {
         assert!(tones.iter().any(|tone| (tone - frequency).abs() < 15.0), "{frequency} Hz among {tones:?}");
     }
     // The rooms: each hears the caller in its turn, after silence on the same timeline, and nothing is missing between.
     for (number, guest) in left.iter().enumerate() {
         let EngineReport::Guest(counts) = report(guest).await.engine else { panic!("not of a guest") };
-        assert!(counts.concealed <= 480, "room {number}: {counts:?}; the last packet of all may be made up for");
+        // Made up for are the 60 ms behind the last packet, and what a busy machine delivers late.
+        assert!(counts.concealed <= 480 * (1 + counts.late), "room {number}: {counts:?}");
         let heard = desk(guest).await;
         let recording = heard.recording();
         let spoken = recording.chunks_exact(160).filter(|frame| media::frame::level(frame) < 40).count();

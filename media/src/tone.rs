@@ -7,20 +7,21 @@ use std::f32::consts::{PI, TAU};
 use crate::frame::RATE;
 
 /// Samples of sound, and of sound and silence together.
-const ON: u64 = RATE as u64;
-const CYCLE: u64 = 5 * RATE as u64;
-/// The sine repeats after so many samples, in which it swings so many times: 425 Hz at 8 kHz.
-const PERIOD: u64 = 320;
-const SWINGS: u64 = 17;
+const ON: u32 = RATE;
+const CYCLE: u32 = 5 * RATE;
+/// The sine repeats after so many samples, in which it swings so many times: 425 Hz at 8 kHz. A cycle is a multiple of it.
+const PERIOD: u32 = 320;
+const SWINGS: u32 = 17;
 /// The sine's peak at -20 dBm0; the loudest sine of G.711 is at 3.14 dBm0.
 const PEAK: f32 = 2_283.0;
 /// Samples in which it swells and fades, 5 ms, so that nothing clicks.
-const EDGE: u64 = 40;
+const EDGE: u8 = 40;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tone {
-    position: u64,
+    /// Within the cycle.
+    position: u32,
     ending: Option<Ending>,
 }
 
@@ -28,7 +29,7 @@ pub(crate) struct Tone {
 #[derive(Clone, Copy, Debug)]
 struct Ending {
     loudness: f32,
-    left: u64,
+    left: u8,
 }
 
 impl Tone {
@@ -57,24 +58,23 @@ impl Tone {
             None => swell(distance(self.position)),
             Some(Ending { loudness, left }) => {
                 *left = left.saturating_sub(1);
-                *loudness * swell(*left)
+                *loudness * swell(u32::from(*left))
             }
         };
         let turn = (self.position * SWINGS % PERIOD) as f32 / PERIOD as f32;
-        self.position += 1;
+        self.position = (self.position + 1) % CYCLE;
         (PEAK * loudness * (turn * TAU).sin()) as i16
     }
 }
 
 /// How many samples it is from here to the nearer edge of the sound; none in the silence.
-fn distance(position: u64) -> u64 {
-    let within = position % CYCLE;
-    within.min(ON.saturating_sub(within))
+fn distance(position: u32) -> u32 {
+    position.min(ON.saturating_sub(position))
 }
 
 /// How loud it is so many samples from an edge, 0 to 1.
-fn swell(samples: u64) -> f32 {
-    let part = samples.min(EDGE) as f32 / EDGE as f32;
+fn swell(samples: u32) -> f32 {
+    let part = samples.min(EDGE.into()) as f32 / f32::from(EDGE);
     0.5 - 0.5 * (part * PI).cos()
 }
 

@@ -49,24 +49,16 @@ impl Downlink {
 
     /// Moves the next stretch of sound into the carrier's stream; false when it is too early for any.
     pub(crate) fn advance(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
-        let mut mixed = [0; FRAME];
-        if let Some(tone) = self.tone.as_mut().filter(|tone| !tone.is_ending()) {
-            while self.talkers.poll(now, &mut mixed).is_some() {}
-            return carrier.ring(now, tone);
+        if let Some(tone) = self.tone {
+            return self.ring(now, tone, carrier);
         }
+        let mut mixed = [0; FRAME];
         if let Some(samples) = self.talkers.poll(now, &mut mixed) {
-            if let Some(mut tone) = self.tone.take() {
-                tone.speak_into(&mut mixed[..samples]);
-            }
             self.pass(now, carrier, &mixed[..samples]);
             return true;
         }
         if self.talkers.is_anybody_active() {
             return false;
-        }
-        if self.tone.is_some_and(|mut tone| carrier.ring(now, &mut tone)) {
-            self.tone = None;
-            return true;
         }
         let filled = carrier.fill(now);
         if filled {
@@ -91,6 +83,23 @@ impl Downlink {
     /// Samples left out because they came faster than time.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// The same while there is a tone. One that is ending fades below whoever speaks first, or by itself.
+    #[cold]
+    fn ring(&mut self, now: Instant, mut tone: Tone, carrier: &mut Carrier) -> bool {
+        let mut mixed = [0; FRAME];
+        while let Some(samples) = self.talkers.poll(now, &mut mixed) {
+            if tone.is_ending() {
+                tone.speak_into(&mut mixed[..samples]);
+                self.pass(now, carrier, &mixed[..samples]);
+                self.tone = None;
+                return true;
+            }
+        }
+        let sent = carrier.ring(now, &mut tone);
+        self.tone = Some(tone).filter(|tone| !(sent && tone.is_ending()));
+        sent
     }
 
     /// A talker's clock may be faster than ours, and a burst after a stall is: the stream never gets far ahead of the clock.

@@ -162,6 +162,7 @@ impl Uplink {
     }
 
     /// The tone begins now; silence lies between it and what was heard before.
+    #[cold]
     fn begin(&mut self, now: Instant, silent_since: Option<Instant>) -> Source {
         let silence = silent_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         // A frame that was begun is completed, for the tone comes in whole ones.
@@ -170,6 +171,7 @@ impl Uplink {
     }
 
     /// Says the next frame of the tone once its time has passed, as somebody who speaks would. The carrier is not heard.
+    #[cold]
     fn ring(&mut self, now: Instant, mut tone: Tone, mut until: Instant, carrier: &mut Carrier) -> Option<()> {
         while carrier.poll_piece(now).is_some() {}
         let late = now.checked_duration_since(until + FRAME_TIME)?;
@@ -187,6 +189,7 @@ impl Uplink {
     }
 
     /// Waits for the carrier's audio, and goes on with it at its time. The tone fades below it, or before it.
+    #[cold]
     fn listen(&mut self, now: Instant, since: Instant, fading: Option<Tone>, carrier: &mut Carrier) -> Option<()> {
         match carrier.poll_piece(now) {
             Some(Heard::Audio(law, bytes)) => {

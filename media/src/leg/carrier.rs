@@ -278,6 +278,7 @@ impl Carrier {
     }
 
     /// Sends a tone if it is time to send. Returns whether a packet is ready now.
+    #[cold]
     pub(crate) fn ring(&mut self, now: Instant, tone: &mut Tone) -> bool {
         if self.due().is_none_or(|due| now < due) {
             return false;
@@ -319,6 +320,7 @@ impl Carrier {
     }
 
     /// Writes the packet of a key that is down in place of the audio that is ready.
+    #[cold]
     fn poll_key(&mut self, now: Instant, datagram: &mut [u8]) -> Option<(SocketAddr, usize)> {
         let keys = self.keys.as_mut().filter(|_| self.sender.is_ready())?;
         let outgoing = keys.tick(self.sender.timestamp(), self.sender.packet() as u32)?;
