@@ -1,6 +1,5 @@
-//! The tone that says that somewhere else it rings ([ETSI TR 101 041-2]): 425 Hz, one second on, four off.
-//!
-//! [ETSI TR 101 041-2]: https://www.etsi.org/deliver/etsi_tr/101000_101099/10104102/01.01.01_60/tr_10104102v010101p.pdf
+//! The tone that says that somewhere else it rings: 425 Hz, one second on, four off, as most of Europe knows it. ETSI
+//! TR 101 041-2 lists the tones of the networks.
 
 use std::f32::consts::{PI, TAU};
 
