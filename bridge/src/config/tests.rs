@@ -50,6 +50,61 @@ fn an_empty_file_is_all_defaults() {
 }
 
 #[test]
+fn calls_out_have_their_keys() {
+    let config = loaded("").unwrap().config;
+    assert_eq!((config.http.api, config.http.api_proxy), (Some("127.0.0.1:7890".parse().unwrap()), true));
+    assert!(config.outbound.dns_servers.is_empty() && !config.outbound.allow_emergency);
+    assert_eq!((config.outbound.max_calls, config.outbound.calls_per_second), (None, None));
+    assert_eq!((config.outbound.patience.as_secs(), config.transfer.refer), (4, false));
+    assert_eq!((config.transfer.bridge, config.store.is_set()), (Bridging::Never, false));
+    let denied = |address: &str| config.outbound.deny.iter().any(|network| network.contains(address.parse().unwrap()));
+    for (address, expected) in [
+        ("127.0.0.1", true),
+        ("::ffff:127.0.0.1", true),
+        ("169.254.169.254", true),
+        ("0.0.0.0", true),
+        ("239.1.1.1", true),
+        ("255.255.255.255", true),
+        ("::1", true),
+        ("::", true),
+        ("fe80::1", true),
+        ("ff02::1", true),
+        ("10.0.0.1", false),
+        ("192.168.1.1", false),
+        ("fd00::1", false),
+        ("203.0.113.7", false),
+    ] {
+        assert_eq!(denied(address), expected, "{address}");
+    }
+    let config = loaded(
+        "api_port: 0\ndns_servers: [192.0.2.53, '192.0.2.54:5353']\noutbound_deny: []\nallow_emergency: true\nstore: /t.db\n\
+         outbound: {max_calls: 3, calls_per_second: 2, patience: 2s}\ntransfer: {refer: true, bridge: fallback}\n",
+    )
+    .unwrap()
+    .config;
+    assert_eq!(config.http.api, None);
+    let servers = config.outbound.dns_servers.iter().map(ToString::to_string);
+    assert_eq!(servers.collect::<Vec<_>>(), ["192.0.2.53:53", "192.0.2.54:5353"]);
+    assert!(config.outbound.deny.is_empty() && config.outbound.allow_emergency);
+    assert_eq!((config.outbound.max_calls, config.outbound.calls_per_second), (Some(3), Some(2)));
+    assert_eq!((config.outbound.patience.as_secs(), config.transfer.refer), (2, true));
+    assert_eq!((config.transfer.bridge, config.store), (Bridging::Fallback, StoreFile::Set("/t.db".into())));
+}
+
+#[test]
+fn trunks_have_fields_beside_those_of_livekit() {
+    let inbound = snapshot("inbound_trunks: [{numbers: ['1'], allow_refer: true}]");
+    assert_eq!(inbound.inbound_trunks[0].transfers.allow_refer, Some(true));
+    let snapshot = snapshot(
+        "outbound_trunks: [{address: h, numbers: ['1'], defaultOutbound: true, maxCalls: 0, calls_per_second: 5, bridge_transfers: always}, {address: h, numbers: ['2']}]",
+    );
+    let ours = snapshot.outbound_trunks[0].ours;
+    assert_eq!((ours.default_outbound, ours.max_calls, ours.calls_per_second), (true, Some(0), Some(5)));
+    assert_eq!((ours.transfers.allow_refer, ours.transfers.bridge_transfers), (None, Some(Bridging::Always)));
+    assert_eq!(snapshot.outbound_trunks[1].ours, crate::store::OutboundExtras::default());
+}
+
+#[test]
 fn zero_and_blanks_are_as_good_as_not_set() {
     let config = loaded(
         "sip_port: 0\nhealth_port: 0\nnat_1_to_1_ip: ''\nlocal_net: \"\"\nmedia_timeout: 0\nlogging: {level: ''}\n\

@@ -39,7 +39,7 @@ pub struct Finding {
 pub struct Password {
     /// The realm.
     pub realm: String,
-    /// The users who may answer. Without one that takes the call, nobody's answer helps.
+    /// The users who may answer.
     pub users: Vec<String>,
 }
 
@@ -97,13 +97,8 @@ pub fn explain(objects: &Snapshot, query: &Query) -> Explanation {
             (challenge.trunks, Some(Password { realm: challenge.realm, users }))
         }
         Admission::Refuse(refusal) => {
-            let password = trunk::veil(objects, query, &refusal);
-            return Explanation {
-                trunks: trunks(objects, query, &[]),
-                password: password.map(|veil| Password { realm: veil.realm, users: Vec::new() }),
-                rules: Vec::new(),
-                outcome: refused(&refusal),
-            };
+            let trunks = trunks(objects, query, &[]);
+            return Explanation { trunks, password: None, rules: Vec::new(), outcome: refused(&refusal) };
         }
     };
     let trunks = trunks(objects, query, &candidates);
@@ -260,7 +255,7 @@ dispatch_rules:
         assert_eq!((&outcome["result"], &outcome["reason"]), (&json!("refuse"), &json!("caller_not_allowed")));
         assert_eq!(outcome["status"], json!(403));
         assert_eq!(told["rules"], json!([]));
-        assert_eq!(told["password"], json!({"realm": "pbx", "users": []}), "a stranger is asked all the same");
+        assert_eq!(told["password"], json!(null));
     }
 
     /// What is explained is what happens.

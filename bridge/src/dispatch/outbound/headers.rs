@@ -9,11 +9,11 @@ use super::Refusal;
 use super::line::Line;
 use crate::store::trunk::check_headers;
 
-/// The headers in order of their names, and the next hop if there is a `Route` among them.
-pub(super) fn merged(
-    line: &Line<'_>,
-    request: &proto::CreateSipParticipantRequest,
-) -> Result<(Vec<(HeaderName, String)>, Option<Uri>), Refusal> {
+/// Headers in order of their names, and the next hop if there is a `Route` among them.
+type Merged = (Vec<(HeaderName, String)>, Option<Uri>);
+
+/// The headers of both, checked.
+pub(super) fn merged(line: &Line<'_>, request: &proto::CreateSipParticipantRequest) -> Result<Merged, Refusal> {
     let (own, _) = without_route(&request.headers);
     let mut problems = Vec::new();
     check_headers(&own, &mut problems);
