@@ -123,6 +123,7 @@ impl App {
         let resolver = dns::Resolver::system(dns::Settings {
             servers: config.outbound.dns_servers.clone(),
             deny: config.outbound.deny.clone(),
+            v6: sip.listeners().iter().any(|listener| listener.bind.is_ipv6()),
         });
         let (store, _) = Store::open(None, Items::default())?;
         let metrics_seen = Arc::clone(&metrics);
