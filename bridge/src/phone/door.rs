@@ -32,7 +32,12 @@ pub(super) enum Verdict {
         is_news: bool,
     },
     /// No trunk takes the call.
-    Refuse(Refusal),
+    Refuse {
+        /// Why.
+        refusal: Refusal,
+        /// He has proved that he knows the password of a trunk: he may be told.
+        is_known: bool,
+    },
 }
 
 /// The state of the door: the key that nonces are made with, and who has guessed wrong.
@@ -53,7 +58,13 @@ impl Door {
     pub(super) fn judge(&mut self, now: Instant, objects: &Snapshot, query: &Query, request: &Request) -> Verdict {
         match dispatch::admit(objects, query) {
             Admission::Accept(trunk) => Verdict::Enter(trunk),
-            Admission::Refuse(refusal) => Verdict::Refuse(refusal),
+            Admission::Refuse(refusal) => match dispatch::veil(objects, query, &refusal) {
+                None => Verdict::Refuse { refusal, is_known: false },
+                Some(challenge) => match self.ask(now, &challenge, query.source, request) {
+                    Verdict::Enter(_) => Verdict::Refuse { refusal, is_known: true },
+                    verdict => verdict,
+                },
+            },
             Admission::Challenge(challenge) => self.ask(now, &challenge, query.source, request),
         }
     }

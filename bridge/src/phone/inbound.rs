@@ -115,7 +115,9 @@ impl Phone {
                 }
                 return Err(None);
             }
-            Verdict::Refuse(refusal) => return Err(self.refused(&refusal, &stray)),
+            Verdict::Refuse { refusal, is_known } => {
+                return Err(self.refused(&refusal, &Stray { is_trusted: trusted || is_known, ..stray }));
+            }
         };
         let stray = Stray { trunk: Some(&trunk), ..stray };
         if self.max_active.is_some_and(|limit| self.calls.len() >= limit) {

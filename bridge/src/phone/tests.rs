@@ -22,7 +22,6 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 const TRUNKS: &str = "inbound_trunks:
 - {numbers: ['+15550100'], allowed_addresses: [203.0.113.0/24]}
-- {numbers: ['200'], auth_username: alice, auth_password: secret-of-alice}
 dispatch_rules:
 - {rule: {dispatchRuleIndividual: {roomPrefix: call}}, inbound_numbers: ['+15550199']}
 ";
@@ -90,7 +89,7 @@ async fn each_refusal_is_one_line_with_its_reason() {
         ("taken", "+15550199", "+15550100", TRUNK, Some(200), "call accepted"),
         ("no such number", "+15550199", "+15550177", TRUNK, Some(404), "reason=\"no_trunk\""),
         ("no such rule", "+15550188", "+15550100", TRUNK, Some(404), "reason=\"no_rule\""),
-        ("a stranger", "+15550199", "+15550100", STRANGER, None, "reason=\"no_trunk\""),
+        ("a stranger", "+15550199", "+15550100", STRANGER, None, "reason=\"unknown_source\""),
     ];
     for (name, from, to, source, expected, word) in cases {
         let (answer, log) = ask(&mut phone, &request(from, to), source);

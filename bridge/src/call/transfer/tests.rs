@@ -1,4 +1,6 @@
-use SipTransferReason::{StrCallEnded, StrCompleted, StrRejected, StrRingingTimeout, StrSubscriptionTerminated, StrUnspecified};
+use SipTransferReason::{
+    StrCallEnded, StrCompleted, StrRejected, StrRingingTimeout, StrSubscriptionTerminated, StrUnspecified,
+};
 
 use super::*;
 

@@ -58,9 +58,13 @@ impl Caller {
     }
 }
 
-/// The proof that the strongest hash of the challenge asks for.
+/// The proof that the strongest hash of the challenge asks for, to a call to 200.
 fn reply(challenge: &Response, username: &str, password: &str) -> (HeaderName, String) {
-    let uri = Uri::parse("sip:200@gw.example.com").unwrap();
+    reply_for("200", challenge, username, password)
+}
+
+fn reply_for(number: &str, challenge: &Response, username: &str, password: &str) -> (HeaderName, String) {
+    let uri = Uri::parse(&format!("sip:{number}@gw.example.com")).unwrap();
     let credentials = Credentials { username: username.into(), password: password.into(), realm: None };
     let (name, value) = digest::answer(challenge, &credentials, &Method::Invite, &uri, "0a4f113b").unwrap();
     (name, value.to_string())
@@ -85,7 +89,8 @@ fn outcome(verdict: Verdict) -> String {
         }
         Verdict::Challenge(status, _) => status.code().to_string(),
         Verdict::Guesser { .. } => "silence".to_owned(),
-        Verdict::Refuse(refusal) => refusal.label().to_owned(),
+        Verdict::Refuse { refusal, is_known: true } => format!("{}, and told so", refusal.label()),
+        Verdict::Refuse { refusal, .. } => refusal.label().to_owned(),
     }
 }
 
@@ -153,6 +158,25 @@ fn an_unknown_user_is_told_what_a_wrong_password_is_told() {
     let mut caller = Caller::new(Digest::Both);
     let told = ["alice", "mallory", ""].map(|user| format!("{:?}", caller.proves(0, user, "wrong")));
     assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
+}
+
+#[test]
+fn whoever_tries_numbers_does_not_find_them_by_the_question() {
+    let mut caller = Caller::new(Digest::Both);
+    assert_eq!(outcome(caller.call(0, "999", None)), "no_trunk", "an address of a trunk is told the truth");
+    caller.source = "198.51.100.1:5060".parse().unwrap();
+    for number in ["200", "999"] {
+        assert_eq!(outcome(caller.call(0, number, None)), "407", "{number}");
+        let wrong = reply_for(number, &caller.challenge(0), "alice", "wrong");
+        assert_eq!(outcome(caller.call(0, number, Some(&wrong))), "403", "{number}");
+    }
+    let right = reply_for("999", &caller.challenge(0), "alice", "right");
+    assert_eq!(outcome(caller.call(0, "999", Some(&right))), "no_trunk, and told so");
+    for number in ["200", "999", "200"] {
+        let wrong = reply_for(number, &caller.challenge(0), "alice", "wrong");
+        caller.call(0, number, Some(&wrong));
+    }
+    assert_eq!(outcome(caller.call(0, "999", None)), "silence", "guesses at numbers that are none count too");
 }
 
 #[test]
