@@ -15,7 +15,9 @@ use serde_json::json;
 use super::Parts;
 use super::body::{self, Format};
 use super::error::{Code, Error};
+use super::explain::Ask;
 use super::twirp;
+use crate::dispatch;
 use crate::phone::CallError;
 use crate::store::RecordFilter;
 use crate::store::exchange::{Act, Entry, Mode, Objects, Plan};
@@ -40,6 +42,7 @@ async fn answer(parts: &Arc<Parts>, request: Request) -> Result<Response, Error>
         (&Method::GET, ["calls", id]) => written(&parts.switchboard.call(id).ok_or_else(|| no_call(id))?),
         (&Method::DELETE, ["calls", id]) => hang_up(parts, id).await,
         (&Method::GET, ["records"]) => records(parts, request.uri()).await,
+        (&Method::POST, ["explain"]) => explain(parts, request).await,
         (&Method::GET, ["objects"]) => export(parts, request.uri()).await,
         (&Method::PUT, ["objects"]) => import(parts, request).await,
         (&Method::GET, ["status"]) => status(parts).await,
@@ -82,6 +85,14 @@ fn filter(uri: &Uri) -> Result<RecordFilter, Error> {
         }
     }
     Ok(filter)
+}
+
+/// What would become of a call.
+async fn explain(parts: &Parts, request: Request) -> Result<Response, Error> {
+    let (head, body) = request.into_parts();
+    let ask: Ask = body::value(&body::read(&head.headers, body).await?)?;
+    let query = ask.query(SystemTime::now(), rand::random()).map_err(|error| Error::invalid(error.to_string()))?;
+    parts.store(move |store| written(&dispatch::explain(&store.snapshot(), &query))).await
 }
 
 /// All objects; with passwords if `secrets=true` asks for them.

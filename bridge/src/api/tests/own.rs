@@ -124,3 +124,23 @@ async fn the_status_tells_where_objects_come_from() {
     assert_eq!(status["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(status["configuration"]["error"], Value::Null);
 }
+
+#[tokio::test]
+async fn calls_that_might_come_are_explained() {
+    let bench = Bench::new();
+    let trunk =
+        json!({"trunk": {"name": "carrier", "numbers": ["+15550100"], "allowed_addresses": ["203.0.113.0/24"]}});
+    bench.admin("CreateSIPInboundTrunk", &trunk).await;
+    let rule = json!({"dispatch_rule": {"name": "main", "rule": {"dispatchRuleDirect": {"roomName": "lobby"}}}});
+    assert_eq!(bench.admin("CreateSIPDispatchRule", &rule).await.status, 200);
+    let ask = |source: &str| json!({"from": "+15550199", "to": "+15550100", "source": source}).to_string();
+    let taken = bench.own("POST", "v1/explain", Some(&admin()), &ask("203.0.113.9")).await;
+    assert!(taken.status == 200 && format!("{taken:?}").contains("lobby"), "{taken:?}");
+    let refused = bench.own("POST", "v1/explain", Some(&admin()), &ask("198.51.100.9")).await;
+    assert!(refused.status == 200 && !format!("{refused:?}").contains("lobby"), "{refused:?}");
+    for body in ["", "{}", r#"{"from": "1", "to": "2", "colour": 3}"#, r#"{"from": "a b", "to": "2"}"#, &ask("nowhere")]
+    {
+        let answer = bench.own("POST", "v1/explain", Some(&admin()), body).await;
+        assert_eq!(answer.status, 400, "{body}: {answer:?}");
+    }
+}
