@@ -11,11 +11,13 @@ mod body;
 mod error;
 pub mod explain;
 mod json;
+mod live;
 mod own;
 mod participants;
 pub mod proxy;
 mod server;
 mod shape;
+pub mod status;
 mod token;
 mod trunks;
 mod twirp;
@@ -27,12 +29,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::any;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::phone::{Placer, Switchboard};
 use crate::store::Store;
 
 pub use proxy::Proxy;
+pub use status::Status;
 pub use token::Keys;
 
 /// What the API stands on.
@@ -46,6 +50,8 @@ pub struct Parts {
     pub placer: Placer,
     /// Who may ask: each API key and its secret.
     pub keys: Keys,
+    /// How the gateway fares.
+    pub status: watch::Receiver<Status>,
     /// The way to the LiveKit server for everything that is not ours.
     pub proxy: Proxy,
 }
@@ -62,6 +68,7 @@ pub fn router(parts: Parts) -> Router {
     let proxy = parts.proxy.service();
     Router::new()
         .route("/twirp/livekit.SIP/{*method}", any(twirp::handle))
+        .route(live::PATH, any(live::handle))
         .route("/trunkline/{*path}", any(own::handle))
         .with_state(Arc::new(parts))
         .fallback_service(proxy)

@@ -2,37 +2,43 @@
 //!
 //! ```text
 //! start ──► serving ──SIGTERM──► draining ──last call, limit, second signal──► ending ──► stopped
-//!                └────────────────SIGINT─────────────────────────────────────────▲
+//!            ▲  │ └──────────────SIGINT─────────────────────────────────────────▲
+//!            └──┘ SIGHUP, or the file has changed: [`reload`]
 //! ```
+//!
+//! Parts start in the order in which they need each other (store, media plane, SIP, phone, API), and stop the other way
+//! round; what is kept of calls goes to the disk last.
 
 mod address;
 mod health;
+mod listen;
+mod reload;
+mod settings;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwap;
-use sip::endpoint::{Advertised, Listener};
-use sip::net::TlsVersions;
-use sip::{Host, Wire};
+use sip::endpoint::Advertised;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use crate::call::driver::{Parts, Settings, Stop};
-use crate::config::{self, Addresses, Config, External, Loaded, NoteLevel};
-use crate::dispatch::outbound::{Caps, Defaults};
-use crate::dispatch::{self, Reject};
+use self::listen::{answers_strangers, bind, listeners};
+use self::reload::Reloader;
+use self::settings::{outbound_defaults, plane_config, settings};
+use crate::api::status::Configuration;
+use crate::api::{self, Status};
+use crate::call::driver::{Parts, Stop};
+use crate::config::{Config, Environment, Loaded, NoteLevel, Source, StoreFile};
 use crate::dns;
 use crate::metrics::Metrics;
 use crate::phone::{Phone, Placer, Switchboard};
-use crate::plane::{self, Interface, Plane};
+use crate::plane::Plane;
 use crate::room;
-use crate::store::{Items, OpenError, Snapshot, Store};
+use crate::store::{Items, OpenError, Store};
 
 pub use address::toward_room;
 pub use health::Health;
@@ -60,6 +66,9 @@ pub enum Error {
     /// Our own address is not to be found.
     #[error("cannot find the address to tell carriers: {0}")]
     Address(#[from] address::Error),
+    /// `ws_url` leads nowhere that requests could be passed on to.
+    #[error("cannot pass requests on to the LiveKit server: {0}")]
+    Proxy(#[from] api::proxy::Error),
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -81,33 +90,33 @@ pub struct App {
     plane: Plane,
     phone: JoinHandle<()>,
     switchboard: Switchboard,
+    store: Store,
+    api: Option<(SocketAddr, JoinHandle<()>)>,
+    reloading: Option<JoinHandle<()>>,
+    status: watch::Sender<Status>,
+    config: Arc<Loaded>,
     stop: watch::Sender<Stop>,
     active: watch::Receiver<usize>,
     health: watch::Sender<Health>,
     metrics: Arc<Metrics>,
-    drain_timeout: Duration,
 }
 
 impl App {
     /// Starts everything; calls are taken from here on.
     pub async fn start(loaded: Loaded) -> Result<Self, Error> {
-        let Loaded { config, snapshot, notes, .. } = loaded;
-        for note in &notes {
-            match note.level {
-                NoteLevel::Info => info!("{}", note.text),
-                NoteLevel::Warning => warn!("{}", note.text),
-            }
-        }
-        let answer_strangers = answers_strangers(&config, &snapshot);
-        let objects = Arc::new(ArcSwap::from_pointee(snapshot));
+        tell(&loaded);
+        let config = &loaded.config;
+        let store = open_store(&config.store, loaded.snapshot.items())?;
+        let objects = store.objects();
+        let answer_strangers = answers_strangers(config, &objects.load());
         let metrics = Arc::new(Metrics::new()?);
         health::serve_metrics(config.http.prometheus, Arc::clone(&metrics)).await?;
         let (health, health_seen) = watch::channel(Health::Starting);
         health::serve(config.http.health, health_seen).await?;
-        let listeners = listeners(&config).await?;
+        let listeners = listeners(config).await?;
         let own = listeners.iter().map(|listener| listener.bind).collect();
-        let plane = Plane::start(&plane_config(&config).await?).map_err(Error::Plane)?;
-        let (sip, events) = bind(&config, listeners, &objects, answer_strangers).await?;
+        let plane = Plane::start(&plane_config(config).await?).map_err(Error::Plane)?;
+        let (sip, events) = bind(config, listeners, &objects, answer_strangers).await?;
         for listener in sip.listeners() {
             let Advertised { host, port } = &listener.advertised;
             info!(wire = %listener.wire, bind = %listener.bind, "listening; carriers are told {host}:{port}");
@@ -117,35 +126,60 @@ impl App {
             key: config.livekit.api_key.clone(),
             secret: config.livekit.api_secret.expose().to_owned(),
         };
-        let settings = Arc::new(settings(&config, own));
+        let settings = Arc::new(settings(config, own));
         let own_host = sip.listeners().first().map(|listener| listener.advertised.host.to_string());
-        let placer = Placer::new(Arc::clone(&objects), &own_host.unwrap_or_default(), outbound_defaults(&config));
-        let resolver = dns::Resolver::system(dns::Settings {
-            servers: config.outbound.dns_servers.clone(),
-            deny: config.outbound.deny.clone(),
-            v6: sip.listeners().iter().any(|listener| listener.bind.is_ipv6()),
-        });
-        let (store, _) = Store::open(None, Items::default())?;
-        let metrics_seen = Arc::clone(&metrics);
+        let placer = Placer::new(Arc::clone(&objects), &own_host.unwrap_or_default(), outbound_defaults(config));
         let parts = Parts {
             sip: sip.clone(),
             plane: plane.clone(),
             server,
-            resolver,
-            placer,
-            store,
+            resolver: dns::Resolver::system(dns::Settings {
+                servers: config.outbound.dns_servers.clone(),
+                deny: config.outbound.deny.clone(),
+                v6: sip.listeners().iter().any(|listener| listener.bind.is_ipv6()),
+            }),
+            placer: placer.clone(),
+            store: store.clone(),
             settings,
-            metrics: metrics_seen,
+            metrics: Arc::clone(&metrics),
         };
         let (stop, stopped) = watch::channel(Stop::Run);
         let (tell_active, active) = watch::channel(0);
-        let phone = Phone::new(parts, objects, &config, stopped, tell_active);
+        let phone = Phone::new(parts, objects, config, stopped, tell_active);
         let switchboard = phone.switchboard();
         let phone = tokio::spawn(phone.run(events));
+        let (status, _) = watch::channel(status_of(&sip));
+        let api = serve_api(config, &store, &switchboard, placer, &status).await?;
         health.send_replace(Health::Serving);
         metrics.set_available(true);
-        let drain_timeout = config.calls.drain_timeout;
-        Ok(Self { sip, plane, phone, switchboard, stop, active, health, metrics, drain_timeout })
+        let (config, reloading) = (Arc::new(loaded), None);
+        Ok(Self {
+            sip,
+            plane,
+            phone,
+            switchboard,
+            store,
+            api,
+            reloading,
+            status,
+            config,
+            stop,
+            active,
+            health,
+            metrics,
+        })
+    }
+
+    /// Takes changes of the file from here on, and new certificates.
+    #[must_use]
+    pub fn reloading(mut self, source: &Source, environment: Environment) -> Self {
+        let path = source.path(&environment);
+        let file = path.as_ref().map(|path| path.display().to_string());
+        self.status.send_modify(|status| status.configuration.file = file);
+        let (store, sip, status) = (self.store.clone(), self.sip.clone(), self.status.clone());
+        let reloader = Reloader::new(path, &self.config, reload::Parts { store, sip, environment, status });
+        self.reloading = Some(tokio::spawn(reload::run(reloader)));
+        self
     }
 
     /// Serves until a signal says otherwise, then drains and stops.
@@ -165,10 +199,10 @@ impl App {
         }
         self.drain().await;
         let calls = *self.active.borrow();
-        info!(calls, limit = ?self.drain_timeout, "draining: new calls are sent elsewhere; a second signal ends at once");
+        info!(calls, limit = ?self.config.config.calls.drain_timeout, "draining: new calls are sent elsewhere; a second signal ends at once");
         let is_lost = tokio::select! {
             _ = self.active.wait_for(|calls| *calls == 0) => false,
-            () = tokio::time::sleep(self.drain_timeout) => over("the limit for draining is over"),
+            () = tokio::time::sleep(self.config.config.calls.drain_timeout) => over("the limit for draining is over"),
             _ = terminate.recv() => over("second signal"),
             _ = quit.recv() => over("second signal"),
             _ = interrupt.recv() => over("second signal"),
@@ -197,6 +231,9 @@ impl App {
     /// Ends all calls, then everything.
     pub async fn stop(mut self) {
         self.drain().await;
+        if let Some(reloading) = &self.reloading {
+            reloading.abort();
+        }
         self.stop.send_replace(Stop::End);
         let ended = async {
             let _ = self.active.wait_for(|calls| *calls == 0).await;
@@ -205,8 +242,14 @@ impl App {
         if tokio::time::timeout(END_LIMIT, ended).await.is_err() {
             error!(calls = *self.active.borrow(), "calls did not end in time");
         }
+        // Whoever waits for a call hears how it ended before the API is gone.
+        if let Some((_, api)) = &self.api {
+            api.abort();
+        }
         self.sip.shutdown().await;
         self.phone.abort();
+        let store = self.store.clone();
+        let _ = tokio::task::spawn_blocking(move || store.flush()).await;
         info!(lines = self.plane.stats().lines(), "stopped");
     }
 
@@ -220,6 +263,21 @@ impl App {
         &self.switchboard
     }
 
+    /// Its trunks, rules and records.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Where the API listens, if it does.
+    pub fn api(&self) -> Option<SocketAddr> {
+        self.api.as_ref().map(|(address, _)| *address)
+    }
+
+    /// How it fares.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
     /// The media plane.
     pub fn plane(&self) -> &Plane {
         &self.plane
@@ -229,6 +287,66 @@ impl App {
     pub fn active_calls(&self) -> usize {
         *self.active.borrow()
     }
+}
+
+/// What the configuration has to say. What its objects have to say is said by the store, which knows those of the API too.
+fn tell(loaded: &Loaded) {
+    let of_objects = loaded.snapshot.warnings();
+    for note in loaded.notes.iter().filter(|note| !of_objects.contains(&note.text)) {
+        match note.level {
+            NoteLevel::Info => info!("{}", note.text),
+            NoteLevel::Warning => warn!("{}", note.text),
+        }
+    }
+}
+
+fn status_of(sip: &sip::net::Handle) -> Status {
+    let listeners = sip.listeners().iter().map(|listener| format!("{}:{}", listener.wire, listener.bind)).collect();
+    let configuration = Configuration { loaded_at: Some(SystemTime::now()), ..Configuration::default() };
+    Status { listeners, configuration }
+}
+
+/// A store that the operator has named must work. One that he has not is done without: calls do not need it.
+fn open_store(file: &StoreFile, items: Items) -> Result<Store, Error> {
+    let path = file.path();
+    let (store, warnings) = match Store::open(Some(&path), items.clone()) {
+        Ok(opened) => {
+            info!(path = %path.display(), "the store is open");
+            opened
+        }
+        Err(error) if file.is_set() || matches!(error, OpenError::File(_)) => return Err(error.into()),
+        Err(error) => {
+            warn!("{error}; trunks and rules are those of the file alone, and the API does not change them");
+            Store::open(None, items)?
+        }
+    };
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    Ok(store)
+}
+
+async fn serve_api(
+    config: &Config,
+    store: &Store,
+    switchboard: &Switchboard,
+    placer: Placer,
+    status: &watch::Sender<Status>,
+) -> Result<Option<(SocketAddr, JoinHandle<()>)>, Error> {
+    let Some(address) = config.http.api else { return Ok(None) };
+    let livekit = &config.livekit;
+    let proxy = if config.http.api_proxy { api::Proxy::new(&livekit.url)? } else { api::Proxy::closed() };
+    let parts = api::Parts {
+        store: store.clone(),
+        switchboard: switchboard.clone(),
+        placer,
+        status: status.subscribe(),
+        keys: api::Keys::new([(livekit.api_key.clone(), livekit.api_secret.expose().to_owned())]),
+        proxy,
+    };
+    let (bound, task) = api::serve(address, parts).await.map_err(|error| Error::Http(address, error))?;
+    info!(address = %bound, "the API listens");
+    Ok(Some((bound, task)))
 }
 
 /// Draining is over, with calls left; the endpoint is not lost.
@@ -242,145 +360,6 @@ async fn said_goodbye(sip: &sip::net::Handle) {
     while sip.stats().await.is_ok_and(|stats| stats.calls > 0) {
         tokio::time::sleep(GOODBYE_INTERVAL).await;
     }
-}
-
-async fn bind(
-    config: &Config,
-    listeners: Vec<Listener>,
-    objects: &Arc<ArcSwap<Snapshot>>,
-    answer_strangers: bool,
-) -> Result<(sip::net::Handle, tokio::sync::mpsc::Receiver<sip::Event>), Error> {
-    let names = listeners.iter().map(|l| format!("{}:{}", l.wire, l.bind)).collect::<Vec<_>>().join(", ");
-    let objects = Arc::clone(objects);
-    let endpoint = sip::endpoint::Config {
-        user_agent: config.sip.user_agent.clone(),
-        trusted: Arc::new(move |address| dispatch::is_trusted_source(&objects.load(), address)),
-        answer_strangers,
-        ..sip::endpoint::Config::new(listeners, rand::random())
-    };
-    let mut net = sip::net::Config::new(endpoint);
-    if let Some(tls) = &config.sip.tls {
-        let files = |cert: &config::Certificate| sip::net::Certificate {
-            chain: cert.cert_file.clone(),
-            key: cert.key_file.clone(),
-        };
-        net.certificates = tls.certs.iter().map(files).collect();
-        net.tls_versions = match (tls.only_1_2, tls.only_1_3) {
-            (true, _) => TlsVersions::Only12,
-            (_, true) => TlsVersions::Only13,
-            _ => TlsVersions::Both,
-        };
-        net.alpn.clone_from(&tls.alpn);
-    }
-    sip::net::bind(net).await.map_err(|error| Error::Sip(names, error))
-}
-
-/// Strangers who ask for nothing but a sign of life get none, unless some trunk takes calls from everywhere.
-fn answers_strangers(config: &Config, snapshot: &Snapshot) -> bool {
-    let is_open = snapshot.inbound_trunks.iter().any(|trunk| trunk.networks.is_empty());
-    !config.sip.hide && (is_open || config.sip.reject != Reject::Silent)
-}
-
-async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
-    let mut listeners = Vec::new();
-    for Interface { bind: ip, advertised: told } in interfaces(&config.addresses, config.addresses.signalling).await? {
-        let mut add = |wire, port_listen, port, host| {
-            let bind = SocketAddr::new(ip, port_listen);
-            listeners.push(Listener { wire, bind, advertised: Advertised { host, port } });
-        };
-        for wire in [Wire::Udp, Wire::Tcp] {
-            add(wire, config.sip.port_listen, config.sip.port, Host::from(told));
-        }
-        if let Some(tls) = &config.sip.tls {
-            let host = if config.sip.hostname.is_empty() {
-                Host::from(told)
-            } else {
-                Host::from(config.sip.hostname.replace("${IP}", &told.to_string().replace(['.', ':'], "-")).as_str())
-            };
-            add(Wire::Tls, tls.port_listen, tls.port, host);
-        }
-    }
-    Ok(listeners)
-}
-
-/// What is bound, each with the address that others are told. Of families that nobody asked for, those are left out that
-/// have no address of ours to tell; one is needed.
-async fn interfaces(addresses: &Addresses, external: External) -> Result<Vec<Interface>, address::Error> {
-    let (mut found, mut missing) = (Vec::new(), None);
-    for bind in listen_addresses(&addresses.listen) {
-        match address::advertised(external, bind, addresses.local_net.as_ref()).await {
-            Ok(advertised) => found.push(Interface { bind, advertised }),
-            Err(error) if addresses.listen.is_empty() && error.is_of_one_family() => _ = missing.get_or_insert(error),
-            Err(error) => return Err(error),
-        }
-    }
-    match missing {
-        Some(error) if found.is_empty() => Err(error),
-        _ => Ok(found),
-    }
-}
-
-/// Both families where nothing is said, as far as this machine has them.
-fn listen_addresses(configured: &[IpAddr]) -> Vec<IpAddr> {
-    if !configured.is_empty() {
-        return configured.to_vec();
-    }
-    let mut addresses = vec![IpAddr::from(Ipv4Addr::UNSPECIFIED)];
-    if std::net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
-        addresses.push(Ipv6Addr::UNSPECIFIED.into());
-    }
-    addresses
-}
-
-async fn plane_config(config: &Config) -> Result<plane::Config, Error> {
-    let (mut v4, mut v6) = (None, None);
-    for interface in interfaces(&config.addresses, config.addresses.media).await? {
-        let family = if interface.bind.is_ipv4() { &mut v4 } else { &mut v6 };
-        family.get_or_insert(interface);
-    }
-    let media = &config.media;
-    Ok(plane::Config {
-        threads: media.threads.and_then(NonZeroUsize::new),
-        v4,
-        v6,
-        room: toward_room(&config.livekit.url).await,
-        ports: media.ports.clone(),
-        complexity: media.opus.complexity,
-        quarantine: media.quarantine.map_or(Duration::ZERO, |quarantine| quarantine.idle),
-        ..plane::Config::default()
-    })
-}
-
-fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
-    let media = &config.media;
-    let known = |codec: &dispatch::Codec| media_codec(codec);
-    Settings {
-        answer: config.calls.answer,
-        ringing_interval: config.sip.ringing_interval,
-        room_reconnect_limit: config.calls.room_reconnect_limit,
-        codecs: media.codecs.iter().filter_map(known).collect(),
-        allow_loopback: media.allow_loopback,
-        source: if media.symmetric_rtp { ::media::source::Mode::Latch } else { ::media::source::Mode::Learn },
-        media_timeout_initial: media.timeout_initial,
-        media_timeout: media.timeout,
-        opus_bitrate: media.opus.bitrate,
-        own,
-        patience: config.outbound.patience,
-        allow_refer: config.transfer.refer,
-        bridge_transfers: config.transfer.bridge,
-    }
-}
-
-fn outbound_defaults(config: &Config) -> Defaults {
-    let outbound = &config.outbound;
-    let caps = Caps { max_calls: outbound.max_calls, calls_per_second: outbound.calls_per_second };
-    Defaults { caps, allow_emergency: outbound.allow_emergency }
-}
-
-/// Those that the media plane speaks; others of the configuration wait for a later version.
-fn media_codec(codec: &dispatch::Codec) -> Option<::media::sdp::Codec> {
-    use ::media::sdp::Codec;
-    Codec::from_name(&codec.name, codec.rate, 1).filter(|codec| matches!(codec, Codec::Pcmu | Codec::Pcma))
 }
 
 #[cfg(test)]

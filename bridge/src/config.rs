@@ -14,6 +14,7 @@ pub mod tree;
 pub(crate) mod value;
 mod values;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -40,6 +41,22 @@ pub struct Loaded {
     pub notes: Vec<Note>,
     /// Every key and its value, secrets hidden, for [`render`](fn@render).
     effective: Vec<(&'static str, String)>,
+}
+
+impl Loaded {
+    /// The keys whose values are others in another configuration. What stands in the lists of trunks and rules does not
+    /// count.
+    pub fn changed_keys(&self, other: &Self) -> Vec<&'static str> {
+        let values = |loaded: &Self| loaded.effective.iter().cloned().collect::<BTreeMap<_, _>>();
+        let (before, after) = (values(self), values(other));
+        let all: BTreeSet<_> = before.keys().chain(after.keys()).copied().collect();
+        let mut keys: Vec<_> = all.into_iter().filter(|key| before.get(key) != after.get(key)).collect();
+        // Its value is not among those that are shown.
+        if self.config.livekit.api_secret != other.config.livekit.api_secret && !keys.contains(&"api_secret") {
+            keys.push("api_secret");
+        }
+        keys
+    }
 }
 
 /// Something the operator should know.

@@ -80,7 +80,8 @@ struct Ongoing {
     task: AbortHandle,
     span: Span,
     since: Instant,
-    direction: Direction,
+    /// What was known of it at its beginning.
+    info: CallInfo,
     /// The trunk that counts it.
     trunk: Option<String>,
 }
@@ -213,18 +214,18 @@ impl Phone {
     fn start(&mut self, leg: Leg, trunk: Option<String>, span: Span) {
         let (tell, sip_events) = mpsc::channel(EVENTS);
         let (give, orders) = mpsc::channel(ORDERS);
-        let (call, direction) = (leg.call(), leg.direction());
-        let listing = self.registry.list(leg.info(), give);
+        let (call, info) = (leg.call(), leg.info());
+        let listing = self.registry.list(info.clone(), give);
         let wires =
             Wires { sip_events, orders, listing, switchboard: self.switchboard.clone(), stop: self.stop.clone() };
         let running = driver::run(self.parts.clone(), leg, wires);
-        self.adopt(call, direction, trunk, tell, running, span);
+        self.adopt(call, info, trunk, tell, running, span);
     }
 
     fn adopt(
         &mut self,
         call: CallHandle,
-        direction: Direction,
+        info: CallInfo,
         trunk: Option<String>,
         events: mpsc::Sender<Event>,
         running: impl Future<Output = EndReason> + Send + 'static,
@@ -232,7 +233,7 @@ impl Phone {
     ) {
         let task = self.tasks.spawn(running.instrument(span.clone()));
         self.by_task.insert(task.id(), call);
-        self.calls.insert(call, Ongoing { events, task, span, since: Instant::now(), direction, trunk });
+        self.calls.insert(call, Ongoing { events, task, span, since: Instant::now(), info, trunk });
         self.count();
     }
 
@@ -242,7 +243,7 @@ impl Phone {
         let ongoing = self.calls.remove(&call);
         let reason = ended.as_ref().map_or(EndReason::GatewayFault, |(_, reason)| *reason);
         if let Some(ongoing) = &ongoing {
-            self.parts.metrics.ended(ongoing.direction, reason, ongoing.since.elapsed());
+            self.parts.metrics.ended(ongoing.info.direction, reason, ongoing.since.elapsed());
             if let Some(trunk) = &ongoing.trunk {
                 self.trunks.release(Instant::now(), trunk);
             }
@@ -250,13 +251,14 @@ impl Phone {
         if let (Err(error), Some(ongoing)) = (ended, ongoing) {
             let reason = reason.outcome().label;
             ongoing.span.in_scope(|| error!(reason, %error, "call ended: its task has failed"));
+            self.parts.store.record(ongoing.info.record(reason));
             self.hang_up(call).await;
         }
         self.count();
     }
 
     fn count(&self) {
-        let outbound = self.calls.values().filter(|ongoing| ongoing.direction == Direction::Outbound).count();
+        let outbound = self.calls.values().filter(|ongoing| ongoing.info.direction == Direction::Outbound).count();
         self.parts.metrics.set_active(self.calls.len() - outbound, outbound);
         self.active.send_replace(self.calls.len());
     }
@@ -279,6 +281,14 @@ async fn next_ask(asks: &mut Option<mpsc::Receiver<Ask>>) -> Option<Ask> {
         Some(asks) => asks.recv().await,
         None => std::future::pending().await,
     }
+}
+
+/// Names often hold the number of the caller or of the called one. The log is to know its last four digits alone.
+pub(crate) fn discreet(text: &str, numbers: [&str; 2]) -> String {
+    numbers.into_iter().fold(text.to_owned(), |text, number| {
+        let bare = number.trim_start_matches('+');
+        if bare.is_empty() { text } else { text.replace(bare, &shown(bare)) }
+    })
 }
 
 /// A prefix, `SCL_` for a call, and twelve letters and digits, as LiveKit makes them.

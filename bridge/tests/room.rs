@@ -116,6 +116,66 @@ async fn the_server_mutes_and_shows_us_out() {
     other.until("deleted", |event| *event == Event::Ended(End::RoomDeleted)).await;
 }
 
+/// A caller in one room, somebody to consult in another: the caller moves there, and later on into a third place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_moves_from_room_to_room() {
+    let Some(server) = Server::start().await else { return };
+    let plane = plane();
+    let caller = |room: &str| {
+        let mut profile = profile(room, "sip_caller");
+        profile.name = "Phone +15550199".into();
+        profile.metadata = "{\"r\":1}".into();
+        profile.attributes = BTreeMap::from([("sip.callStatus".into(), "active".into())]);
+        profile
+    };
+    let heard = |event: &Event| matches!(event, Event::Audience(audience) if audience.heard == 1);
+    let mut agent = Person::enter(&plane, &server.url(), profile("first", "agent"), tone(HIGH));
+    let mut here = Person::enter(&plane, &server.url(), caller("first"), tone(LOW));
+    here.until("heard", heard).await;
+    agent.until("heard", heard).await;
+    for (room, frequency) in [("second", 660.0), ("third", 1_320.0)] {
+        let mut consulted = Person::enter(&plane, &server.url(), profile(room, "consulted"), tone(frequency));
+        consulted.until("connected", |event| *event == Event::Connected).await;
+        let mut there = here.enter_also(&server.url(), caller(room)).await;
+        there
+            .until("joined", |event| matches!(event, Event::Joined(joined) if !joined.participant_sid.is_empty()))
+            .await;
+        there.until("heard", heard).await;
+        // Our track there is silent, but all is ready for it.
+        consulted.until("heard", heard).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let shown = server.participants(room).await;
+        let me = shown.iter().find(|shown| shown["identity"] == "sip_caller").unwrap();
+        assert_eq!((&me["kind"], &me["name"]), (&json!("SIP"), &json!("Phone +15550199")));
+        assert_eq!((&me["metadata"], &me["attributes"]["sip.callStatus"]), (&json!("{\"r\":1}"), &json!("active")));
+
+        there.occupy().await;
+        let moved = Instant::now();
+        let until_now = there.report().await.room_received;
+        while there.report().await.room_received == until_now {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        println!("the {room} room is heard after {:?}", moved.elapsed());
+        assert!(moved.elapsed() < Duration::from_millis(180), "{:?}, and a packet before it", moved.elapsed());
+        here.command(Command::Leave(DisconnectReason::ClientInitiated)).await;
+        here.until("left", |event| *event == Event::Ended(End::Left)).await;
+        tokio::time::sleep(Duration::from_secs(2).saturating_sub(moved.elapsed())).await;
+        let recording = consulted.recorded(LOW).await;
+        let late = moved.elapsed().saturating_sub(heard_for(&recording));
+        println!("the caller is heard in the {room} room after at most {late:?}");
+        assert!(late < Duration::from_millis(200), "{late:?}");
+        here = there;
+    }
+    here.hears(1_320.0).await;
+    agent.until("alone", |event| matches!(event, Event::Audience(audience) if audience.participants == 0)).await;
+}
+
+/// How long the sound at the end lasts.
+fn heard_for(recording: &[i16]) -> Duration {
+    let frames = recording.rchunks_exact(160).take_while(|frame| media::frame::level(frame) < 40).count();
+    Duration::from_millis(20) * u32::try_from(frames).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_dies_is_found_again() {
     let Some(mut server) = Server::start().await else { return };

@@ -37,6 +37,7 @@ mod send;
 mod sources;
 mod stats;
 mod transactions;
+mod wake;
 mod within;
 
 use std::{
@@ -51,7 +52,7 @@ use bytes::Bytes;
 pub(crate) use self::sources::owner;
 use self::{
     alarms::Alarms,
-    call::{Call, Exchange, Hangup, Peer, State},
+    call::{Call, Peer, State},
     calls::Calls,
     half_open::HalfOpen,
     names::Names,
@@ -68,14 +69,9 @@ pub use self::{
 use crate::{
     dialog::Dialog,
     error::Rejected,
-    message::{HeaderName, Headers, Message, Response, Status, Tag},
+    message::{HeaderName, Headers, Message, Response, Tag},
     transaction::{self, PATIENCE},
 };
-
-/// How long before a provisional answer is said again (RFC 3261 §13.3.1.1).
-const REMINDER: Duration = Duration::from_secs(60);
-/// Why we end a call that nobody has acknowledged (RFC 3326; Q.850 cause 102 is recovery on timer expiry).
-const NO_ACK: &str = "Q.850;cause=102;text=\"no ACK\"";
 
 /// The user agent.
 #[derive(Debug)]
@@ -342,60 +338,6 @@ impl Endpoint {
         self.alarms.set(Wake::Server(id), None);
         self.transactions.remove_server(id);
         is_delivered
-    }
-
-    fn wake_call(&mut self, now: Instant, handle: CallHandle) {
-        let Some(mut call) = self.calls.take(handle) else { return };
-        self.expire_referral(now, handle, &mut call);
-        match call.state {
-            State::Offered { invite, id, reminder: Some(mut reminder) } => {
-                if now >= reminder.at {
-                    reminder.at = now + REMINDER;
-                    if let Some(tx) = self.transactions.server_mut(invite) {
-                        tx.machine.handle_response(now, Status::SESSION_PROGRESS, reminder.response.clone());
-                    }
-                    self.settle_server(now, invite);
-                }
-                call.state = State::Offered { invite, id, reminder: Some(reminder) };
-                self.put(handle, call);
-            }
-            State::Calling { invite, hangup: Hangup::Cancelling { give_up }, .. } if now >= give_up => {
-                self.drop_client(invite);
-                self.end(handle, Some(Event::HungUp { call: handle }));
-            }
-            State::Calling { ref attempt, .. } if attempt.silence.is_some_and(|at| now >= at) => {
-                self.lose_patience(now, handle, call);
-            }
-            State::Ended { until, .. } if now >= until => self.end(handle, None),
-            State::Up { dialog, exchange: Exchange::Unacknowledged(mut waiting) } => {
-                if now >= waiting.give_up {
-                    let finally = match waiting.hangup {
-                        Some(_) => Some(Event::HungUp { call: handle }),
-                        None => {
-                            self.tell(Event::AckMissing { call: handle });
-                            None
-                        }
-                    };
-                    let headers = waiting.hangup.unwrap_or_else(|| vec![(HeaderName::Reason, NO_ACK.to_owned())]);
-                    self.say_bye(now, handle, call.peer, dialog, headers, finally);
-                    return;
-                }
-                if waiting.resend.is_due(now) {
-                    self.send(waiting.to.clone(), waiting.response.clone());
-                }
-                call.state = State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) };
-                self.put(handle, call);
-            }
-            // Early, or nothing to do.
-            state @ (State::Offered { .. }
-            | State::Calling { .. }
-            | State::Up { .. }
-            | State::Closing { .. }
-            | State::Ended { .. }) => {
-                call.state = state;
-                self.put(handle, call);
-            }
-        }
     }
 
     /// Puts a call back, with its alarm.

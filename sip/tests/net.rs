@@ -129,6 +129,33 @@ async fn calls_over_every_protocol_and_family() {
 }
 
 #[tokio::test]
+async fn a_large_call_goes_over_tcp_and_back_to_udp_where_nobody_listens() {
+    for (name, theirs, wire) in
+        [("TCP", &[(Wire::Udp, V4), (Wire::Tcp, V4)][..], Wire::Tcp), ("UDP alone", &[(Wire::Udp, V4)], Wire::Udp)]
+    {
+        // The same port for both protocols, as it is everywhere but on machines with no port to spare.
+        let mut bob_config = config(theirs, 2, None);
+        let free = UdpSocket::bind((V4, 0)).await.expect("a free port");
+        let port = free.local_addr().expect("its address").port();
+        drop(free);
+        bob_config.endpoint.listeners.iter_mut().for_each(|listener| listener.bind.set_port(port));
+        let mut bob = net::bind(bob_config).await.expect("sockets");
+        let mut alice = net::bind(config(&[(Wire::Udp, V4), (Wire::Tcp, V4)], 1, None)).await.expect("sockets");
+        let body = Bytes::from("a=x\r\n".repeat(400));
+        let invite = Invite { body: body.clone(), ..invite(&alice, Wire::Udp, address(&bob, Wire::Udp, V4), None) };
+        alice.0.send(Command::Invite(Box::new(invite))).await.expect("a driver");
+        let Event::Incoming { call, request, wire: used, .. } = next(&mut bob).await else { panic!("{name}") };
+        assert_eq!((used, &request.body), (wire, &body), "{name}");
+        bob.0.send(Command::Answer { call, headers: Vec::new(), body: SDP }).await.expect("a driver");
+        assert!(matches!(next(&mut alice).await, Event::Answered { .. }), "{name}");
+        assert!(matches!(next(&mut bob).await, Event::Acked { .. }), "{name}");
+        bob.0.send(Command::Hangup { call, headers: Vec::new() }).await.expect("a driver");
+        assert!(matches!(next(&mut alice).await, Event::Ended { .. }), "{name}");
+        assert!(matches!(next(&mut bob).await, Event::HungUp { .. }), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_peer_that_nobody_vouches_for_is_not_called() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
     let listeners = [(Wire::Tls, V4)];

@@ -11,15 +11,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{Code, Error};
-use super::json;
+use super::json::{self, MOST_ENTRIES};
 use super::shape::{self, Shaped};
 
 /// No request of this API comes near it.
 const LONGEST: usize = 1024 * 1024;
+/// Thousands of trunks.
+const LONGEST_DOCUMENT: usize = 16 * LONGEST;
 /// Whoever sends a body has it at hand.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Entries of one list or one map. Each costs a comparison with others when an object is checked.
-const MOST_ENTRIES: usize = 10_000;
 /// The length of one text. LiveKit's own limit for metadata and attributes.
 const LONGEST_TEXT: usize = 64 * 1024;
 
@@ -59,16 +59,24 @@ impl<T: prost::Message + Default + DeserializeOwned + Serialize> Request for T {
 
 /// Reads a body whole, as far as it may go.
 pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
-    read_within(PATIENCE, headers, body).await
+    read_within(PATIENCE, LONGEST, headers, body).await
 }
 
-async fn read_within(patience: Duration, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
-    let too_long = || Error::new(Code::Malformed, "the request body is longer than 1 MiB, or it was cut short");
+/// Reads a document of all objects, which may be longer.
+pub(crate) async fn read_document(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+    read_within(PATIENCE, LONGEST_DOCUMENT, headers, body).await
+}
+
+async fn read_within(patience: Duration, longest: usize, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+    let too_long = || {
+        let text = format!("the request body is longer than {} MiB, or it was cut short", longest >> 20);
+        Error::new(Code::Malformed, text)
+    };
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > LONGEST) {
+    if length.is_some_and(|length| length > longest) {
         return Err(too_long());
     }
-    match tokio::time::timeout(patience, to_bytes(body, LONGEST)).await {
+    match tokio::time::timeout(patience, to_bytes(body, longest)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(too_long()),
         Err(_) => Err(Error::new(Code::DeadlineExceeded, "the request body did not arrive in time")),
@@ -76,8 +84,18 @@ async fn read_within(patience: Duration, headers: &HeaderMap, body: Body) -> Res
 }
 
 /// Reads JSON.
-pub(crate) fn json(bytes: &[u8]) -> Result<Value, Error> {
+fn json(bytes: &[u8]) -> Result<Value, Error> {
     json::parse(bytes).map_err(|error| no_json(&error))
+}
+
+/// Reads what is no message of LiveKit's.
+pub(crate) fn value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let value = json(bytes)?;
+    if !value.is_object() {
+        // A list would be taken for the fields in their order.
+        return Err(no_json(&serde::de::Error::custom("an object is expected")));
+    }
+    serde_json::from_value(value).map_err(|error| no_json(&error))
 }
 
 /// Reads a message. `wrap` may rearrange JSON before it is one.
@@ -154,7 +172,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_does_not_come_is_not_waited_for() {
         let silent = || Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
-        let error = read_within(Duration::ZERO, &HeaderMap::new(), silent()).await.unwrap_err();
+        let error = read_within(Duration::ZERO, LONGEST, &HeaderMap::new(), silent()).await.unwrap_err();
         assert_eq!(error.into_response().status(), StatusCode::REQUEST_TIMEOUT);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_LENGTH, (LONGEST + 1).into());

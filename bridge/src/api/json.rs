@@ -6,6 +6,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+/// Entries of one list or one object. Each costs memory here, and a comparison with others when an object is checked.
+pub(super) const MOST_ENTRIES: usize = 10_000;
+
 /// Reads a text that is one JSON value and nothing else.
 pub(super) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Strict>(text).map(|Strict(value)| value)
@@ -59,6 +62,7 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
         while let Some(Strict(item)) = items.next_element()? {
+            check_room::<A::Error>(list.len())?;
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -67,6 +71,7 @@ impl<'de> Visitor<'de> for Reader {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some((name, Strict(value))) = entries.next_entry::<String, _>()? {
+            check_room::<A::Error>(map.len())?;
             if map.contains_key(&name) {
                 return Err(A::Error::custom(format_args!("{name:?} is there twice")));
             }
@@ -75,6 +80,11 @@ impl<'de> Visitor<'de> for Reader {
         map.retain(|_, value| !value.is_null());
         Ok(Value::Object(map))
     }
+}
+
+/// Whether there may be one entry more.
+fn check_room<E: Error>(entries: usize) -> Result<(), E> {
+    if entries < MOST_ENTRIES { Ok(()) } else { Err(E::custom(format_args!("more than {MOST_ENTRIES} entries"))) }
 }
 
 #[cfg(test)]
@@ -99,6 +109,7 @@ mod tests {
 
     #[test]
     fn what_is_not_one_value_is_refused() {
+        let long = format!("[{}0]", "0,".repeat(MOST_ENTRIES));
         let deep = "[".repeat(200) + &"]".repeat(200);
         let cases: &[(&str, &[u8])] = &[
             ("nothing", b""),
@@ -108,6 +119,7 @@ mod tests {
             ("twice, once in escapes", br#"{"a": 1, "\u0061": 2}"#),
             ("twice, once null", br#"{"a": null, "a": 2}"#),
             ("twice inside", br#"{"a": {"b": 1, "b": 1}}"#),
+            ("long", long.as_bytes()),
             ("deep", deep.as_bytes()),
             ("not UTF-8", b"{\"a\": \"\xff\"}"),
             ("half a surrogate", br#"{"a": "\ud800"}"#),

@@ -1,5 +1,6 @@
 //! The router in process: whole requests in, whole answers out.
 
+mod calls;
 mod hostile;
 mod own;
 mod replay;
@@ -30,6 +31,10 @@ const SECRET: &str = "secret";
 /// An API on a store of its own.
 struct Bench {
     router: TowerToHyperService<Router>,
+    parts: Parts,
+    registry: Registry,
+    /// Calls whose API client went away before anybody answered.
+    given_up: mpsc::Receiver<String>,
     // The store's file lives as long as this does.
     _folder: Folder,
 }
@@ -54,12 +59,16 @@ impl Bench {
     fn new() -> Self {
         let folder = Folder::new();
         let (store, _) = Store::open(Some(&folder.0.join("trunkline.db")), Items::default()).unwrap();
-        let (switchboard, asks) = Switchboard::new(Registry::default());
-        tokio::spawn(carrier(asks));
+        let registry = Registry::default();
+        let (switchboard, asks) = Switchboard::new(registry.clone());
+        let (tell, given_up) = mpsc::channel(8);
+        tokio::spawn(carrier(asks, tell));
         let placer = Placer::new(store.objects(), "gw.example.com", Defaults::default());
         let keys = Keys::new([(KEY.into(), SECRET.into())]);
-        let parts = Parts { store, switchboard, placer, keys, proxy: Proxy::closed() };
-        Self { router: TowerToHyperService::new(router(parts)), _folder: folder }
+        let status = watch::channel(Status { listeners: vec!["udp:0.0.0.0:5060".into()], ..Status::default() }).1;
+        let parts = Parts { store, switchboard, placer, keys, status, proxy: Proxy::closed() };
+        let router = TowerToHyperService::new(router(parts.clone()));
+        Self { router, parts, registry, given_up, _folder: folder }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -85,7 +94,7 @@ impl Bench {
 }
 
 /// In place of the phone task: answers each call as the last three digits of its number say.
-async fn carrier(mut asks: mpsc::Receiver<Ask>) {
+async fn carrier(mut asks: mpsc::Receiver<Ask>, given_up: mpsc::Sender<String>) {
     while let Some(Ask::Place(placement, tell)) = asks.recv().await {
         let placed = Placed {
             participant_id: "PA_1".into(),
@@ -98,6 +107,12 @@ async fn carrier(mut asks: mpsc::Receiver<Ask>) {
         let news = match status {
             180 => Progress::Failed(CallError::TimedOut),
             200 => Progress::Answered,
+            // It rings for ever.
+            999 => {
+                tell.closed().await;
+                let _ = given_up.send(placement.callee).await;
+                continue;
+            }
             407 => Progress::Failed(CallError::NoCredentials),
             status => Progress::Failed(CallError::Sip { status, reason: reason(status).into() }),
         };

@@ -1,9 +1,15 @@
+use std::net::{IpAddr, Ipv4Addr};
+
+use sip::Wire;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
+use super::listen::{interfaces, listen_addresses};
 use super::*;
+use crate::config::External;
 use crate::config::tests::loaded;
 use crate::dispatch::Answer;
+use crate::store::tests::Folder;
 
 /// Longer than anything here may take, shorter than the patience of whoever runs the tests.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -12,15 +18,22 @@ fn config(yaml: &str) -> Config {
     loaded(yaml).unwrap().config
 }
 
-/// A gateway on a port of loopback that was free a moment ago.
-async fn started() -> App {
+/// A gateway on ports of loopback that were free a moment ago, and the folder of its store.
+async fn started() -> (App, Folder) {
+    let free = || std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap().port();
+    let folder = Folder::new();
     for _ in 0..20 {
-        let free = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap().port();
-        let yaml =
-            format!("sip_port: {free}\nlisten_ip: 127.0.0.1\nmedia_threads: 1\ninbound_trunks: [{{numbers: ['1']}}]");
+        let yaml = format!(
+            "sip_port: {}\napi_port: {}\nlisten_ip: 127.0.0.1\nmedia_threads: 1\nstore: {}\n\
+             inbound_trunks: [{{name: file, numbers: ['1']}}]",
+            free(),
+            free(),
+            folder.path("store.db").display()
+        );
+        std::fs::write(folder.path("trunkline.yaml"), &yaml).unwrap();
         match App::start(loaded(&yaml).unwrap()).await {
-            Ok(app) => return app,
-            Err(Error::Sip(..)) => {} // Somebody was quicker.
+            Ok(app) => return (app, folder),
+            Err(Error::Sip(..) | Error::Http(..)) => {} // Somebody was quicker.
             Err(error) => panic!("{error}"),
         }
     }
@@ -81,7 +94,7 @@ fn settings_of_calls_come_from_the_file() {
 
 #[tokio::test]
 async fn a_gateway_without_its_endpoint_does_not_pretend_to_serve() {
-    let app = started().await;
+    let (app, _folder) = started().await;
     let health = app.health.subscribe();
     app.sip().clone().shutdown().await;
     let ended = timeout(LIMIT, app.run()).await.expect("it ends");
@@ -90,8 +103,40 @@ async fn a_gateway_without_its_endpoint_does_not_pretend_to_serve() {
 }
 
 #[tokio::test]
+async fn what_the_api_has_written_is_served_after_a_restart() {
+    let (app, folder) = started().await;
+    assert!(app.api().is_some_and(|address| address.ip().is_loopback()));
+    let trunk = livekit_protocol::SipInboundTrunkInfo {
+        name: "api".to_owned(),
+        numbers: vec!["+2".to_owned()],
+        ..Default::default()
+    };
+    app.store().create_inbound_trunk(trunk).unwrap();
+    app.store().record(crate::store::CallRecord { id: "SCL_1".to_owned(), ..Default::default() });
+    let text = std::fs::read_to_string(folder.path("trunkline.yaml")).unwrap();
+    let second = App::start(loaded(&text).unwrap()).await;
+    assert!(matches!(second, Err(Error::Store(OpenError::InUse(_)))), "a store has one gateway: {second:?}");
+    let store = app.store().clone();
+    timeout(LIMIT, app.stop()).await.unwrap();
+    assert_eq!(store.records(&Default::default()).unwrap().len(), 1, "the last call is on the disk");
+    drop(store);
+    let (again, _) = Store::open(Some(&folder.path("store.db")), Items::default()).unwrap();
+    assert!(again.inbound_trunk("api").is_ok());
+}
+
+#[tokio::test]
+async fn a_store_that_nobody_has_named_is_done_without() {
+    let folder = Folder::new();
+    let nowhere = StoreFile::Default { state_directory: Some(folder.path("not/there")) };
+    let store = open_store(&nowhere, Items::default()).unwrap();
+    assert!(!store.is_durable());
+    let named = open_store(&StoreFile::Set(folder.path("not/there/store.db")), Items::default());
+    assert!(matches!(named, Err(Error::Store(OpenError::Io(..)))), "{named:?}");
+}
+
+#[tokio::test]
 async fn the_last_bye_is_repeated_until_it_is_answered() {
-    let app = started().await;
+    let (app, _folder) = started().await;
     let carrier = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = carrier.local_addr().unwrap();
     let sip = app.sip().clone();

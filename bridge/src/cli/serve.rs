@@ -13,14 +13,18 @@ pub(super) fn run(args: &ConfigArgs) -> Result<ExitCode, Failure> {
     let loaded = args.load()?;
     log(&loaded.config.logging)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build()?;
-    runtime.block_on(async { App::start(loaded).await?.run().await })?;
+    let (source, environment) = (args.source(), std::env::vars().collect());
+    runtime.block_on(async { App::start(loaded).await?.reloading(&source, environment).run().await })?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl ConfigArgs {
     pub(super) fn load(&self) -> Result<config::Loaded, Failure> {
-        let source = config::Source { file: self.config.clone(), body: self.config_body.clone() };
-        Ok(source.read(&std::env::vars().collect())?)
+        Ok(self.source().read(&std::env::vars().collect())?)
+    }
+
+    fn source(&self) -> config::Source {
+        config::Source { file: self.config.clone(), body: self.config_body.clone() }
     }
 }
 

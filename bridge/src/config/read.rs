@@ -36,21 +36,29 @@ pub struct Source {
 }
 
 impl Source {
+    /// The file, if the configuration comes from one.
+    pub fn path(&self, environment: &Environment) -> Option<PathBuf> {
+        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
+        let from_environment = |name| variable(name).filter(|_| self.body.is_none() && self.file.is_none());
+        if self.body.is_some() || from_environment("SIP_CONFIG_BODY").is_some() {
+            return None;
+        }
+        self.file.clone().or(from_environment("SIP_CONFIG_FILE").map(PathBuf::from))
+    }
+
     /// Reads the configuration.
     pub fn read(&self, environment: &Environment) -> Result<Loaded, Invalid> {
-        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty());
-        let given = self.body.is_some() || self.file.is_some();
-        let from_environment = |name| variable(name).filter(|_| !given);
-        if let Some(body) = self.body.as_ref().or(from_environment("SIP_CONFIG_BODY")) {
+        let variable = environment.get("SIP_CONFIG_BODY").filter(|body| !body.is_empty() && self.file.is_none());
+        if let Some(body) = self.body.as_ref().or(variable) {
             return load(body, environment);
         }
-        let path =
-            self.file.clone().or(from_environment("SIP_CONFIG_FILE").map(PathBuf::from)).ok_or(Error::Nothing)?;
+        let path = self.path(environment).ok_or(Error::Nothing)?;
         load(&read_file(&path).map_err(|error| Error::File { path, error })?, environment)
     }
 }
 
-fn read_file(path: &std::path::Path) -> std::io::Result<String> {
+/// Reads a file whose size is bounded.
+pub(crate) fn read_file(path: &std::path::Path) -> std::io::Result<String> {
     use std::io::Read as _;
     let mut text = String::new();
     let read = std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;

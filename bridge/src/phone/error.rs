@@ -114,7 +114,7 @@ impl std::fmt::Display for TransferError {
 impl CallError {
     /// The code that the caller of the API gets.
     ///
-    /// Once an INVITE went out, failures of servers are not `unavailable` or `internal`: clients would try again, and the
+    /// Once an INVITE went out, failures of servers, our own too, are not `unavailable` or `internal`: clients would try again, and the
     /// callee's phone would ring twice.
     pub fn code(&self) -> Code {
         match self {
@@ -136,9 +136,9 @@ impl CallError {
             | Self::Media(_)
             | Self::Busy(_)
             | Self::NoTrunk(_)
-            | Self::NotActive => Code::FailedPrecondition,
+            | Self::NotActive
+            | Self::Gateway => Code::FailedPrecondition,
             Self::Ended => Code::Aborted,
-            Self::Gateway => Code::Internal,
         }
     }
 

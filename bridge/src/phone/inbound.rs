@@ -8,7 +8,7 @@ use sip::{CallHandle, HeaderName, Request, Status, Wire};
 use tracing::{Span, debug, field, info, info_span, warn};
 
 use super::door::Verdict;
-use super::{Phone, invite, new_id, unix_millis};
+use super::{Phone, discreet, invite, new_id, unix_millis};
 use crate::call::driver::{Inbound, Leg, clipped};
 use crate::dispatch::number::shown;
 use crate::dispatch::{self, Decision, Pin, Query, Reject, Seat};
@@ -123,11 +123,11 @@ impl Phone {
         }
         match dispatch::decide(&objects, &trunk, &query, Pin::NotAsked) {
             Decision::Join(seat) => {
-                span.record("room", discreet(seat.room.as_str(), &query));
+                span.record("room", discreet(seat.room.as_str(), [query.calling(), query.called()]));
                 for note in &seat.notes {
                     warn!(note, "the rule could not be followed to the letter");
                 }
-                let identity = discreet(&seat.identity, &query);
+                let identity = discreet(&seat.identity, [query.calling(), query.called()]);
                 info!(trunk = seat.trunk_id, rule = seat.rule_id, identity, "call accepted");
                 Ok(Guest {
                     seat,
@@ -197,12 +197,4 @@ impl Phone {
             ..CallRecord::default()
         });
     }
-}
-
-/// Names often hold the number of the caller or of the called one. The log is to know its last four digits alone.
-fn discreet(text: &str, query: &Query) -> String {
-    [query.calling(), query.called()].into_iter().fold(text.to_owned(), |text, number| {
-        let bare = number.trim_start_matches('+');
-        if bare.is_empty() { text } else { text.replace(bare, &shown(bare)) }
-    })
 }

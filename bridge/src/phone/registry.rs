@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::switchboard::Participant;
 use crate::call::order::Order;
-use crate::store::Direction;
+use crate::store::{CallRecord, Direction};
 
 /// A call as it is at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,7 +18,7 @@ pub struct CallInfo {
     pub id: String,
     /// Who called whom.
     pub direction: Direction,
-    /// The value of `sip.callStatus`; empty before the room is joined.
+    /// The value of `sip.callStatus`.
     pub status: &'static str,
     /// The room.
     pub room: String,
@@ -46,6 +46,29 @@ pub struct CallInfo {
     pub held: bool,
     /// A transfer is under way.
     pub transferring: bool,
+}
+
+impl CallInfo {
+    /// What is left of it, now that it ended for this reason.
+    pub(crate) fn record(self, end: &str) -> CallRecord {
+        CallRecord {
+            id: self.id,
+            direction: self.direction,
+            from: self.from,
+            to: self.to,
+            trunk: self.trunk_id,
+            rule: self.rule_id,
+            room: self.room,
+            identity: self.identity,
+            sip_call_id: self.sip_call_id,
+            started: unix_millis(self.started_at),
+            answered: self.answered_at.map(unix_millis),
+            ended: unix_millis(SystemTime::now()),
+            end: end.to_owned(),
+            end_text: end.replace('_', " "),
+            ..CallRecord::default()
+        }
+    }
 }
 
 /// Calls by id. Cheap to clone; locked for as long as it takes to copy one entry.

@@ -165,6 +165,13 @@ impl Switchboard {
         orders.send_timeout(order, ASK_LIMIT).await.map_err(|_| CallError::Ended)
     }
 
+    /// The same for those who cannot wait. A call that takes no orders hangs, and is given up for other reasons.
+    pub(crate) fn order_now(&self, id: &str, order: Order) {
+        if let Some(orders) = self.registry.orders(id) {
+            let _ = orders.try_send(order);
+        }
+    }
+
     /// All calls, the oldest first.
     pub fn calls(&self) -> Vec<CallInfo> {
         self.registry.all()

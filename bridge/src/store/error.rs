@@ -135,6 +135,14 @@ pub enum Problem {
         /// The caller whom both take.
         caller: String,
     },
+    /// Two trunks for calls that name none.
+    #[error("default_outbound is set, and {other} has it already")]
+    SecondDefault {
+        /// The other trunk.
+        other: String,
+        /// Its id.
+        other_id: String,
+    },
     /// Two rules could take the same call, and nothing tells them apart.
     #[error(
         "it takes the same calls as {other}: {what}; different numbers, trunk_ids, a pin or a priority would tell them apart"
@@ -174,7 +182,9 @@ impl Problem {
     /// The object that it is about besides the one that has it.
     pub(crate) fn other_id(&self) -> Option<&str> {
         match self {
-            Self::TrunkConflict { other_id, .. } | Self::RuleConflict { other_id, .. } => Some(other_id),
+            Self::TrunkConflict { other_id, .. }
+            | Self::SecondDefault { other_id, .. }
+            | Self::RuleConflict { other_id, .. } => Some(other_id),
             _ => None,
         }
     }

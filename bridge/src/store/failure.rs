@@ -163,10 +163,13 @@ pub(super) fn refusal(errors: Vec<Error>, steps: &[Step], new: Option<&str>, pie
         };
         let (mine, other) = if is_mine(&id) { (id.as_str(), other) } else { (other, id.as_str()) };
         let other = pieces.find_id(other).map(|item| &**item);
-        conflict.get_or_insert_with(|| clash(&problem, mine, other, new));
+        match clash(&problem, mine, other, new) {
+            Some(clash) => _ = conflict.get_or_insert(clash),
+            None => problems.push(problem),
+        }
     }
     match conflict {
-        Some(Some(conflict)) if problems.is_empty() => conflict,
+        Some(conflict) if problems.is_empty() => conflict,
         _ => ChangeError::Invalid(problems),
     }
 }

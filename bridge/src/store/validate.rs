@@ -19,6 +19,13 @@ pub(crate) fn conflicts(snapshot: &Snapshot) -> Vec<Error> {
             errors.push(Error::new(later.id(), &later.label(), problem));
         }
     }
+    let mut defaults = snapshot.outbound_trunks.iter().filter(|trunk| trunk.ours.default_outbound);
+    if let Some(first) = defaults.next() {
+        errors.extend(defaults.map(|trunk| {
+            let (other, other_id) = (first.label(), first.id().to_owned());
+            Error::new(trunk.id(), &trunk.label(), Problem::SecondDefault { other, other_id })
+        }));
+    }
     errors.extend(rule_conflicts(&snapshot.dispatch_rules));
     errors
 }
@@ -262,6 +269,19 @@ mod tests {
                 "{name}: {said}"
             );
         }
+    }
+
+    #[test]
+    fn one_trunk_at_most_is_for_calls_that_name_none() {
+        let out = "address: h, numbers: ['1']";
+        let both = said(
+            "outbound_trunks",
+            &format!("{out}, default_outbound: true"),
+            &format!("{out}, default_outbound: true"),
+        );
+        assert!(both.starts_with("ERROR line 1") && both.contains("\"b\"") && both.contains("\"a\""), "{both}");
+        let one = said("outbound_trunks", &format!("{out}, default_outbound: true"), out);
+        assert!(!one.starts_with("ERROR"), "{one}");
     }
 
     #[test]

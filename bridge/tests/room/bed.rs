@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bridge::plane::{self, Config, EngineSpec, Interface, LineHandle, Plane, Report, Spec};
+use bridge::plane::{self, Config, EngineSpec, Interface, LineHandle, Plane, Report, RoomSide, Side, Spec};
 use bridge::room::driver::{self, Handle};
 use bridge::room::{Command, Event, JoinConfig, Profile};
 use media::Desk;
@@ -140,6 +140,7 @@ pub(crate) struct Person {
     identity: String,
     handle: Handle,
     line: LineHandle,
+    side: Side,
     /// What was heard before this does not count.
     since: usize,
     begun: std::time::Instant,
@@ -150,10 +151,25 @@ impl Person {
         let config = GuestConfig { seed: 7, profile: media::Profile::default() };
         let engine = EngineSpec::Guest(config, Desk::new(play, RECORDING));
         let line = plane.open(Spec { engine, carrier: None }).unwrap();
+        Self::stand(line.handle, line.side, url, profile)
+    }
+
+    /// The same line in another room too, which is heard from when it is told to [`Self::occupy`].
+    pub(crate) async fn enter_also(&self, url: &str, profile: Profile) -> Self {
+        let side = self.line.room_side().await.unwrap();
+        Self { since: self.since, begun: self.begun, ..Self::stand(self.line.clone(), side, url, profile) }
+    }
+
+    /// Takes the audio of the line over.
+    pub(crate) async fn occupy(&self) {
+        self.line.send(plane::Command::Occupy(self.side)).await.unwrap();
+    }
+
+    fn stand(line: LineHandle, side: RoomSide, url: &str, profile: Profile) -> Self {
         let server = bridge::room::Server { url: url.into(), key: KEY.into(), secret: SECRET.into() };
-        let identity = profile.identity.clone();
-        let handle = driver::join(JoinConfig { server, profile }, line.side);
-        Self { identity, handle, line: line.handle, since: 0, begun: std::time::Instant::now() }
+        let (identity, name) = (profile.identity.clone(), side.side());
+        let handle = driver::join(JoinConfig { server, profile }, side);
+        Self { identity, handle, line, side: name, since: 0, begun: std::time::Instant::now() }
     }
 
     pub(crate) async fn command(&self, command: Command) {
@@ -189,6 +205,11 @@ impl Person {
 
     /// Takes the recording away and looks for a tone at its end.
     pub(crate) async fn hears(&self, frequency: f32) {
+        self.recorded(frequency).await;
+    }
+
+    /// The same, and gives the recording.
+    pub(crate) async fn recorded(&self, frequency: f32) -> Vec<i16> {
         let (reply, desk) = oneshot::channel();
         self.line.send(plane::Command::TakeDesk(reply)).await.unwrap();
         let desk = timeout(LIMIT, desk).await.unwrap().unwrap();
@@ -197,6 +218,7 @@ impl Person {
         let pitch = media::desk::pitch(&recording[recording.len() - 8_000..]);
         let pitch = pitch.unwrap_or_else(|| panic!("{} hears silence", self.identity));
         assert!((pitch - frequency).abs() < 5.0, "{} hears {pitch} Hz", self.identity);
+        recording.to_vec()
     }
 }
 

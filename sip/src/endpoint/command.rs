@@ -179,7 +179,7 @@ pub struct Invite {
     /// Its handle, from [`CallHandle::outbound`]; a handle in use makes the command do nothing.
     pub call: CallHandle,
     /// Where to send it, in the order of RFC 3263 §4.3: to the next one when nothing can be sent there, when it answers
-    /// 503, and when it is silent for `patience`. With none, the call fails.
+    /// 503, and when it is silent for `patience`. With none, the call fails; more than 16 are not tried.
     pub to: Vec<NextHop>,
     /// How long a hop may say nothing before the next one is tried. The last one has 32 s (Timer B).
     pub patience: Duration,
@@ -192,9 +192,9 @@ pub struct Invite {
     pub from: NameAddr,
     /// To, without a tag.
     pub to_header: NameAddr,
-    /// The Call-ID; random when not given.
+    /// The Call-ID; random when not given, or when it is not one word.
     pub call_id: Option<CallId>,
-    /// The From tag; random when not given.
+    /// The From tag; random when not given, or when it is no token.
     pub local_tag: Option<Tag>,
     /// More headers.
     pub headers: ExtraHeaders,

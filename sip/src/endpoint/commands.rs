@@ -5,7 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{
-    Endpoint, REMINDER,
+    Endpoint,
     call::{Call, Exchange, Peer, Reminder, State, Unacknowledged},
     command::{CallHandle, Command, ExtraHeaders},
     compose::Answer,
@@ -13,6 +13,7 @@ use super::{
     referral::News,
     send::Ask,
     transactions::{Owner, ServerMachine, TxId},
+    wake::REMINDER,
 };
 use crate::{
     dialog::Dialog,

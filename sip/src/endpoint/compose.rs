@@ -65,7 +65,7 @@ impl Endpoint {
                 self.add_abilities(&mut response.headers);
             }
         }
-        // A REFER makes a subscription within the dialog (RFC 6665 §4.1.2.4).
+        // A REFER makes a subscription within the dialog (RFC 3515 §2.2).
         if let Some(listener) = contact.filter(|_| asked.method == Method::Refer && status.is_success()) {
             response.headers.push(HeaderName::Contact, contact_of(listener));
         }

@@ -16,9 +16,12 @@ use super::{
     transactions::{ClientMachine, TxId},
 };
 use crate::{
-    message::{CallId, NameAddr, Status},
+    message::{CallId, NameAddr, Status, Token},
     transaction::invite_client,
 };
+
+/// Hops that one call tries.
+const MAX_HOPS: usize = 16;
 
 /// What ended a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +40,8 @@ impl Endpoint {
         }
         let is_full = self.calls.len() >= self.config.limits.calls || !self.has_room();
         // What we have no listener for cannot be tried.
-        invite.to = mem::take(&mut invite.to).into_iter().filter(|hop| self.path_to(hop).is_some()).collect();
+        let hops = mem::take(&mut invite.to).into_iter();
+        invite.to = hops.filter(|hop| self.path_to(hop).is_some()).take(MAX_HOPS).collect();
         let path = invite.to.first().filter(|_| !is_full).and_then(|hop| self.path_to(hop));
         let Some(path) = path else {
             return self.tell(Event::Failed { call: handle, why: Failure::Unavailable });
@@ -45,7 +49,8 @@ impl Endpoint {
         tidy(&mut invite);
         let given = invite.call_id.take().filter(|id| CallId::parse(id.as_str()).as_ref() == Ok(id));
         let call_id = given.unwrap_or_else(|| self.names.call_id());
-        let local_tag = invite.local_tag.take().unwrap_or_else(|| self.names.tag());
+        let given = invite.local_tag.take().filter(|tag| Token::new(tag.as_str()).is_some());
+        let local_tag = given.unwrap_or_else(|| self.names.tag());
         let login = invite.credentials.take().map(|credentials| Box::new(Login::new(credentials)));
         let peer = Peer { login, ..Peer::new(path) };
         let asked = Asked::default();

@@ -69,7 +69,7 @@ impl Endpoint {
                 let over = call.peer.referral.notified(now, package, state, told.as_ref());
                 over.ok_or(Answer::new(Status::CALL_DOES_NOT_EXIST))
             }
-            // RFC 6665 §4.1.3: an event that nobody has subscribed to.
+            // RFC 6665 §8.3.2: an event that nobody has subscribed to.
             Some(Package::Other) | None => Err(Answer::new(Status::BAD_EVENT).with(HeaderName::AllowEvents, "refer")),
         };
         self.put(handle, call);

@@ -573,6 +573,7 @@ fn nothing_from_above_breaks_out_of_its_place() {
         invite.from.params.set("tag", "evil");
         invite.from.display = Some(evil.clone());
         invite.to_header.params.set("tag", "evil");
+        invite.local_tag = Some(sip::Tag::new("evil\r\nVia: evil"));
         invite.call_id = Some(sip::CallId::new("a b\r\nVia: evil"));
     });
     let (request, _) = world.last(0, "INVITE");
@@ -590,7 +591,7 @@ fn nothing_from_above_breaks_out_of_its_place() {
         assert!(!request.headers.contains(&HeaderName::parse(name).unwrap()), "{name}");
     }
     assert!(request.headers.to().unwrap().tag().is_none());
-    assert_ne!(request.headers.from().unwrap().tag().unwrap().as_str(), "evil");
+    assert!(!request.headers.from().unwrap().tag().unwrap().as_str().contains("evil"));
 
     answered(&mut world);
     let sent = world.sent.len();

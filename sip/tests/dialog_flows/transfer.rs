@@ -52,7 +52,7 @@ fn a_transfer_is_asked_for_accepted_and_told_of() {
         world.command(asks, refer(by));
         let Event::Referred { request, .. } = world.expect(does, "Referred") else { unreachable!() };
         assert_eq!(request.headers.get(&HeaderName::ReferTo), Some("<sip:carol@example.org>"));
-        assert!(request.headers.contact().unwrap().is_some(), "RFC 3515 §2.4.1");
+        assert!(request.headers.contact().unwrap().is_some(), "RFC 3515 §2.2");
         world.command(does, Command::AnswerRefer { call: of, status: Status::ACCEPTED });
         assert_eq!(final_answer(&mut world, asks), Some(Status::ACCEPTED));
         assert_eq!(news(&mut world, asks), (Some(100), "Trying".to_owned(), false));

@@ -68,7 +68,7 @@ async fn hostile_bodies_are_refused_at_once() {
 async fn a_body_without_end_is_cut_off() {
     let bench = Bench::new();
     let token = token(&json!({"sip": {"admin": true}}));
-    let chunk = || Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 16 * 1024]));
+    let chunk = || Ok::<_, io::Error>(Bytes::from_static(&[b' '; 16 * 1024]));
     let endless = Body::from_stream(futures_util::stream::repeat_with(chunk));
     let answer = bench.twirp("ListSIPInboundTrunk", Some(&token), endless).await;
     assert_eq!(answer.code(), "malformed");

@@ -54,19 +54,34 @@ async fn attempt(bridge: &Bridge) -> Result<(), CallError> {
             None => return Err(CallError::Ended),
         }
     }
-    let moved = async {
-        switchboard.move_call(call, room).await?;
-        switchboard.order(&other, Order::Tie(call.clone())).await
-    };
-    if let Err(error) = moved.await {
-        // The callee is not to stand in an empty room.
-        let _ = switchboard.order(&other, Order::Hangup(EndReason::BridgeOver)).await;
-        return Err(error);
-    }
-    if switchboard.order(call, Order::Tie(other.clone())).await.is_err() {
-        let _ = switchboard.order(&other, Order::Hangup(EndReason::BridgeOver)).await;
-    }
+    let callee = Callee { switchboard, call: &other, is_alone: true };
+    switchboard.move_call(call, room).await?;
+    switchboard.order(&other, Order::Tie(call.clone())).await?;
+    // From here on the one takes the other with it, unless ours is over already.
+    switchboard.order(call, Order::Tie(other.clone())).await?;
+    callee.joined();
     Ok(())
+}
+
+/// The target of the transfer, who has answered. Whatever becomes of the rest, it is not left alone in a room.
+struct Callee<'a> {
+    switchboard: &'a Switchboard,
+    call: &'a str,
+    is_alone: bool,
+}
+
+impl Callee<'_> {
+    fn joined(mut self) {
+        self.is_alone = false;
+    }
+}
+
+impl Drop for Callee<'_> {
+    fn drop(&mut self) {
+        if self.is_alone {
+            self.switchboard.order_now(self.call, Order::Hangup(EndReason::BridgeOver));
+        }
+    }
 }
 
 fn failed(error: &CallError) -> Input {

@@ -208,7 +208,6 @@ pub(super) fn error_of(reason: EndReason, detail: Option<CallError>) -> CallErro
         EndReason::EncryptionUnavailable => CallError::Media("encryption is required, and there is none yet"),
         EndReason::PortsExhausted => CallError::Media("no port is free"),
         EndReason::MediaTimeout | EndReason::MediaFault => CallError::Media("it has broken down"),
-        EndReason::Shutdown => CallError::Draining,
         EndReason::GatewayFault => CallError::Gateway,
         EndReason::RemoteHangup
         | EndReason::RemoteCancel
@@ -217,6 +216,7 @@ pub(super) fn error_of(reason: EndReason, detail: Option<CallError>) -> CallErro
         | EndReason::ParticipantRemoved
         | EndReason::MaxDuration
         | EndReason::LocalHangup
+        | EndReason::Shutdown
         | EndReason::Abandoned
         | EndReason::Transferred
         | EndReason::BridgeOver => CallError::Ended,

@@ -8,7 +8,7 @@ use sip::CallHandle;
 use tokio::sync::mpsc;
 
 use crate::call::order::Progress;
-use crate::call::{Call, Limits};
+use crate::call::{Call, CallStatus, Limits};
 use crate::dispatch::outbound::{Placement, Press};
 use crate::dispatch::{Answer, Seat};
 use crate::phone::CallInfo;
@@ -107,10 +107,14 @@ impl Leg {
             }
         };
         let seat = self.seat();
+        let status = match self {
+            Self::Inbound(_) => CallStatus::Ringing,
+            Self::Outbound(_) => CallStatus::Dialing,
+        };
         CallInfo {
             id: self.id().to_owned(),
             direction: self.direction(),
-            status: "",
+            status: status.as_str(),
             room: seat.room.as_str().to_owned(),
             identity: seat.identity.clone(),
             participant_id: String::new(),

@@ -1,7 +1,5 @@
 //! What is left of a call when it is over.
 
-use std::time::SystemTime;
-
 use super::Driver;
 use super::leg::Leg;
 use crate::call::end::EndReason;
@@ -18,24 +16,9 @@ impl Driver {
             (Leg::Outbound(_), None) => self.detail.as_ref().and_then(CallError::sip_status).map(|(status, _)| status),
         };
         let source = self.leg.source().or(self.hop);
-        CallRecord {
-            id: info.id,
-            direction: info.direction,
-            from: info.from,
-            to: info.to,
-            trunk: info.trunk_id,
-            rule: info.rule_id,
-            room: info.room,
-            identity: info.identity,
-            sip_call_id: info.sip_call_id,
-            source: source.map(|source| source.to_string()).unwrap_or_default(),
-            started: unix_millis(info.started_at),
-            answered: self.answered_at.map(unix_millis),
-            ended: unix_millis(SystemTime::now()),
-            end: outcome.label.to_owned(),
-            end_text: self.detail.as_ref().map_or_else(|| outcome.label.replace('_', " "), ToString::to_string),
-            sip_status,
-            note,
-        }
+        let record = info.record(outcome.label);
+        let end_text = self.detail.as_ref().map_or(record.end_text, ToString::to_string);
+        let source = source.map(|source| source.to_string()).unwrap_or_default();
+        CallRecord { source, end_text, sip_status, note, answered: self.answered_at.map(unix_millis), ..record }
     }
 }

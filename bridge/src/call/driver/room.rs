@@ -13,7 +13,7 @@ use crate::call::end::EndReason;
 use crate::call::moving::{self, Moving, Outcome, Why};
 use crate::call::{CallStatus, Input};
 use crate::dispatch::RoomName;
-use crate::phone::CallError;
+use crate::phone::{CallError, discreet};
 use crate::plane::{Command, Side};
 use crate::room::{self, Audience, JoinConfig, Kind, Profile};
 
@@ -148,21 +148,14 @@ impl Driver {
             return;
         }
         let Some(side) = self.media.another_side().await else {
-            let _ = reply.send(Err(CallError::Media("the call cannot stand in another room")));
+            // It is still about to leave the room before this one.
+            let _ = reply.send(Err(CallError::Busy("moved")));
             return;
         };
-        info!(to = target.as_str(), "moving to another room");
+        info!(to = self.discreet(target.as_str()), "moving to another room");
         let place = side.side();
         let config = JoinConfig { server: self.parts.server.clone(), profile: self.profile(&target) };
-        self.moving = Some(Move {
-            machine: Moving::new(Instant::now()),
-            target,
-            handle: room::driver::join(config, side),
-            side: place,
-            participant_id: String::new(),
-            audience: Audience::default(),
-            replies: vec![reply],
-        });
+        self.moving = Some(Move::new(target, room::driver::join(config, side), place, reply));
     }
 
     /// Something happened in the room that the call is about to stand in, or time has passed.
@@ -191,7 +184,7 @@ impl Driver {
             return Some(Input::MediaFault);
         }
         let Move { target, handle, participant_id, audience, replies, .. } = self.moving.take()?;
-        info!(room = target.as_str(), "moved");
+        info!(room = self.discreet(target.as_str()), "moved");
         self.listing.update(|info| {
             info.room = target.as_str().to_owned();
             info.participant_id = participant_id;
@@ -206,7 +199,7 @@ impl Driver {
 
     fn stay(&mut self, why: Why) {
         let Some(Move { handle, target, replies, .. }) = self.moving.take() else { return };
-        warn!(to = target.as_str(), ?why, "not moved");
+        warn!(to = self.discreet(target.as_str()), ?why, "not moved");
         tokio::spawn(leave(handle, DisconnectReason::ClientInitiated).in_current_span());
         let error = match why {
             Why::Refused => CallError::RoomRefused,
@@ -214,6 +207,12 @@ impl Driver {
             Why::Cancelled => CallError::Ended,
         };
         answer(replies, &Err(error));
+    }
+
+    /// A name for the log, which is not to know whole numbers.
+    fn discreet(&self, text: &str) -> String {
+        let info = self.leg.info();
+        discreet(text, [&info.from, &info.to])
     }
 
     pub(super) fn next_move_timeout(&self) -> Option<Instant> {
@@ -233,6 +232,23 @@ impl Driver {
 }
 
 impl Move {
+    pub(super) fn new(
+        target: RoomName,
+        handle: room::driver::Handle,
+        side: Side,
+        reply: oneshot::Sender<Result<(), CallError>>,
+    ) -> Self {
+        Self {
+            machine: Moving::new(Instant::now()),
+            target,
+            handle,
+            side,
+            participant_id: String::new(),
+            audience: Audience::default(),
+            replies: vec![reply],
+        }
+    }
+
     fn note(&mut self, event: Option<room::Event>) -> Option<moving::Input> {
         use room::Event;
         match event {

@@ -1,10 +1,13 @@
 //! The driver beside an endpoint and a media plane that are real, and a room session that the test plays.
 
+mod moving;
+mod outbound;
+
 use super::super::Limits;
 use super::*;
 use crate::config::tests::snapshot;
 use crate::dispatch::query::tests::query;
-use crate::dispatch::{Admission, Decision, Pin, Seat, admit, decide, outbound};
+use crate::dispatch::{Admission, Decision, Pin, Seat, admit, decide, outbound as placing};
 use crate::phone::Registry;
 use crate::store::{Items, Transfers};
 use crate::{dns, plane};
@@ -59,7 +62,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
     };
     let metrics = Arc::new(Metrics::new().unwrap());
     let (store, _) = Store::open(None, Items::default()).unwrap();
-    let placer = Placer::new(store.objects(), "127.0.0.1", outbound::Defaults::default());
+    let placer = Placer::new(store.objects(), "127.0.0.1", placing::Defaults::default());
     let resolver = Resolver::system(dns::Settings::default());
     let (plane, settings) = (Plane::start(&config).unwrap(), Arc::new(settings));
     (Parts { sip, plane, server, resolver, placer, store, settings, metrics }, events)
