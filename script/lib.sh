@@ -23,6 +23,8 @@ present() {
     cc) have cc && have make ;;
     cmake | curl | openssl | sipp | baresip) have "$1" ;;
     python) have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null ;;
+    node) have npm && have_node ;;
+    chromium) have chromium || have chromium-browser || have google-chrome ;;
     livekit) have_livekit ;;
     *) die "unknown need: $1" ;;
   esac
@@ -34,6 +36,8 @@ package() {
     sipp) echo sip-tester ;;
     baresip) echo baresip-core ;;
     python) echo python3 python3-venv ;;
+    node) echo nodejs npm ;;
+    chromium) echo chromium ;;
     *) ;;
   esac
 }
@@ -42,11 +46,13 @@ advice() {
     rust) echo "Rust $(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml): https://rustup.rs" ;;
     cc) echo "a C compiler and make (Debian, Ubuntu: build-essential)" ;;
     python) echo "Python 3.10 or newer with venv (Debian, Ubuntu: python3 python3-venv)" ;;
+    node) echo "Node.js 20 or newer with npm (https://nodejs.org; Debian 13, Ubuntu 25.04 and newer: nodejs npm)" ;;
     livekit) echo "a LiveKit server: livekit-server on PATH (https://github.com/livekit/livekit/releases), or Go 1.21 or newer to build it (https://go.dev/dl), or docker" ;;
     *) echo "$1 (Debian, Ubuntu: $(package "$1"))" ;;
   esac
 }
 have_livekit() { [ -n "${LIVEKIT_SERVER:-}" ] || have livekit-server || have_go || have docker; }
+have_node() { have node && [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge 20 ]; }
 # From 1.21 on Go fetches the very version that go.mod names by itself.
 have_go() { have go && go version | grep -Eq 'go1\.(2[1-9]|[3-9][0-9])'; }
 

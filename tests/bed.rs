@@ -25,21 +25,26 @@ pub struct Bed {
 impl Bed {
     /// Starts all; `None` when something is not installed, which [`need::all`] has then said.
     pub fn new(name: &str, setup: &Setup, needs: &[Need]) -> Option<Self> {
-        let (scratch, turn) = prepare(name, needs)?;
-        // Before anything runs: building takes its time, and the machine.
-        gateway::binary();
-        let livekit = LiveKit::start(&scratch);
-        let gateway = Gateway::start(setup, &livekit.url(), &scratch);
-        let listener = Listener::start("listener", &livekit.url(), &scratch);
-        Some(Self { gateway, listener, livekit, scratch, _turn: turn })
+        Self::start(name, needs, |livekit, _| (setup.clone(), livekit.url()))
     }
 
     /// The same where the gateway reaches the server by another way.
     pub fn with_way(name: &str, setup: &Setup, way: impl FnOnce(&LiveKit) -> String) -> Option<Self> {
-        let (scratch, turn) = prepare(name, &[])?;
+        Self::start(name, &[], |livekit, _| (setup.clone(), way(livekit)))
+    }
+
+    /// The same where something else has to run before the gateway's setup is known.
+    pub fn with_setup(name: &str, setup: impl FnOnce(&LiveKit, &Scratch) -> Setup) -> Option<Self> {
+        Self::start(name, &[], |livekit, scratch| (setup(livekit, scratch), livekit.url()))
+    }
+
+    fn start(name: &str, needs: &[Need], way: impl FnOnce(&LiveKit, &Scratch) -> (Setup, String)) -> Option<Self> {
+        let (scratch, turn) = prepare(name, needs)?;
+        // Before anything runs: building takes its time, and the machine.
         gateway::binary();
         let livekit = LiveKit::start(&scratch);
-        let gateway = Gateway::start(setup, &way(&livekit), &scratch);
+        let (setup, url) = way(&livekit, &scratch);
+        let gateway = Gateway::start(&setup, &url, &scratch);
         let listener = Listener::start("listener", &livekit.url(), &scratch);
         Some(Self { gateway, listener, livekit, scratch, _turn: turn })
     }

@@ -1,11 +1,15 @@
 //! The gateway among real peers, one module a behaviour.
 
+#[path = "interop/api.rs"]
+mod api;
 #[path = "interop/carriers.rs"]
 mod carriers;
 #[path = "interop/commands.rs"]
 mod commands;
 #[path = "interop/digest.rs"]
 mod digest;
+#[path = "interop/front_door.rs"]
+mod front_door;
 #[path = "interop/hangup.rs"]
 mod hangup;
 #[path = "interop/leaks.rs"]
@@ -14,9 +18,19 @@ mod leaks;
 mod load;
 #[path = "interop/loss_of_room.rs"]
 mod loss_of_room;
+#[path = "interop/outbound.rs"]
+mod outbound;
 #[path = "interop/participants.rs"]
 mod participants;
 #[path = "interop/peers.rs"]
 mod peers;
+#[path = "interop/store.rs"]
+mod store;
+#[path = "interop/transfer.rs"]
+mod transfer;
 #[path = "interop/transports.rs"]
 mod transports;
+#[path = "interop/two_gateways.rs"]
+mod two_gateways;
+#[path = "interop/warm_transfer.rs"]
+mod warm_transfer;

@@ -3,7 +3,8 @@
 //! | module | what |
 //! |---|---|
 //! | [`bed`] | one LiveKit server, one gateway, one listener in the room: what most tests begin with |
-//! | [`peers`] | those three, and the phones: `sipp`, `baresip`, and a small one that says exactly what a test wants said |
+//! | [`peers`] | those three, and the phones: `sipp`, `baresip`, and two small ones, a caller and a callee, that say exactly what a test wants said; |
+//! | | callers of the API: plain HTTP and LiveKit's server SDKs; a participant in a browser; a name server |
 //! | [`audio`] | tones, and what pitch and level somebody heard |
 //! | [`process`] | a child with its output kept, ended when dropped |
 //! | [`scratch`] | a folder for one test, shown when the test fails |

@@ -17,6 +17,12 @@ pub enum Need {
     LiveKit,
     /// A Python with LiveKit's client, made by `script/python`.
     Python,
+    /// A folder with LiveKit's JavaScript clients, made by `script/node`.
+    Node,
+    /// A browser.
+    Chromium,
+    /// The HTTP client.
+    Curl,
 }
 
 impl Need {
@@ -35,6 +41,15 @@ impl Need {
                 static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
                 FOUND.get_or_init(|| from_script("LISTENER_PYTHON", "script/python")).clone()
             }
+            Self::Node => {
+                static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+                FOUND.get_or_init(|| from_script("PEERS_NODE", "script/node")).clone()
+            }
+            Self::Chromium => ["chromium", "chromium-browser", "google-chrome"]
+                .into_iter()
+                .find_map(on_path)
+                .ok_or_else(|| "chromium (Debian: apt install chromium)".into()),
+            Self::Curl => on_path("curl").ok_or_else(|| "curl (Debian, Ubuntu: apt install curl)".into()),
         }
     }
 

@@ -1,10 +1,14 @@
 //! The gateway and those it talks to, each a process of its own.
 
+pub mod api;
 pub mod baresip;
+pub mod callee;
+pub mod dns;
 pub mod gateway;
 pub mod listener;
 pub mod livekit;
 pub mod phone;
 pub mod relay;
+pub mod sdk;
 pub mod sipp;
 pub mod wire;

@@ -32,3 +32,10 @@ pub fn range(count: u16) -> RangeInclusive<u16> {
 fn is_free(port: u16) -> bool {
     UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok() && TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
 }
+
+/// Whether some socket on loopback or on every address is bound to that port, from the kernel's tables; `udp` or `tcp`.
+pub fn is_bound(wire: &str, port: u16) -> bool {
+    let table = std::fs::read_to_string(format!("/proc/net/{wire}")).unwrap_or_default();
+    let wanted = format!(":{port:04X}");
+    table.lines().skip(1).any(|line| line.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&wanted)))
+}

@@ -59,7 +59,19 @@ impl Listener {
     pub fn start(name: &str, url: &str, scratch: &Scratch) -> Self {
         let mut command = Command::new(Need::Python.expect());
         command.arg(root().join("tests/python/listener.py")).args([url, livekit::KEY, livekit::SECRET]);
-        let (process, input, output) = Process::start_piped(name, &mut command, scratch);
+        Self::run(name, &mut command, scratch)
+    }
+
+    /// The same with the JavaScript client in a browser (`tests/node/browser.mjs`).
+    pub fn browser(name: &str, url: &str, scratch: &Scratch) -> Self {
+        let mut command = Command::new("node");
+        command.arg(Need::Node.expect().join("browser.mjs")).args([url, livekit::KEY, livekit::SECRET]);
+        Self::run(name, command.arg(Need::Chromium.expect()), scratch)
+    }
+
+    /// Any program that speaks the same lines.
+    pub fn run(name: &str, command: &mut Command, scratch: &Scratch) -> Self {
+        let (process, input, output) = Process::start_piped(name, command, scratch);
         let (sender, events) = mpsc::channel();
         let copy = scratch.path().join(format!("{name}-events.log"));
         std::thread::spawn(move || read_lines(output, &sender, &copy));
@@ -70,15 +82,25 @@ impl Listener {
 
     /// Does what `tests/python/listener.py` calls `do_NAME` and returns its answer.
     pub fn ask(&mut self, name: &str, arguments: Value) -> Result<Value, String> {
+        let number = self.begin(name, arguments);
+        self.finish(number, PATIENCE).map_err(|error| error.to_string())
+    }
+
+    /// Asks without waiting for the answer, which [`finish`](Self::finish) takes.
+    pub fn begin(&mut self, name: &str, arguments: Value) -> u64 {
         self.number += 1;
-        let number = self.number;
         let mut command = arguments;
-        command["id"] = number.into();
+        command["id"] = self.number.into();
         command["do"] = name.into();
-        writeln!(self.input, "{command}").map_err(|error| format!("the listener is gone: {error}"))?;
-        let reply = self.expect(name, PATIENCE, |e| e.kind() == "reply" && e.line["id"] == number);
+        writeln!(self.input, "{command}").expect("the listener takes commands");
+        self.number
+    }
+
+    /// The answer to what [`begin`](Self::begin) asked.
+    pub fn finish(&mut self, number: u64, limit: Duration) -> Result<Value, Value> {
+        let reply = self.expect("its answer", limit, |e| e.kind() == "reply" && e.line["id"] == number);
         match reply.line.get("error") {
-            Some(error) => Err(error.to_string()),
+            Some(error) => Err(error.clone()),
             None => Ok(reply.line["value"].clone()),
         }
     }

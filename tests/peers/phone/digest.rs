@@ -83,3 +83,19 @@ impl Reply<'_> {
         value
     }
 }
+
+/// Whether a reply's arithmetic is that of this user and password with that hash (RFC 7616 §3.4.1).
+pub fn is_right(reply: &str, method: &str, user: &str, password: &str, algorithm: Algorithm) -> bool {
+    let value = |name: &str| parameter(reply, name).unwrap_or_default();
+    let named = parameter(reply, "algorithm").unwrap_or_else(|| "MD5".into());
+    if value("username") != user || !named.eq_ignore_ascii_case(algorithm.name()) {
+        return false;
+    }
+    let a1 = algorithm.hash(&format!("{user}:{}:{password}", value("realm")));
+    let a2 = algorithm.hash(&format!("{method}:{}", value("uri")));
+    let middle = match parameter(reply, "qop") {
+        Some(qop) => format!("{}:{}:{}:{qop}", value("nonce"), value("nc"), value("cnonce")),
+        None => value("nonce"),
+    };
+    value("response") == algorithm.hash(&format!("{a1}:{middle}:{a2}"))
+}

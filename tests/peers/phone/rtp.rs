@@ -11,6 +11,10 @@ use crate::audio;
 const FRAME: Duration = Duration::from_millis(20);
 const SAMPLES: usize = 160;
 const RATE: u32 = 8_000;
+/// The keys by their event numbers.
+const KEYS: &str = "0123456789*#ABCD";
+/// Samples up to this are silence: -50 dBFS.
+const SILENT: i16 = 100;
 
 /// One socket, and a thread while it talks.
 #[derive(Debug)]
@@ -28,9 +32,42 @@ pub struct Ear {
     pub samples: Vec<i16>,
     /// When each packet came, and its sequence number.
     pub packets: Vec<(Instant, u16)>,
+    /// Keys pressed on the other side, each once, with the moment of its first packet (RFC 4733).
+    pub keys: Vec<(Instant, char)>,
+    /// The timestamp of the last key, which all its packets share.
+    last_key: Option<u32>,
 }
 
 impl Ear {
+    /// The keys alone.
+    pub fn digits(&self) -> String {
+        self.keys.iter().map(|(_, key)| key).collect()
+    }
+
+    fn hear_key(&mut self, packet: &[u8]) {
+        let timestamp = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+        let key = packet.get(12).and_then(|&event| KEYS.chars().nth(usize::from(event)));
+        if let Some(key) = key.filter(|_| self.last_key != Some(timestamp)) {
+            self.last_key = Some(timestamp);
+            self.keys.push((Instant::now(), key));
+        }
+    }
+
+    /// The longest stretch in which nothing at all was to be heard: no packet came, or digital silence.
+    pub fn longest_silence(&self) -> Duration {
+        let mut longest = Duration::ZERO;
+        let mut since = None;
+        let frames = self.samples.chunks(SAMPLES).zip(&self.packets);
+        for (frame, (at, _)) in frames {
+            let start = *since.get_or_insert(*at);
+            if frame.iter().any(|sample| sample.abs() > SILENT) {
+                longest = longest.max(*at - start);
+                since = Some(*at);
+            }
+        }
+        longest
+    }
+
     /// Packets that the sequence numbers show to be missing.
     pub fn missing(&self) -> usize {
         let steps = self.packets.windows(2).map(|pair| pair[1].1.wrapping_sub(pair[0].1));
@@ -168,11 +205,18 @@ fn listen_until(due: Instant, socket: &UdpSocket, heard: &Mutex<Ear>) {
             return;
         }
         let Ok((length, _)) = socket.recv_from(&mut buffer) else { continue };
-        // Payload type 0 alone: µ-law.
-        if length < 12 || buffer[0] >> 6 != 2 || buffer[1] & 0x7f != 0 {
+        if length < 12 || buffer[0] >> 6 != 2 {
             continue;
         }
         let mut ear = heard.lock().expect("no thread panics while it holds this");
+        match buffer[1] & 0x7f {
+            0 => {}
+            101 => {
+                ear.hear_key(&buffer[..length]);
+                continue;
+            }
+            _ => continue,
+        }
         ear.packets.push((Instant::now(), u16::from_be_bytes([buffer[2], buffer[3]])));
         ear.samples.extend(buffer[12..length].iter().map(|&byte| audio::from_ulaw(byte)));
     }
