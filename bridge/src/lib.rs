@@ -12,6 +12,7 @@
 //! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
 //! | [`guest`] | a test participant on the same room session and plane | async |
+//! | [`spelling`] | LiveKit's JSON in its two spellings | pure |
 //! | [`metrics`] | counters for Prometheus | data |
 //! | [`api`] | HTTP: LiveKit's SIP API, what it lacks, and the way through to the LiveKit server | async |
 //! | [`app`] | puts them together: start, drain, stop | async |
@@ -28,4 +29,5 @@ pub mod metrics;
 pub mod phone;
 pub mod plane;
 pub mod room;
+pub mod spelling;
 pub mod store;
