@@ -8,6 +8,7 @@
 //! ```
 
 mod address;
+mod code;
 pub(crate) mod headers;
 mod line;
 mod press;
@@ -25,8 +26,9 @@ use crate::dns;
 use crate::store::{OutboundTrunk, Snapshot};
 
 pub use address::{callee, transfer_target};
+pub use code::Code;
 pub use press::{Press, press};
-pub use refusal::{Code, Refusal};
+pub use refusal::Refusal;
 
 /// What a call out is made with beside the request.
 #[derive(Clone, Debug)]
