@@ -123,7 +123,10 @@ impl From<CallError> for Error {
             None => answer,
         };
         match error {
-            CallError::Transfer(error) => answer.with("transfer_id", error.transfer_id),
+            // By these names LiveKit's SDKs know a transfer, one that had no SIP status too.
+            CallError::Transfer(error) => answer
+                .with("sip_transfer_reason", error.reason.as_str_name())
+                .with("sip_transfer_id", error.transfer_id),
             _ => answer,
         }
     }
