@@ -8,20 +8,15 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::gateway::{Gateway, GatewayArgs, block_on, print_json};
+use super::gateway::{Gateway, print_json};
 use super::json::{field, items, words};
+use super::noun::{self, tell};
 use super::table::{Table, facts};
 
-#[derive(clap::Args)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-}
+pub(super) type Args = noun::Args<Verb>;
 
 #[derive(Subcommand)]
-enum Command {
+pub(super) enum Verb {
     /// List the calls that are there.
     #[command(visible_alias = "ls")]
     List,
@@ -57,22 +52,17 @@ enum Command {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let gateway = args.gateway.gateway()?;
-    let json = args.gateway.json;
-    block_on(async {
-        match &args.command {
-            Command::List => list(&gateway, json).await,
-            Command::Show { call } => show(&gateway, call, json).await,
-            Command::Hangup { calls } => hang_up(&gateway, calls, json).await,
-            Command::History { limit, room, trunk, number, before } => {
-                let mut query = vec![("limit", limit.to_string())];
-                let said = [("room", room), ("trunk", trunk), ("number", number), ("before", before)];
-                query.extend(said.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
-                history(&gateway, &query, json).await
-            }
+    args.run(async |gateway, verb, json| match verb {
+        Verb::List => list(gateway, json).await,
+        Verb::Show { call } => show(gateway, call, json).await,
+        Verb::Hangup { calls } => hang_up(gateway, calls, json).await,
+        Verb::History { limit, room, trunk, number, before } => {
+            let mut query = vec![("limit", limit.to_string())];
+            let said = [("room", room), ("trunk", trunk), ("number", number), ("before", before)];
+            query.extend(said.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+            history(gateway, &query, json).await
         }
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 async fn list(gateway: &Gateway, json: bool) -> Result<(), Failure> {
@@ -148,7 +138,7 @@ async fn show(gateway: &Gateway, id: &str, json: bool) -> Result<(), Failure> {
 async fn hang_up(gateway: &Gateway, ids: &[String], json: bool) -> Result<(), Failure> {
     for id in ids {
         gateway.own(Method::DELETE, &format!("calls/{}", segment(id)), None).await?;
-        super::trunk::tell(&json!({"id": id}), json, |_| format!("Hung up {id}."));
+        tell(&json!({"id": id}), json, |_| format!("Hung up {id}."));
     }
     Ok(())
 }
