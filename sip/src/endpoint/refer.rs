@@ -15,7 +15,8 @@ use super::{
     event::Event,
     referral::{Accepted, News, Theirs},
     send::Ask,
-    transactions::{Owner, TxId},
+    transactions::Owner,
+    within::Within,
 };
 use crate::{
     message::{HeaderName, Method, Package, ReferTo, Request, Response, Sipfrag, Status, SubscriptionState, Tag},
@@ -52,15 +53,8 @@ impl Endpoint {
     }
 
     /// A NOTIFY within a call, or in what is left of one.
-    pub(super) fn notified(
-        &mut self,
-        now: Instant,
-        handle: CallHandle,
-        mut call: Call,
-        tx: TxId,
-        tag: &Tag,
-        request: &Request,
-    ) {
+    pub(super) fn notified(&mut self, now: Instant, within: Within<'_>, request: &Request) {
+        let Within { handle, mut call, tx, tag } = within;
         let told = Sipfrag::of(&request.headers, &request.body);
         let state = SubscriptionState::of(&request.headers);
         let package = Package::of(&request.headers);
@@ -84,15 +78,8 @@ impl Endpoint {
     }
 
     /// The peer asks us to call somebody: whether we do is for the user above to say.
-    pub(super) fn referred(
-        &mut self,
-        now: Instant,
-        handle: CallHandle,
-        mut call: Call,
-        tx: TxId,
-        tag: &Tag,
-        request: Request,
-    ) {
+    pub(super) fn referred(&mut self, now: Instant, within: Within<'_>, request: Request) {
+        let Within { handle, mut call, tx, tag } = within;
         let answer = match (ReferTo::of(&request.headers), &call.peer.referral.theirs) {
             (Err(_), _) => {
                 let reason = Some("Exactly one readable Refer-To".to_owned());
