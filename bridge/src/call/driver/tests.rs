@@ -3,14 +3,19 @@
 mod moving;
 mod outbound;
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::super::Limits;
 use super::*;
 use crate::config::tests::snapshot;
 use crate::dispatch::query::tests::query;
-use crate::dispatch::{Admission, Decision, Pin, Seat, admit, decide, outbound as placing};
-use crate::phone::Registry;
-use crate::store::{Items, Transfers};
-use crate::{dns, plane};
+use crate::dispatch::{Admission, Answer, Decision, Pin, Seat, admit, decide, outbound as placing};
+use crate::dns::{self, Resolver};
+use crate::metrics::Metrics;
+use crate::phone::{Placer, Registry};
+use crate::plane::{self, Plane};
+use crate::store::{Bridging, Items, Store, Transfers};
 
 /// Longer than anything here may take, shorter than the patience of whoever runs the tests.
 const LIMIT: Duration = Duration::from_secs(5);
