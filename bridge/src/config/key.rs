@@ -161,7 +161,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Choice(Reject::WORDS),
         "silent",
         "403",
-        "What somebody gets whom no trunk takes and whose address no `allowed_addresses` names: nothing, or this status, the same for every number.",
+        "What somebody gets whom no trunk takes and whose address no `allowed_addresses` names: nothing, or this status, the same for every number. Not where a trunk with a password takes every address: there strangers are asked for it (407), whichever number they try.",
     ),
     key(
         "hide_inbound_port",
