@@ -1,6 +1,6 @@
 //! A call that the API asks for: by which trunk it goes out, whom it calls as whom, and who stands in the room for it.
 //!
-//! One pure function, [`place`], of a [`Snapshot`](crate::store::Snapshot) and a request. Nothing is looked up and nothing
+//! One pure function, [`place`], of a [`Snapshot`] and a request. Nothing is looked up and nothing
 //! is dialled here: the [`Placement`] says all that whoever does needs. Texts of refusals are LiveKit's where it has one.
 //!
 //! ```text
