@@ -3,11 +3,11 @@
 //! | module | what | kind |
 //! |---|---|---|
 //! | [`config`] | the file and the environment, validated | the only reader of either |
-//! | [`store`] | trunks and dispatch rules as one snapshot | data |
-//! | [`dispatch`] | which trunk and which rule take a call, and as whom it joins which room | pure |
-//! | [`dns`] | where a carrier is | async |
+//! | [`store`] | trunks and dispatch rules of the file and of the API as one snapshot, records of calls | SQLite, and a thread that writes records |
+//! | [`dispatch`] | which trunk and which rule take a call, and as whom it joins which room; what a call out is made with | pure |
+//! | [`dns`] | where a carrier is: NAPTR, SRV, addresses | async |
 //! | [`call`] | one call from INVITE to its end; [`call::driver`] performs what it decides | pure, and its driver |
-//! | [`phone`] | the SIP endpoint of the gateway, events to calls | async |
+//! | [`phone`] | the SIP endpoint of the gateway: events to calls, orders of the API to calls | async |
 //! | [`room`] | one participant in one room; [`room::driver`] owns the signal connection | pure, and its driver |
 //! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
