@@ -334,6 +334,17 @@ fn refusals_have_the_codes_and_texts_of_stock_livekit() {
             PermissionDenied,
             "112 is an emergency number",
         ),
+        ("emergency with dots", json!({"sipCallTo": "9.1.1"}), PermissionDenied, "9.1.1 is an emergency number"),
+        ("emergency and done", json!({"sipCallTo": "112#"}), PermissionDenied, "112# is an emergency number"),
+        ("emergency and a pause", json!({"sipCallTo": "999,,1"}), PermissionDenied, "is an emergency number"),
+        ("emergency and a slash", json!({"sipCallTo": "+1_1'2/5"}), PermissionDenied, "is an emergency number"),
+        ("emergency in To", json!({"toUserOverride": "911"}), PermissionDenied, "911 is an emergency number"),
+        (
+            "emergency in To as a whole",
+            json!({"sipCallTo": "", "sipRequestUri": {"raw": "sip:1@h"}, "sipToHeader": {"raw": "sip:9.1.1@h"}}),
+            PermissionDenied,
+            "9.1.1 is an emergency number",
+        ),
         ("negative", json!({"ringingTimeout": "-1s"}), InvalidArgument, "ringing_timeout must be"),
         ("city", json!({"destination": {"city": "Oslo"}}), InvalidArgument, "if city is specified"),
         ("country", json!({"destination": {"country": "usa"}}), InvalidArgument, "country must be a valid ISO 3166-1"),
@@ -364,7 +375,7 @@ fn what_must_be_allowed_is_when_it_is() {
     let request = json!({"sipTrunkId": "ST_loop", "sipCallTo": "112", "roomName": "r"});
     let call = place(&snapshot(TRUNKS), &serde_json::from_value(request).unwrap(), &allowing).unwrap();
     assert_eq!(call.callee, "112");
-    for number in ["1120", "+49112", "200", "+1911555", "sos"] {
+    for number in ["1120", "+49112", "200", "+1911555", "sos", "*110", "#112", "112a", "1.120", "a911"] {
         assert_eq!(placed(&json!({"sipCallTo": number})).unwrap().callee, number);
     }
 }
@@ -415,6 +426,8 @@ fn targets_of_transfers() {
         ("\"x\" <sip:a@b>", Err(Code::InvalidArgument)),
         ("tel:911", Err(Code::PermissionDenied)),
         ("sip:112@h", Err(Code::PermissionDenied)),
+        ("sip:%39.1.1@h", Err(Code::PermissionDenied)),
+        ("tel:9.1.1", Err(Code::PermissionDenied)),
     ];
     for (text, expected) in cases {
         let target = transfer_target(text, false);
