@@ -118,7 +118,7 @@ pub fn place(
     Ok(Placement {
         call_id: context.call_id.clone(),
         seat: seat::seat(&line, request, &callee, &number, &context.call_id)?,
-        credentials: line.credentials(),
+        credentials: line.credentials(request, &target),
         target,
         from: address::from(&line, request, &number, &context.own_host)?,
         to,

@@ -107,6 +107,30 @@ fn a_trunk_gives_what_the_request_does_not() {
 }
 
 #[test]
+fn a_password_goes_nowhere_but_to_the_trunk_it_is_for() {
+    let trunks = "outbound_trunks: [{sip_trunk_id: ST_loop, address: 'h.example:5080', numbers: ['1'], auth_username: u, auth_password: p}]";
+    let inline = json!({"hostname": "h.example", "authUsername": "u", "authPassword": "p"});
+    let elsewhere = json!({"Route": "<sip:evil.example;lr>"});
+    let cases: &[(&str, serde_json::Value, bool)] = &[
+        ("its own server", json!({}), true),
+        ("its own server by Route", json!({"headers": {"Route": "<sip:h.example:5080;lr>"}}), true),
+        ("another port", json!({"headers": {"Route": "<sip:h.example:5081;lr>"}}), false),
+        ("another server", json!({"headers": elsewhere}), false),
+        ("the Request-URI leads nowhere", json!({"sipRequestUri": {"raw": "sip:a@evil.example"}}), true),
+        (
+            "who brings the password may send it where he likes",
+            json!({"sipTrunkId": "", "trunk": inline, "sipNumber": "1", "headers": elsewhere}),
+            true,
+        ),
+    ];
+    for (name, more, expected) in cases {
+        assert_eq!(placed_by(trunks, more).unwrap().credentials.is_some(), *expected, "{name}");
+    }
+    let of_the_trunk = json!({"sipTrunkId": "full", "headers": {"X-A": "b"}});
+    assert!(placed(&of_the_trunk).unwrap().credentials.is_some(), "a Route of the trunk itself");
+}
+
+#[test]
 fn numbers_and_names_of_the_caller() {
     let raw = json!({"uri": {"raw": "<sip:+1900@carrier.example>"}, "displayName": "Raw"});
     let values = json!({"values": {"user": "+1901", "host": "h.example", "port": 5070}, "displayName": ""});
