@@ -1,4 +1,6 @@
-//! Connections, each with its limits: how many, and how long a request's head may take.
+//! Connections, each with its limits: how many, how long a request's head may take, and how long its answer may lie unread.
+
+mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,10 +19,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use self::stream::Patient;
+
 /// Connections at a time; others wait in the system's queue.
 const CONNECTIONS: usize = 1024;
 /// For the head of a request to arrive, and for a connection to stand idle.
 const HEAD: Duration = Duration::from_secs(30);
+/// For a client to take something of an answer that is there.
+const ANSWER: Duration = Duration::from_secs(30);
 /// After the system had no file descriptor for us.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -57,7 +63,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router) {
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(Patient::new(stream, ANSWER)), service)
         .with_upgrades()
         .await;
     if let Err(error) = served {

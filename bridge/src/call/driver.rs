@@ -16,6 +16,7 @@ mod parts;
 mod record;
 mod refer;
 mod room;
+mod tie;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ pub use self::leg::{Inbound, Leg, Outbound};
 use self::media::Media;
 pub use self::parts::{Parts, Settings, Stop, Wires};
 use self::room::{Move, next_event, next_move_event};
+use self::tie::Ties;
 use self::transfer::{Running, next_bridge_event};
 use super::end::EndReason;
 use super::order::{Order, Progress};
@@ -81,7 +83,7 @@ struct Driver {
     /// The call that the peer has asked us for.
     referral: Option<JoinHandle<()>>,
     /// Calls that end with this one.
-    ties: Vec<String>,
+    ties: Ties,
     answered_at: Option<SystemTime>,
     /// What went wrong, in more words than the reason of the end has.
     detail: Option<CallError>,
@@ -106,6 +108,7 @@ impl Driver {
             sip_events,
             orders,
             listing,
+            ties: Ties::new(switchboard.clone()),
             switchboard,
             stop,
             locating: None,
@@ -114,7 +117,6 @@ impl Driver {
             moving: None,
             transfer: None,
             referral: None,
-            ties: Vec::new(),
             answered_at: None,
             detail: None,
         }
@@ -149,7 +151,7 @@ impl Driver {
             located = located(&mut self.locating) => Woken::Located(located),
             event = next_move_event(&mut self.moving) => Woken::Moving(event),
             input = next_bridge_event(&mut self.transfer) => Woken::Bridge(input),
-            () = abandoned(&self.leg, self.answered_at.is_some()) => Woken::Abandoned,
+            () = abandoned(&self.leg, self.answered_at.is_some(), self.call.is_in_room()) => Woken::Abandoned,
             _ = self.stop.wait_for(|stop| *stop == Stop::End) => Woken::Stop,
             () = wake_at(deadline) => Woken::Clock,
         }
@@ -188,7 +190,7 @@ impl Driver {
             Order::Hangup(reason) => return Some(Input::Hangup(reason)),
             Order::Transfer(transfer, reply) => return self.transfer(*transfer, reply).await,
             Order::Move(room, reply) => self.move_to(room, reply).await,
-            Order::Tie(other) => self.ties.push(other),
+            Order::Tie(other) => self.ties.add(other),
         }
         None
     }
@@ -285,18 +287,27 @@ impl Driver {
         }
     }
 
+    /// No more orders are taken. Those that came too late are answered by being dropped; but a call that was to end with
+    /// this one does.
+    async fn take_last_orders(&mut self) {
+        self.orders.close();
+        while let Some(order) = self.orders.recv().await {
+            if let Order::Tie(other) = order {
+                self.ties.add(other);
+            }
+        }
+    }
+
     /// Tells everybody who has to know, and writes down what is left.
     async fn finish(&mut self, reason: EndReason, started: Instant) {
+        self.take_last_orders().await;
         self.end_transfer(reason).await;
         self.end_referral(reason);
         if self.leg.direction() == Direction::Outbound && self.answered_at.is_none() {
             self.parts.metrics.refused(Direction::Outbound, reason.outcome().label);
             self.tell(Progress::Failed(error_of(reason, self.detail.clone())));
         }
-        for other in std::mem::take(&mut self.ties) {
-            // It may have been quicker.
-            let _ = self.switchboard.order(&other, Order::Hangup(EndReason::BridgeOver)).await;
-        }
+        self.ties.end();
         self.leave(reason).await;
         let outcome = reason.outcome();
         tracing::Span::current().record("end", outcome.label);
@@ -341,11 +352,11 @@ async fn located(locating: &mut Option<JoinHandle<Located>>) -> Located {
     }
 }
 
-/// Whoever waits for the answer of a call that we place has gone.
-async fn abandoned(leg: &Leg, is_answered: bool) {
+/// Whoever has placed a call has gone before it came to what he waits for: its answer, or its place in the room.
+async fn abandoned(leg: &Leg, is_answered: bool, is_in_room: bool) {
     match leg {
-        Leg::Outbound(outbound) if outbound.placement.wait_until_answered && !is_answered => {
-            outbound.tell.closed().await;
+        Leg::Outbound(call) if !(if call.placement.wait_until_answered { is_answered } else { is_in_room }) => {
+            call.tell.closed().await;
         }
         _ => std::future::pending().await,
     }

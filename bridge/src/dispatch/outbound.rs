@@ -110,21 +110,24 @@ pub fn place(
     address::check_destination(request.destination.as_ref())?;
     let (headers, route) = headers::merged(&line, request)?;
     let number = line.number(request, context.random)?;
-    if !context.defaults.allow_emergency && address::is_emergency(&callee) {
-        return Err(Refusal::Emergency(callee));
-    }
     let uri = address::request_uri(&line, request, &callee)?;
+    let target = address::target(&line, &uri, route.as_ref())?;
+    let to = address::to(&line, request, &callee)?;
+    // Some carriers and PBXs go by To.
+    for user in [&callee, &to.uri.user_text().unwrap_or_default()] {
+        address::check_emergency(user, context.defaults.allow_emergency)?;
+    }
     Ok(Placement {
         call_id: context.call_id.clone(),
         seat: seat::seat(&line, request, &callee, &number, &context.call_id)?,
-        target: address::target(&line, &uri, route.as_ref())?,
+        credentials: line.credentials(request, &target),
+        target,
         from: address::from(&line, request, &number, &context.own_host)?,
-        to: address::to(&line, request, &callee)?,
+        to,
         uri,
         callee,
         number,
         headers,
-        credentials: line.credentials(),
         dtmf: press(&request.dtmf)?,
         play_dialtone: plays_dialtone(request),
         wait_until_answered: request.wait_until_answered,

@@ -107,6 +107,30 @@ fn a_trunk_gives_what_the_request_does_not() {
 }
 
 #[test]
+fn a_password_goes_nowhere_but_to_the_trunk_it_is_for() {
+    let trunks = "outbound_trunks: [{sip_trunk_id: ST_loop, address: 'h.example:5080', numbers: ['1'], auth_username: u, auth_password: p}]";
+    let inline = json!({"hostname": "h.example", "authUsername": "u", "authPassword": "p"});
+    let elsewhere = json!({"Route": "<sip:evil.example;lr>"});
+    let cases: &[(&str, serde_json::Value, bool)] = &[
+        ("its own server", json!({}), true),
+        ("its own server by Route", json!({"headers": {"Route": "<sip:h.example:5080;lr>"}}), true),
+        ("another port", json!({"headers": {"Route": "<sip:h.example:5081;lr>"}}), false),
+        ("another server", json!({"headers": elsewhere}), false),
+        ("the Request-URI leads nowhere", json!({"sipRequestUri": {"raw": "sip:a@evil.example"}}), true),
+        (
+            "who brings the password may send it where he likes",
+            json!({"sipTrunkId": "", "trunk": inline, "sipNumber": "1", "headers": elsewhere}),
+            true,
+        ),
+    ];
+    for (name, more, expected) in cases {
+        assert_eq!(placed_by(trunks, more).unwrap().credentials.is_some(), *expected, "{name}");
+    }
+    let of_the_trunk = json!({"sipTrunkId": "full", "headers": {"X-A": "b"}});
+    assert!(placed(&of_the_trunk).unwrap().credentials.is_some(), "a Route of the trunk itself");
+}
+
+#[test]
 fn numbers_and_names_of_the_caller() {
     let raw = json!({"uri": {"raw": "<sip:+1900@carrier.example>"}, "displayName": "Raw"});
     let values = json!({"values": {"user": "+1901", "host": "h.example", "port": 5070}, "displayName": ""});
@@ -334,6 +358,17 @@ fn refusals_have_the_codes_and_texts_of_stock_livekit() {
             PermissionDenied,
             "112 is an emergency number",
         ),
+        ("emergency with dots", json!({"sipCallTo": "9.1.1"}), PermissionDenied, "9.1.1 is an emergency number"),
+        ("emergency and done", json!({"sipCallTo": "112#"}), PermissionDenied, "112# is an emergency number"),
+        ("emergency and a pause", json!({"sipCallTo": "999,,1"}), PermissionDenied, "is an emergency number"),
+        ("emergency and a slash", json!({"sipCallTo": "+1_1'2/5"}), PermissionDenied, "is an emergency number"),
+        ("emergency in To", json!({"toUserOverride": "911"}), PermissionDenied, "911 is an emergency number"),
+        (
+            "emergency in To as a whole",
+            json!({"sipCallTo": "", "sipRequestUri": {"raw": "sip:1@h"}, "sipToHeader": {"raw": "sip:9.1.1@h"}}),
+            PermissionDenied,
+            "9.1.1 is an emergency number",
+        ),
         ("negative", json!({"ringingTimeout": "-1s"}), InvalidArgument, "ringing_timeout must be"),
         ("city", json!({"destination": {"city": "Oslo"}}), InvalidArgument, "if city is specified"),
         ("country", json!({"destination": {"country": "usa"}}), InvalidArgument, "country must be a valid ISO 3166-1"),
@@ -364,7 +399,7 @@ fn what_must_be_allowed_is_when_it_is() {
     let request = json!({"sipTrunkId": "ST_loop", "sipCallTo": "112", "roomName": "r"});
     let call = place(&snapshot(TRUNKS), &serde_json::from_value(request).unwrap(), &allowing).unwrap();
     assert_eq!(call.callee, "112");
-    for number in ["1120", "+49112", "200", "+1911555", "sos"] {
+    for number in ["1120", "+49112", "200", "+1911555", "sos", "*110", "#112", "112a", "1.120", "a911"] {
         assert_eq!(placed(&json!({"sipCallTo": number})).unwrap().callee, number);
     }
 }
@@ -415,6 +450,8 @@ fn targets_of_transfers() {
         ("\"x\" <sip:a@b>", Err(Code::InvalidArgument)),
         ("tel:911", Err(Code::PermissionDenied)),
         ("sip:112@h", Err(Code::PermissionDenied)),
+        ("sip:%39.1.1@h", Err(Code::PermissionDenied)),
+        ("tel:9.1.1", Err(Code::PermissionDenied)),
     ];
     for (text, expected) in cases {
         let target = transfer_target(text, false);
