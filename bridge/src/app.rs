@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use self::listen::{answers_strangers, bind, listeners};
+use self::listen::{bind, listeners};
 use self::reload::Reloader;
 use self::settings::{outbound_defaults, plane_config, settings};
 use crate::api::status::Configuration;
@@ -108,7 +108,6 @@ impl App {
         let config = &loaded.config;
         let store = open_store(&config.store, loaded.snapshot.items())?;
         let objects = store.objects();
-        let answer_strangers = answers_strangers(config, &objects.load());
         let metrics = Arc::new(Metrics::new()?);
         health::serve_metrics(config.http.prometheus, Arc::clone(&metrics)).await?;
         let (health, health_seen) = watch::channel(Health::Starting);
@@ -116,7 +115,7 @@ impl App {
         let listeners = listeners(config).await?;
         let own = listeners.iter().map(|listener| listener.bind).collect();
         let plane = Plane::start(&plane_config(config).await?).map_err(Error::Plane)?;
-        let (sip, events) = bind(config, listeners, &objects, answer_strangers).await?;
+        let (sip, events) = bind(config, listeners, &objects).await?;
         for listener in sip.listeners() {
             let Advertised { host, port } = &listener.advertised;
             info!(wire = %listener.wire, bind = %listener.bind, "listening; carriers are told {host}:{port}");

@@ -257,7 +257,7 @@ impl Endpoint {
 
     /// Whether somebody may see that there is anything at this address.
     fn is_visible(&self, trusted: bool) -> bool {
-        trusted || self.config.answer_strangers
+        trusted || (self.config.answer_strangers)()
     }
 
     fn stateless_tag(&self, headers: &Headers) -> Tag {

@@ -18,14 +18,14 @@ pub(super) async fn bind(
     config: &Config,
     listeners: Vec<Listener>,
     objects: &Arc<ArcSwap<Snapshot>>,
-    answer_strangers: bool,
 ) -> Result<(sip::net::Handle, tokio::sync::mpsc::Receiver<sip::Event>), Error> {
     let names = listeners.iter().map(|l| format!("{}:{}", l.wire, l.bind)).collect::<Vec<_>>().join(", ");
-    let objects = Arc::clone(objects);
+    let (trunks, objects) = (Arc::clone(objects), Arc::clone(objects));
+    let (hide, reject) = (config.sip.hide, config.sip.reject);
     let endpoint = sip::endpoint::Config {
         user_agent: config.sip.user_agent.clone(),
         trusted: Arc::new(move |address| dispatch::is_trusted_source(&objects.load(), address)),
-        answer_strangers,
+        answer_strangers: Arc::new(move || answers_strangers(hide, reject, &trunks.load())),
         ..sip::endpoint::Config::new(listeners, rand::random())
     };
     let mut net = sip::net::Config::new(endpoint);
@@ -46,9 +46,9 @@ pub(super) async fn bind(
 }
 
 /// Strangers who ask for nothing but a sign of life get none, unless some trunk takes calls from everywhere.
-pub(super) fn answers_strangers(config: &Config, snapshot: &Snapshot) -> bool {
+pub(super) fn answers_strangers(hide: bool, reject: Reject, snapshot: &Snapshot) -> bool {
     let is_open = snapshot.inbound_trunks.iter().any(|trunk| trunk.networks.is_empty());
-    !config.sip.hide && (is_open || config.sip.reject != Reject::Silent)
+    !hide && (is_open || reject != Reject::Silent)
 }
 
 pub(super) async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
