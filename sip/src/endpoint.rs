@@ -61,7 +61,7 @@ use self::{
 };
 pub use self::{
     command::{CallHandle, Command, ExtraHeaders, Invite},
-    config::{Acl, Config, Limits, Rate},
+    config::{Acl, Choice, Config, Limits, Rate},
     event::{Event, Failure, Output},
     flow::{Advertised, ConnectionId, Destination, Flow, Listener, NextHop, Wire},
     stats::Stats,
