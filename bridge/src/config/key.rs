@@ -191,11 +191,12 @@ pub(crate) const KEYS: &[Key] = &[
         "A refused INVITE is answered from memory as long as its transaction lasts, and no longer.",
     ),
     idle("add_record_route", Kind::Bool, "false", "A user agent adds no Record-Route (RFC 3261 §16)."),
-    idle(
+    key(
         "outbound_route_headers",
         Kind::Texts,
+        "[]",
         "[<sip:proxy.example.com;lr>]",
-        "Write a `Route` in `headers` of the outbound trunk.",
+        "`Route` of every call out whose trunk and request have none: the first address is where the INVITE goes.",
     ),
     idle(
         "experimental.inbound_wait_ack",
@@ -507,7 +508,11 @@ pub(crate) const OUTBOUND_TRUNK: &[Field] = &[
     field("auth_username", Kind::Text, "User for the carrier's challenge."),
     field("auth_password", Kind::Secret, "His password."),
     field("from_host", Kind::Text, "Host of our From header; the address that others see if not set."),
-    field("headers", Kind::TextMap, "Headers for our INVITE. `Route` is the server to send it to."),
+    field(
+        "headers",
+        Kind::TextMap,
+        "Headers for our INVITE. The first address of `Route` is the server to send it to.",
+    ),
     field("headers_to_attributes", Kind::TextMap, "Headers of the answer that become attributes."),
     field("attributes_to_headers", Kind::TextMap, "Attributes that become headers of our BYE."),
     field("include_headers", Kind::Choice(HEADERS), "Which headers of the answer become attributes `sip.h.<name>`."),

@@ -42,12 +42,14 @@ pub struct Context {
 }
 
 /// What goes for every call out, unless its trunk says otherwise.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Defaults {
     /// Limits of a trunk.
     pub caps: Caps,
     /// Emergency numbers may be called.
     pub allow_emergency: bool,
+    /// The proxies that calls are sent by, where neither trunk nor request names one.
+    pub route: Arc<[NameAddr]>,
 }
 
 /// How much may be called on one trunk.
@@ -70,6 +72,8 @@ pub struct Placement {
     pub target: dns::Target,
     /// The Request-URI.
     pub uri: Uri,
+    /// The proxies that the INVITE is to visit; the target is the first of them.
+    pub route: Vec<NameAddr>,
     /// From, without a tag.
     pub from: NameAddr,
     /// To, without a tag.
@@ -106,7 +110,7 @@ pub fn place(
         return Err(Refusal::NoRoom);
     }
     address::check_destination(request.destination.as_ref())?;
-    let (headers, route) = headers::merged(&line, request)?;
+    let (headers, route) = headers::merged(&line, request, &context.defaults)?;
     let number = line.number(request, context.random)?;
     if !context.defaults.allow_emergency && address::is_emergency(&callee) {
         return Err(Refusal::Emergency(callee));
@@ -115,10 +119,11 @@ pub fn place(
     Ok(Placement {
         call_id: context.call_id.clone(),
         seat: seat::seat(&line, request, &callee, &number, &context.call_id)?,
-        target: address::target(&line, &uri, route.as_ref())?,
+        target: address::target(&line, &uri, route.first())?,
         from: address::from(&line, request, &number, &context.own_host)?,
         to: address::to(&line, request, &callee)?,
         uri,
+        route,
         callee,
         number,
         headers,

@@ -189,6 +189,10 @@ pub struct Invite {
     pub credentials: Option<Credentials>,
     /// The Request-URI.
     pub uri: Uri,
+    /// The proxies that the INVITE is to visit, in their order (RFC 3261 §8.1.2); written as in a dialog (§12.2.1.1), so
+    /// that a first one without `lr` takes the place of the Request-URI. `to` has to lead to that first one. The requests
+    /// of the call go the way that Record-Route says, as ever.
+    pub route: Vec<NameAddr>,
     /// From, without a tag.
     pub from: NameAddr,
     /// To, without a tag.
@@ -216,6 +220,7 @@ impl Invite {
             credentials: None,
             to_header: NameAddr::new(uri.clone()),
             uri,
+            route: Vec::new(),
             from,
             call_id: None,
             local_tag: None,

@@ -57,6 +57,7 @@ impl Driver {
             patience: self.parts.settings.patience,
             credentials: placement.credentials.clone(),
             uri: placement.uri.clone(),
+            route: placement.route.clone(),
             from: placement.from.clone(),
             to_header: placement.to.clone(),
             call_id: Some(CallId::new(outbound.sip_call_id.as_str())),
