@@ -57,6 +57,9 @@ pub enum Error {
     /// SIP ports are taken, or the certificate cannot be read.
     #[error("cannot listen for SIP on {0}: {1}")]
     Sip(String, io::Error),
+    /// The certificate authorities cannot be read.
+    #[error("cannot read tls.ca_file: {0}")]
+    Authorities(io::Error),
     /// The media threads could not be started.
     #[error("cannot start the media threads: {0}")]
     Plane(io::Error),
@@ -113,10 +116,10 @@ impl App {
         let (health, health_seen) = watch::channel(Health::Starting);
         health::serve(config.http.health, health_seen).await?;
         let listeners = listeners(config).await?;
-        let own = listeners.iter().map(|listener| listener.bind).collect();
+        let own = listeners.iter().filter(|listener| listener.listens()).map(|listener| listener.bind).collect();
         let plane = Plane::start(&plane_config(config).await?).map_err(Error::Plane)?;
         let (sip, events) = bind(config, listeners, &objects).await?;
-        for listener in sip.listeners() {
+        for listener in sip.listeners().iter().filter(|listener| listener.listens()) {
             let Advertised { host, port } = &listener.advertised;
             info!(wire = %listener.wire, bind = %listener.bind, "listening; carriers are told {host}:{port}");
         }
@@ -300,7 +303,8 @@ fn tell(loaded: &Loaded) {
 }
 
 fn status_of(sip: &sip::net::Handle) -> Status {
-    let listeners = sip.listeners().iter().map(|listener| format!("{}:{}", listener.wire, listener.bind)).collect();
+    let listening = sip.listeners().iter().filter(|listener| listener.listens());
+    let listeners = listening.map(|listener| format!("{}:{}", listener.wire, listener.bind)).collect();
     let configuration = Configuration { loaded_at: Some(SystemTime::now()), ..Configuration::default() };
     Status { listeners, configuration }
 }

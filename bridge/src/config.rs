@@ -148,6 +148,8 @@ pub struct Sip {
     pub hostname: String,
     /// TLS, if there are certificates.
     pub tls: Option<Tls>,
+    /// Authorities to believe beside the system's, PEM.
+    pub ca_file: Option<PathBuf>,
     /// How often a ringing call is told so.
     pub ringing_interval: Duration,
     /// What strangers get whom no trunk takes.

@@ -14,6 +14,7 @@
 //! | [`guest`] | a test participant on the same room session and plane | async |
 //! | [`metrics`] | counters for Prometheus | data |
 //! | [`api`] | HTTP: LiveKit's SIP API, what it lacks, and the way through to the LiveKit server | async |
+//! | [`tls`] | whom we believe over TLS | reads a file |
 //! | [`app`] | puts them together: start, drain, stop | async |
 
 pub mod api;
@@ -29,3 +30,4 @@ pub mod phone;
 pub mod plane;
 pub mod room;
 pub mod store;
+pub mod tls;

@@ -106,7 +106,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 async fn place(args: &Args) -> Result<ExitCode, Failure> {
     let plan = plan(args).await?;
-    let roots = sip::net::Roots(Arc::new(super::tls::roots(args.ca.as_deref(), plan.to.wire)?));
+    let roots = sip::net::Roots(Arc::new(bridge::tls::roots(args.ca.as_deref())?));
     let handset = Handset::start(plan.to.wire, plan.to.address, roots).await?;
     let outcomes = place_all(args, &handset, plan).await;
     if let (Some(file), Some(heard)) = (&args.record, outcomes.iter().find_map(|outcome| outcome.heard.as_ref())) {

@@ -137,7 +137,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Certificates,
         "[]",
         "[{cert_file: /etc/trunkline/cert.pem, key_file: /etc/trunkline/key.pem}]",
-        "Certificate chains and keys, PEM. TLS is on as soon as there is one.",
+        "Certificate chains and keys, PEM. We listen for TLS as soon as there is one.",
     ),
     key("tls.min_version", Kind::Choice(TLS_VERSIONS), "tls1.2", "tls1.3", "Oldest TLS; older than 1.2 is not spoken."),
     key("tls.max_version", Kind::Choice(TLS_VERSIONS), "tls1.3", "tls1.2", "Newest TLS."),
@@ -147,6 +147,13 @@ pub(crate) const KEYS: &[Key] = &[
         "[sip]",
         "[]",
         "Protocols that are offered by ALPN; an empty list for peers that reject it.",
+    ),
+    key(
+        "tls.ca_file",
+        Kind::Text,
+        "",
+        "/etc/trunkline/ca.pem",
+        "Certificate authorities, PEM, that are believed beside the system's when we call over TLS. Calls need no `tls.certs`.",
     ),
     idle(
         "tls.cipher_suites",

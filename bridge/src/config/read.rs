@@ -223,6 +223,7 @@ fn sip(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> S
         port_listen,
         hostname: values.text("sip_hostname"),
         tls,
+        ca_file: Some(values.text("tls.ca_file")).filter(|file| !file.is_empty()).map(PathBuf::from),
         ringing_interval: values.duration("sip_ringing_interval"),
         reject,
         hide,

@@ -46,9 +46,9 @@ impl NameAddr {
         Ok(Self { display, uri, params })
     }
 
-    /// Reads values with commas between them, as in Route; at least one.
+    /// Reads values with commas between them, as in Route.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, Error> {
-        split_at_commas(text).map(|value| Self::parse(value.trim_matches([' ', '\t']))).collect()
+        split_at_commas(text).map(|value| Self::parse(value)).collect()
     }
 
     /// Sets the tag.

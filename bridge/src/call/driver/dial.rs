@@ -102,9 +102,10 @@ impl Driver {
     }
 
     pub(super) fn broken(&mut self, why: sip::endpoint::Failure) -> Input {
-        debug!(%why, "the call has broken down");
+        info!(%why, "the call has broken down");
         self.detail = Some(match why {
             sip::endpoint::Failure::TimedOut => CallError::TimedOut,
+            sip::endpoint::Failure::Untrusted => CallError::CarrierUntrusted,
             _ => CallError::CarrierUnreachable,
         });
         Input::RemoteRefused(EndReason::CarrierUnreachable)

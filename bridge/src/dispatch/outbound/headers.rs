@@ -59,6 +59,6 @@ pub(crate) fn routes(value: &str) -> Result<Vec<NameAddr>, Refusal> {
     }
     let routes = NameAddr::parse_list(value).map_err(|_| refused())?;
     let is_sip = |route: &NameAddr| matches!(route.uri.scheme, Scheme::Sip | Scheme::Sips);
-    let is_good = routes.len() <= MAX_ROUTES && routes.iter().all(is_sip);
+    let is_good = !routes.is_empty() && routes.len() <= MAX_ROUTES && routes.iter().all(is_sip);
     if is_good { Ok(routes) } else { Err(refused()) }
 }

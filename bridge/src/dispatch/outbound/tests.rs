@@ -47,13 +47,13 @@ fn placed_by(trunks: &str, more: &serde_json::Value) -> Result<Placement, Refusa
     place(&snapshot(trunks), &serde_json::from_value(request).unwrap(), &context())
 }
 
-fn shown(routes: &[sip::NameAddr]) -> Vec<String> {
+fn shown(routes: &[NameAddr]) -> Vec<String> {
     routes.iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn a_call_goes_by_the_nearest_route_that_is_given() {
-    let by_default = [sip::NameAddr::parse("<sip:default.example.com;lr>").unwrap()];
+    let by_default = [NameAddr::parse("<sip:default.example.com;lr>").unwrap()];
     let defaults = Defaults { route: by_default.as_slice().into(), ..Defaults::default() };
     let context = Context { defaults, ..context() };
     let cases: &[(&str, &str, serde_json::Value, &str, &[&str])] = &[
@@ -72,7 +72,7 @@ fn a_call_goes_by_the_nearest_route_that_is_given() {
         let call = place(&snapshot(TRUNKS), &serde_json::from_value(request).unwrap(), &context).unwrap();
         assert_eq!(call.target.host.to_string(), *host, "{name}");
         assert_eq!(shown(&call.route), *expected, "{name}");
-        assert!(call.headers.iter().all(|(header, _)| *header != sip::HeaderName::Route), "{name}");
+        assert!(call.headers.iter().all(|(header, _)| *header != HeaderName::Route), "{name}");
     }
 }
 
@@ -359,6 +359,7 @@ fn refusals_have_the_codes_and_texts_of_stock_livekit() {
             InvalidArgument,
             "Route is no SIP",
         ),
+        ("no Route", json!({"headers": {"Route": ","}}), InvalidArgument, "Route is no SIP"),
         ("bad Route", json!({"headers": {"route": "<tel:+1>"}}), InvalidArgument, "Route is no SIP address"),
         (
             "Route with a break",
