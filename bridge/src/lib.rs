@@ -15,6 +15,7 @@
 //! | [`spelling`] | LiveKit's JSON in its two spellings | pure |
 //! | [`metrics`] | counters for Prometheus | data |
 //! | [`api`] | HTTP: LiveKit's SIP API, what it lacks, and the way through to the LiveKit server | async |
+//! | [`tls`] | whom we believe over TLS | reads a file |
 //! | [`app`] | puts them together: start, drain, stop | async |
 
 pub mod api;
@@ -31,3 +32,4 @@ pub mod plane;
 pub mod room;
 pub mod spelling;
 pub mod store;
+pub mod tls;

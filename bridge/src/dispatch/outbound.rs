@@ -44,12 +44,14 @@ pub struct Context {
 }
 
 /// What goes for every call out, unless its trunk says otherwise.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Defaults {
     /// Limits of a trunk.
     pub caps: Caps,
     /// Emergency numbers may be called.
     pub allow_emergency: bool,
+    /// The proxies that calls are sent by, where neither trunk nor request names one.
+    pub route: Arc<[NameAddr]>,
 }
 
 /// How much may be called on one trunk.
@@ -72,6 +74,8 @@ pub struct Placement {
     pub target: dns::Target,
     /// The Request-URI.
     pub uri: Uri,
+    /// The proxies that the INVITE is to visit; the target is the first of them.
+    pub route: Vec<NameAddr>,
     /// From, without a tag.
     pub from: NameAddr,
     /// To, without a tag.
@@ -108,10 +112,10 @@ pub fn place(
         return Err(Refusal::NoRoom);
     }
     address::check_destination(request.destination.as_ref())?;
-    let (headers, route) = headers::merged(&line, request)?;
+    let (headers, route) = headers::merged(&line, request, &context.defaults)?;
     let number = line.number(request, context.random)?;
     let uri = address::request_uri(&line, request, &callee)?;
-    let target = address::target(&line, &uri, route.as_ref())?;
+    let target = address::target(&line, &uri, route.first())?;
     let to = address::to(&line, request, &callee)?;
     // Some carriers and PBXs go by To.
     for user in [&callee, &to.uri.user_text().unwrap_or_default()] {
@@ -125,6 +129,7 @@ pub fn place(
         from: address::from(&line, request, &number, &context.own_host)?,
         to,
         uri,
+        route,
         callee,
         number,
         headers,

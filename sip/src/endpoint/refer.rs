@@ -13,7 +13,7 @@ use super::{
     command::{CallHandle, ExtraHeaders},
     compose::Answer,
     event::Event,
-    referral::{Accepted, News, Theirs},
+    referral::{Accepted, News, Notice, Theirs},
     send::Ask,
     transactions::Owner,
     within::Within,
@@ -60,8 +60,11 @@ impl Endpoint {
         let package = Package::of(&request.headers);
         let outcome = match &package {
             Some(package @ Package::Refer { .. }) => {
-                let over = call.peer.referral.notified(now, package, state, told.as_ref());
-                over.ok_or(Answer::new(Status::CALL_DOES_NOT_EXIST))
+                match call.peer.referral.notified(now, package, state, told.as_ref()) {
+                    Notice::Strange => Err(Answer::new(Status::CALL_DOES_NOT_EXIST)),
+                    Notice::Stale => Ok(None),
+                    Notice::News { is_last } => Ok(Some(is_last)),
+                }
             }
             // RFC 6665 §8.3.2: an event that nobody has subscribed to.
             Some(Package::Other) | None => Err(Answer::new(Status::BAD_EVENT).with(HeaderName::AllowEvents, "refer")),
@@ -70,6 +73,7 @@ impl Endpoint {
         match outcome {
             Ok(over) => {
                 self.answer_server(now, tx, tag, Answer::new(Status::OK));
+                let Some(over) = over else { return };
                 let (status, reason) = told.map_or((None, String::new()), |told| (Some(told.status), told.reason));
                 self.tell(Event::Notified { call: handle, status, reason, over });
             }

@@ -5,6 +5,11 @@
 //! theirs   Asked ──202──► Accepted: we tell ──final status──► gone
 //! ```
 //!
+//! Another REFER of ours may follow as soon as the one before is answered: whoever sends it has given up on that one. A
+//! NOTIFY that is still about it gets 481, which ends its subscription ([RFC 6665 §4.2.2]).
+//!
+//! [RFC 6665 §4.2.2]: https://www.rfc-editor.org/rfc/rfc6665#section-4.2.2
+//!
 //! [RFC 3515 §2.4]: https://www.rfc-editor.org/rfc/rfc3515#section-2.4
 
 use std::time::{Duration, Instant};
@@ -27,6 +32,21 @@ const TOLD_FOR: Duration = Duration::from_secs(300);
 pub(crate) struct Referral {
     pub(crate) ours: Option<Ours>,
     pub(crate) theirs: Option<Theirs>,
+    /// Another REFER has taken the place of one that was not over.
+    is_superseded: bool,
+    /// The peer writes into a NOTIFY which REFER it is about.
+    is_numbering: bool,
+}
+
+/// What a NOTIFY is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// About nothing that we have asked for.
+    Strange,
+    /// About a REFER that was given up, as far as we can tell.
+    Stale,
+    /// About ours, and whether it was the last.
+    News { is_last: bool },
 }
 
 /// A REFER that we sent.
@@ -36,8 +56,6 @@ pub(crate) struct Ours {
     first: u32,
     last: u32,
     is_answered: bool,
-    /// A final status was told.
-    is_concluded: bool,
     /// Nothing more will be told.
     is_over: bool,
     until: Instant,
@@ -76,21 +94,15 @@ impl Referral {
         self.ours.is_some() || matches!(self.theirs, Some(Theirs::Accepted(_)))
     }
 
-    /// Whether we may send a REFER: the last one has come to its end.
+    /// Whether we may send a REFER: the last one was answered.
     pub(crate) fn may_refer(&self) -> bool {
-        self.ours.as_ref().is_none_or(|ours| ours.is_answered && ours.is_concluded)
+        self.ours.as_ref().is_none_or(|ours| ours.is_answered)
     }
 
     /// We have sent one, with this number.
     pub(crate) fn sent(&mut self, now: Instant, number: u32) {
-        self.ours = Some(Ours {
-            first: number,
-            last: number,
-            is_answered: false,
-            is_concluded: false,
-            is_over: false,
-            until: now + WAIT,
-        });
+        self.is_superseded |= self.ours.is_some();
+        self.ours = Some(Ours { first: number, last: number, is_answered: false, is_over: false, until: now + WAIT });
     }
 
     /// We have sent it again, with a proof.
@@ -108,17 +120,27 @@ impl Referral {
         }
     }
 
-    /// A NOTIFY came; `None`: it is about nothing that we have asked for. Otherwise whether it was the last.
+    /// A NOTIFY came.
     pub(crate) fn notified(
         &mut self,
         now: Instant,
         package: &Package,
         state: Option<SubscriptionState>,
         told: Option<&Sipfrag>,
-    ) -> Option<bool> {
-        let ours = self.ours.as_mut().filter(|ours| !ours.is_over && ours.is_meant(package))?;
+    ) -> Notice {
+        self.is_numbering |= matches!(package, Package::Refer { id: Some(_) });
+        // Without a number it is about the first REFER of the call (RFC 3515 §2.4.6), unless the peer numbers none.
+        let is_of_first = self.is_superseded && matches!(package, Package::Refer { id: None });
+        if is_of_first && self.is_numbering {
+            return Notice::Strange;
+        }
+        let Some(ours) = self.ours.as_mut().filter(|ours| !ours.is_over && ours.is_meant(package)) else {
+            return Notice::Strange;
+        };
+        if is_of_first && !ours.is_answered {
+            return Notice::Stale;
+        }
         let is_final = told.is_some_and(|told| told.status.is_final());
-        ours.is_concluded |= is_final;
         match state {
             Some(SubscriptionState::Active { expires }) => {
                 ours.until = now + expires.map_or(WAIT, |expires| expires.min(LONGEST_WAIT) + PATIENCE);
@@ -132,7 +154,7 @@ impl Referral {
         if ours.is_over && ours.is_answered {
             self.ours = None;
         }
-        Some(is_over)
+        Notice::News { is_last: is_over }
     }
 
     /// Time is up for our own; true when nothing will be told any more.

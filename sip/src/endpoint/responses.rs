@@ -58,7 +58,7 @@ impl Endpoint {
                 }
                 transaction::Output::Deliver => delivered = news.take(),
                 transaction::Output::TimedOut => failure = Some(Failure::TimedOut),
-                transaction::Output::Unreachable => failure = Some(Failure::Transport),
+                transaction::Output::Unreachable => failure = Some(tx.unsent),
             }
         }
         self.alarms.set(Wake::Client(id), tx.machine.next_timeout());

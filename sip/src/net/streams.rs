@@ -26,6 +26,8 @@ pub(super) struct Streams {
     made: u64,
     limits: Limits,
     tls: Tls,
+    /// Where TLS streams come from that the peer could not open again.
+    sources: Vec<SocketAddr>,
     driver: mpsc::Sender<Arrival>,
 }
 
@@ -39,9 +41,9 @@ struct Open {
 }
 
 impl Streams {
-    pub(super) fn new(limits: Limits, tls: Tls, driver: mpsc::Sender<Arrival>) -> Self {
+    pub(super) fn new(limits: Limits, tls: Tls, sources: Vec<SocketAddr>, driver: mpsc::Sender<Arrival>) -> Self {
         let (open, opened, by_source) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { open, opened, by_source, made: 0, limits, tls, driver }
+        Self { open, opened, by_source, made: 0, limits, tls, sources, driver }
     }
 
     /// Takes a stream that a peer has opened, if it may have another; else it is closed at once.
@@ -110,7 +112,9 @@ impl Streams {
         let (queue, receiver) = mpsc::channel(QUEUE);
         let stream = self.next(hop.wire);
         let id = stream.id;
-        let task = tokio::spawn(stream.opened(hop.clone(), receiver)).abort_handle();
+        let family = |source: &&SocketAddr| source.is_ipv4() == hop.address.is_ipv4();
+        let source = self.sources.iter().find(family).copied().filter(|_| hop.wire == Wire::Tls);
+        let task = tokio::spawn(Stream { source, ..stream }.opened(hop.clone(), receiver)).abort_handle();
         self.open.insert(id, Open { queue, hop: Some(hop.clone()), source: None, task });
         self.opened.insert(hop.clone(), id);
         Some(id)
@@ -119,7 +123,8 @@ impl Streams {
     fn next(&mut self, wire: Wire) -> Stream {
         self.made += 1;
         let id = ConnectionId(self.made);
-        Stream { id, wire, limits: self.limits.clone(), tls: self.tls.clone(), driver: self.driver.clone() }
+        let (limits, tls, driver) = (self.limits.clone(), self.tls.clone(), self.driver.clone());
+        Stream { id, wire, limits, tls, source: None, driver }
     }
 }
 

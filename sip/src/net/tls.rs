@@ -77,6 +77,12 @@ pub(super) fn server_name(hop: &NextHop) -> io::Result<ServerName<'static>> {
         .map_or_else(|| Ok(address(hop.address)), |name| ServerName::try_from(name.clone()).map_err(invalid))
 }
 
+/// Whether a handshake has failed for the certificate that the peer has shown.
+pub(super) fn is_untrusted(error: &io::Error) -> bool {
+    let reason = error.get_ref().and_then(|error| error.downcast_ref());
+    matches!(reason, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 impl ResolvesServerCert for Shown {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);

@@ -81,12 +81,12 @@ pub(super) fn request_uri(
 
 /// Where the INVITE goes: to the first `Route`, else to the trunk, whatever the Request-URI says. The password of a trunk
 /// is for its own server.
-pub(super) fn target(line: &Line<'_>, uri: &Uri, route: Option<&Uri>) -> Result<dns::Target, Refusal> {
+pub(super) fn target(line: &Line<'_>, uri: &Uri, route: Option<&NameAddr>) -> Result<dns::Target, Refusal> {
     let wire_of = |uri: &Uri| match uri.params.get("transport") {
         Some(name) => wire_named(name).map(Some).ok_or_else(|| not_an_address("transport", name)),
         None => Ok(None),
     };
-    if let Some(route) = route {
+    if let Some(NameAddr { uri: route, .. }) = route {
         let sips = route.scheme == Scheme::Sips;
         return Ok(dns::Target { host: route.host.clone(), port: route.port, wire: wire_of(route)?, sips });
     }

@@ -30,7 +30,7 @@ fn context() -> Context {
         call_id: "SCL_E4acrZAivj3K".into(),
         random: [7; 16],
         own_host: "198.51.100.1".into(),
-        defaults: Defaults { caps, allow_emergency: false },
+        defaults: Defaults { caps, ..Defaults::default() },
     }
 }
 
@@ -45,6 +45,35 @@ fn placed_by(trunks: &str, more: &serde_json::Value) -> Result<Placement, Refusa
         request[name] = value.clone();
     }
     place(&snapshot(trunks), &serde_json::from_value(request).unwrap(), &context())
+}
+
+fn shown(routes: &[NameAddr]) -> Vec<String> {
+    routes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_call_goes_by_the_nearest_route_that_is_given() {
+    let by_default = [NameAddr::parse("<sip:default.example.com;lr>").unwrap()];
+    let defaults = Defaults { route: by_default.as_slice().into(), ..Defaults::default() };
+    let context = Context { defaults, ..context() };
+    let cases: &[(&str, &str, serde_json::Value, &str, &[&str])] = &[
+        ("the default", "ST_loop", json!({}), "default.example.com", &["<sip:default.example.com;lr>"]),
+        ("the trunk's", "full", json!({}), "edge.example.com", &["<sip:edge.example.com:5070;transport=tcp;lr>"]),
+        (
+            "the request's, of several",
+            "full",
+            json!({"route": "<sip:one.example.com;lr>, \"A, B\" <sip:two.example.com;lr>;x=y"}),
+            "one.example.com",
+            &["<sip:one.example.com;lr>", "\"A, B\" <sip:two.example.com;lr>;x=y"],
+        ),
+    ];
+    for (name, trunk, headers, host, expected) in cases {
+        let request = json!({"sipTrunkId": trunk, "sipCallTo": "+15550180", "roomName": "golden", "headers": headers});
+        let call = place(&snapshot(TRUNKS), &serde_json::from_value(request).unwrap(), &context).unwrap();
+        assert_eq!(call.target.host.to_string(), *host, "{name}");
+        assert_eq!(shown(&call.route), *expected, "{name}");
+        assert!(call.headers.iter().all(|(header, _)| *header != HeaderName::Route), "{name}");
+    }
 }
 
 #[test]
@@ -85,8 +114,8 @@ fn a_trunk_gives_what_the_request_does_not() {
     });
     let call = placed(&asked).unwrap();
     let headers: Vec<_> = call.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-    let route = "Route: <sip:edge.example.com:5070;transport=tcp;lr>";
-    assert_eq!(headers, [route, "X-O: request", "X-R: r", "X-T: t"]);
+    assert_eq!(headers, ["X-O: request", "X-R: r", "X-T: t"]);
+    assert_eq!(shown(&call.route), ["<sip:edge.example.com:5070;transport=tcp;lr>"]);
     let edge = Host::Name("edge.example.com".into());
     assert_eq!(call.target, dns::Target { host: edge, port: Some(5070), wire: Some(sip::Wire::Tcp), sips: false });
     assert_eq!(call.uri.to_string(), "sip:+15550180@sip.example.com;transport=tls");
@@ -342,6 +371,19 @@ fn refusals_have_the_codes_and_texts_of_stock_livekit() {
         ("header of the stack", json!({"headers": {"Via": "x"}}), InvalidArgument, "Via"),
         ("header with a break", json!({"headers": {"X-A": "a\r\nVia: x"}}), InvalidArgument, "X-A"),
         ("header that is none", json!({"headers": {"X A": "a"}}), InvalidArgument, "X A"),
+        (
+            "two Routes, one bad",
+            json!({"headers": {"Route": "<sip:h;lr>, <tel:+1>"}}),
+            InvalidArgument,
+            "Route is no SIP",
+        ),
+        (
+            "many Routes",
+            json!({"headers": {"Route": (["<sip:h;lr>"; 9].join(","))}}),
+            InvalidArgument,
+            "Route is no SIP",
+        ),
+        ("no Route", json!({"headers": {"Route": ","}}), InvalidArgument, "Route is no SIP"),
         ("bad Route", json!({"headers": {"route": "<tel:+1>"}}), InvalidArgument, "Route is no SIP address"),
         (
             "Route with a break",
