@@ -15,6 +15,7 @@ mod media;
 mod record;
 mod refer;
 mod room;
+mod tie;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use self::events::from_line;
 pub use self::leg::{Inbound, Leg, Outbound};
 use self::media::Media;
 use self::room::{Move, next_event, next_move_event};
+use self::tie::Ties;
 use self::transfer::{Running, next_bridge_event};
 use super::end::EndReason;
 use super::order::{Order, Progress};
@@ -159,7 +161,7 @@ struct Driver {
     /// The call that the peer has asked us for.
     referral: Option<JoinHandle<()>>,
     /// Calls that end with this one.
-    ties: Vec<String>,
+    ties: Ties,
     answered_at: Option<SystemTime>,
     /// What went wrong, in more words than the reason of the end has.
     detail: Option<CallError>,
@@ -184,6 +186,7 @@ impl Driver {
             sip_events,
             orders,
             listing,
+            ties: Ties::new(switchboard.clone()),
             switchboard,
             stop,
             locating: None,
@@ -192,7 +195,6 @@ impl Driver {
             moving: None,
             transfer: None,
             referral: None,
-            ties: Vec::new(),
             answered_at: None,
             detail: None,
         }
@@ -266,7 +268,7 @@ impl Driver {
             Order::Hangup(reason) => return Some(Input::Hangup(reason)),
             Order::Transfer(transfer, reply) => return self.transfer(*transfer, reply).await,
             Order::Move(room, reply) => self.move_to(room, reply).await,
-            Order::Tie(other) => self.ties.push(other),
+            Order::Tie(other) => self.ties.add(other),
         }
         None
     }
@@ -363,18 +365,27 @@ impl Driver {
         }
     }
 
+    /// No more orders are taken. Those that came too late are answered by being dropped; but a call that was to end with
+    /// this one does.
+    async fn take_last_orders(&mut self) {
+        self.orders.close();
+        while let Some(order) = self.orders.recv().await {
+            if let Order::Tie(other) = order {
+                self.ties.add(other);
+            }
+        }
+    }
+
     /// Tells everybody who has to know, and writes down what is left.
     async fn finish(&mut self, reason: EndReason, started: Instant) {
+        self.take_last_orders().await;
         self.end_transfer(reason).await;
         self.end_referral(reason);
         if self.leg.direction() == Direction::Outbound && self.answered_at.is_none() {
             self.parts.metrics.refused(Direction::Outbound, reason.outcome().label);
             self.tell(Progress::Failed(error_of(reason, self.detail.clone())));
         }
-        for other in std::mem::take(&mut self.ties) {
-            // It may have been quicker.
-            let _ = self.switchboard.order(&other, Order::Hangup(EndReason::BridgeOver)).await;
-        }
+        self.ties.end();
         self.leave(reason).await;
         let outcome = reason.outcome();
         tracing::Span::current().record("end", outcome.label);
