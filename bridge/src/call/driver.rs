@@ -229,7 +229,7 @@ impl Driver {
             located = located(&mut self.locating) => Woken::Located(located),
             event = next_move_event(&mut self.moving) => Woken::Moving(event),
             input = next_bridge_event(&mut self.transfer) => Woken::Bridge(input),
-            () = abandoned(&self.leg, self.answered_at.is_some()) => Woken::Abandoned,
+            () = abandoned(&self.leg, self.answered_at.is_some(), self.call.is_in_room()) => Woken::Abandoned,
             _ = self.stop.wait_for(|stop| *stop == Stop::End) => Woken::Stop,
             () = wake_at(deadline) => Woken::Clock,
         }
@@ -430,11 +430,11 @@ async fn located(locating: &mut Option<JoinHandle<Located>>) -> Located {
     }
 }
 
-/// Whoever waits for the answer of a call that we place has gone.
-async fn abandoned(leg: &Leg, is_answered: bool) {
+/// Whoever has placed a call has gone before it came to what he waits for: its answer, or its place in the room.
+async fn abandoned(leg: &Leg, is_answered: bool, is_in_room: bool) {
     match leg {
-        Leg::Outbound(outbound) if outbound.placement.wait_until_answered && !is_answered => {
-            outbound.tell.closed().await;
+        Leg::Outbound(call) if !(if call.placement.wait_until_answered { is_answered } else { is_in_room }) => {
+            call.tell.closed().await;
         }
         _ => std::future::pending().await,
     }
