@@ -60,7 +60,8 @@ async fn attempt(bridge: &Bridge) -> Result<(), CallError> {
     switchboard.order(&other, Order::Tie(call.clone())).await?;
     // From here on the one takes the other with it, unless ours is over already.
     switchboard.order(call, Order::Tie(other.clone())).await?;
-    (callee.joined(), caller.joined());
+    callee.joined();
+    caller.joined();
     Ok(())
 }
 
