@@ -131,9 +131,8 @@ pub enum Command {
         body: Bytes,
     },
     /// Ask the peer of an answered call to call somebody else (RFC 3515). What it says to that is
-    /// [`Event::ReferAnswered`], how the new call fares [`Event::Notified`]. One at a time: until it is answered, another
-    /// one gets [`Event::ReferAnswered`] without a response; from then on another one takes its place, and nothing more is
-    /// told of it.
+    /// [`Event::ReferAnswered`], how the new call fares [`Event::Notified`]. One at a time: another one takes its
+    /// place, and nothing more is told of it.
     ///
     /// [`Event::ReferAnswered`]: super::Event::ReferAnswered
     /// [`Event::Notified`]: super::Event::Notified

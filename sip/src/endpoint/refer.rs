@@ -15,7 +15,7 @@ use super::{
     event::Event,
     referral::{Accepted, News, Notice, Theirs},
     send::Ask,
-    transactions::Owner,
+    transactions::{Owner, TxId},
     within::Within,
 };
 use crate::{
@@ -28,25 +28,28 @@ impl Endpoint {
         let has_room = self.has_room();
         let Some(mut call) = self.calls.take(handle) else { return };
         let State::Up { dialog, .. } = &mut call.state else { return self.put(handle, call) };
-        let target = ReferTo::parse(refer_to).ok().filter(|_| has_room && call.peer.referral.may_refer());
+        let target = ReferTo::parse(refer_to).ok().filter(|_| has_room);
         let sent = target.and_then(|target| {
             let own = vec![(HeaderName::ReferTo, target.to_string())];
             let ask = Ask { own, headers, ..Ask::new(Method::Refer) };
             self.send_within(now, &mut call.peer, dialog, ask, Owner::Refer(handle))
         });
         match sent {
-            Some(_) => call.peer.referral.sent(now, dialog.last_number()),
+            Some(tx) => call.peer.referral.sent(now, tx, dialog.last_number()),
             None => self.tell(Event::ReferAnswered { call: handle, response: None }),
         }
         self.put(handle, call);
     }
 
     /// The answer to our REFER; `None`: there will be none.
-    pub(super) fn refer_answered(&mut self, handle: CallHandle, response: Option<Response>) {
+    pub(super) fn refer_answered(&mut self, handle: CallHandle, tx: TxId, response: Option<Response>) {
         if response.as_ref().is_some_and(|response| response.status.is_provisional()) {
             return;
         }
         let Some(mut call) = self.calls.take(handle) else { return };
+        if !call.peer.referral.awaits(tx) {
+            return self.put(handle, call);
+        }
         call.peer.referral.answered(response.as_ref().is_some_and(|response| response.status.is_success()));
         self.put(handle, call);
         self.tell(Event::ReferAnswered { call: handle, response: response.map(Box::new) });

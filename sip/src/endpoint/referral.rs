@@ -5,8 +5,9 @@
 //! theirs   Asked ──202──► Accepted: we tell ──final status──► gone
 //! ```
 //!
-//! Another REFER of ours may follow as soon as the one before is answered: whoever sends it has given up on that one. A
-//! NOTIFY that is still about it gets 481, which ends its subscription ([RFC 6665 §4.2.2]).
+//! Another REFER of ours takes the place of the one before: whoever sends it has given up on that one, and is told no more of
+//! it, not even an answer that was still awaited. A NOTIFY that is about it gets 481, which ends its subscription
+//! ([RFC 6665 §4.2.2]).
 //!
 //! [RFC 6665 §4.2.2]: https://www.rfc-editor.org/rfc/rfc6665#section-4.2.2
 //!
@@ -52,6 +53,7 @@ pub(crate) enum Notice {
 /// A REFER that we sent.
 #[derive(Debug)]
 pub(crate) struct Ours {
+    tx: TxId,
     /// Its CSeq; a later one when it was sent again with a proof. NOTIFY may mean any of them.
     first: u32,
     last: u32,
@@ -94,22 +96,24 @@ impl Referral {
         self.ours.is_some() || matches!(self.theirs, Some(Theirs::Accepted(_)))
     }
 
-    /// Whether we may send a REFER: the last one was answered.
-    pub(crate) fn may_refer(&self) -> bool {
-        self.ours.as_ref().is_none_or(|ours| ours.is_answered)
-    }
-
     /// We have sent one, with this number.
-    pub(crate) fn sent(&mut self, now: Instant, number: u32) {
+    pub(crate) fn sent(&mut self, now: Instant, tx: TxId, number: u32) {
         self.is_superseded |= self.ours.is_some();
-        self.ours = Some(Ours { first: number, last: number, is_answered: false, is_over: false, until: now + WAIT });
+        let until = now + WAIT;
+        self.ours = Some(Ours { tx, first: number, last: number, is_answered: false, is_over: false, until });
     }
 
     /// We have sent it again, with a proof.
-    pub(crate) fn sent_again(&mut self, number: u32) {
+    pub(crate) fn sent_again(&mut self, tx: TxId, number: u32) {
         if let Some(ours) = &mut self.ours {
+            ours.tx = tx;
             ours.last = number;
         }
+    }
+
+    /// Whether this is the request that an answer is awaited to, and no other has taken its place.
+    pub(crate) fn awaits(&self, tx: TxId) -> bool {
+        self.ours.as_ref().is_some_and(|ours| ours.tx == tx)
     }
 
     /// It was answered for good.
