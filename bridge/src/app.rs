@@ -138,7 +138,7 @@ impl App {
             resolver: dns::Resolver::system(dns::Settings {
                 servers: config.outbound.dns_servers.clone(),
                 deny: config.outbound.deny.clone(),
-                v6: sip.listeners().iter().any(|listener| listener.bind.is_ipv6()),
+                ways: sip.listeners().iter().map(way).collect(),
             }),
             placer: placer.clone(),
             store: store.clone(),
@@ -300,6 +300,10 @@ fn tell(loaded: &Loaded) {
             NoteLevel::Warning => warn!("{}", note.text),
         }
     }
+}
+
+fn way(listener: &sip::endpoint::Listener) -> dns::Way {
+    dns::Way { wire: listener.wire, is_ipv6: listener.bind.is_ipv6() }
 }
 
 fn status_of(sip: &sip::net::Handle) -> Status {
