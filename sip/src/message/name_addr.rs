@@ -48,7 +48,7 @@ impl NameAddr {
 
     /// Reads values with commas between them, as in Route.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, Error> {
-        split_at_commas(text).map(|value| Self::parse(value)).collect()
+        split_at_commas(text).map(Self::parse).collect()
     }
 
     /// Sets the tag.

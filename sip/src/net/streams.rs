@@ -76,7 +76,7 @@ impl Streams {
             Destination::Connect(hop) => (None, hop),
         };
         let known = id.filter(|id| self.open.contains_key(id)).or_else(|| self.opened.get(hop).copied());
-        let Some(id) = known.or_else(|| self.connect(hop)) else { return false };
+        let Some(id) = known else { return self.connect(hop, bytes) };
         let Some(open) = self.open.get(&id) else { return false };
         match open.queue.try_send(bytes) {
             Ok(()) => true,
@@ -105,11 +105,14 @@ impl Streams {
         }
     }
 
-    fn connect(&mut self, hop: &NextHop) -> Option<ConnectionId> {
+    /// Opens a stream and writes to it; false when there are too many.
+    fn connect(&mut self, hop: &NextHop, bytes: Bytes) -> bool {
         if self.open.len() >= self.limits.connections {
-            return None;
+            return false;
         }
         let (queue, receiver) = mpsc::channel(QUEUE);
+        // Before the task begins: it may have failed, and told why, before we come back here.
+        let is_queued = queue.try_send(bytes).is_ok();
         let stream = self.next(hop.wire);
         let id = stream.id;
         let family = |source: &&SocketAddr| source.is_ipv4() == hop.address.is_ipv4();
@@ -117,7 +120,7 @@ impl Streams {
         let task = tokio::spawn(Stream { source, ..stream }.opened(hop.clone(), receiver)).abort_handle();
         self.open.insert(id, Open { queue, hop: Some(hop.clone()), source: None, task });
         self.opened.insert(hop.clone(), id);
-        Some(id)
+        is_queued
     }
 
     fn next(&mut self, wire: Wire) -> Stream {
