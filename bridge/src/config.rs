@@ -152,6 +152,10 @@ pub struct Sip {
     pub ca_file: Option<PathBuf>,
     /// How often a ringing call is told so.
     pub ringing_interval: Duration,
+    /// Session timers, unless they are off.
+    pub session_timers: Option<sip::endpoint::SessionTimers>,
+    /// Which callers have to acknowledge that it rings.
+    pub reliability: sip::endpoint::Reliability,
     /// What strangers get whom no trunk takes.
     pub reject: Reject,
     /// No answer at all, not even 100, before a trunk took the call.

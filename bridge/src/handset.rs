@@ -67,6 +67,8 @@ impl Handset {
         };
         let listeners = [Wire::Udp, Wire::Tcp, Wire::Tls].into_iter().filter(is_used).map(listener).collect();
         let mut endpoint = sip::endpoint::Config::new(listeners, rand::random());
+        // A test call is short, and its phone keeps no description to refresh with.
+        endpoint.session_timers = None;
         endpoint.user_agent = concat!("trunkline-call/", env!("CARGO_PKG_VERSION")).to_owned();
         let config = sip::net::Config { roots, connect_only: true, ..sip::net::Config::new(endpoint) };
         let (sip, events) = sip::net::bind(config).await?;

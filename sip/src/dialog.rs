@@ -99,6 +99,11 @@ impl Dialog {
         }
     }
 
+    /// Requests of ours have had numbers up to this one, when the dialog was not known to last.
+    pub(crate) fn skip_to(&mut self, number: u32) {
+        self.local_cseq = self.local_cseq.max(number);
+    }
+
     /// The number of our last request.
     pub(crate) fn last_number(&self) -> u32 {
         self.local_cseq

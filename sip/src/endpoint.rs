@@ -6,10 +6,10 @@
 //!                 time ──►              ──► next_timeout
 //! ```
 //!
-//! What it answers by itself: OPTIONS (200, or 503 while draining); CANCEL and BYE of known calls; NOTIFY of what a REFER
-//! has started; 481 for unknown ones; REFER outside a call (403) or before its answer (603); 400, 405, 415, 416, 420, 482,
-//! 483, 489, 491, 500, 501, 503, 505 where the RFCs have them. Challenges to our own requests, hops that do not answer and
-//! forks that come too late are dealt with here as well. To strangers it says none of that
+//! What it answers by itself: OPTIONS (200, or 503 while draining); CANCEL, BYE, INFO and PRACK of known calls; UPDATE
+//! without an offer; NOTIFY of what a REFER has started; 481 for unknown ones; REFER outside a call (403) or before its answer (603); 400, 405, 415, 416, 420, 482,
+//! 422, 483, 489, 491, 500, 501, 503, 505 where the RFCs have them. Challenges to our own requests, hops that do not answer,
+//! forks that come too late and session timers are dealt with here as well. To strangers it says none of that
 //! when [`Config::answer_strangers`] is off.
 
 mod alarms;
@@ -25,15 +25,20 @@ mod event;
 mod failover;
 mod flow;
 mod half_open;
+mod info;
 mod key;
 mod login;
 mod names;
+mod prack;
 mod refer;
 mod referral;
+mod refresh;
+mod reliable;
 mod requests;
 mod responses;
 mod route;
 mod send;
+mod session;
 mod sources;
 mod stats;
 mod transactions;
@@ -61,7 +66,7 @@ use self::{
 };
 pub use self::{
     command::{CallHandle, Command, ExtraHeaders, Invite},
-    config::{Acl, Choice, Config, Limits, Rate},
+    config::{Acl, Choice, Config, Limits, Rate, Reliability, SessionTimers},
     event::{Event, Failure, Output},
     flow::{Advertised, ConnectionId, Destination, Flow, Listener, NextHop, Wire},
     stats::Stats,

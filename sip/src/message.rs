@@ -9,15 +9,18 @@ mod header_name;
 mod headers;
 mod host;
 mod id;
+mod key_press;
 mod method;
 mod name_addr;
 mod package;
 mod params;
+mod rack;
 mod read;
 mod refer_to;
 mod request;
 mod response;
 pub(crate) mod scan;
+mod session_expires;
 mod sipfrag;
 mod status;
 mod stream;
@@ -36,14 +39,17 @@ pub use self::{
     headers::Headers,
     host::Host,
     id::{Branch, CallId, Tag},
+    key_press::{KeyFormat, KeyPress},
     method::Method,
     name_addr::NameAddr,
     package::{NotANumber, Package},
     params::Params,
+    rack::RAck,
     read::{MAX_BODY, MAX_HEAD, MAX_HEADERS},
     refer_to::ReferTo,
     request::Request,
     response::Response,
+    session_expires::{Refresher, SessionExpires},
     sipfrag::Sipfrag,
     status::Status,
     stream::{Frame, StreamReader},

@@ -6,6 +6,8 @@
 mod mischief;
 #[path = "dialog_flows/outbound.rs"]
 mod outbound;
+#[path = "dialog_flows/timers.rs"]
+mod timers;
 #[path = "dialog_flows/transfer.rs"]
 mod transfer;
 #[path = "dialog_flows/wire.rs"]
@@ -348,7 +350,8 @@ fn requests_are_answered_as_the_rfc_has_it() {
         ("OPTIONS with Require", "OPTIONS", &[("Require", "nothing")], Some("420")),
         ("REGISTER", "REGISTER", &[], Some("405")),
         ("SUBSCRIBE", "SUBSCRIBE", &[], Some("405")),
-        ("INFO", "INFO", &[], Some("405")),
+        ("INFO", "INFO", &[], Some("481")),
+        ("MESSAGE", "MESSAGE", &[], Some("405")),
         ("unknown method", "DANCE", &[], Some("501")),
         ("BYE without call", "BYE", &[("To", "<sip:b@example.net>;tag=t")], Some("481")),
         ("BYE without tag", "BYE", &[], Some("481")),
@@ -359,7 +362,8 @@ fn requests_are_answered_as_the_rfc_has_it() {
         ("CANCEL of nothing", "CANCEL", &[], Some("481")),
         ("ACK of nothing", "ACK", &[], None),
         ("other scheme", "INVITE", &[("uri", "mailto:b@example.net")], Some("416")),
-        ("100rel required", "INVITE", &[("Require", "100rel")], Some("420")),
+        ("precondition required", "INVITE", &[("Require", "precondition")], Some("420")),
+        ("too short a session", "INVITE", &[("Session-Expires", "30"), ("Supported", "timer")], Some("422")),
         ("no hops left", "INVITE", &[("Max-Forwards", "0")], Some("483")),
         ("no From tag", "INVITE", &[("From", "<sip:a@example.com>")], Some("400")),
         ("no Contact", "INVITE", &[("Contact", "")], Some("400")),
@@ -380,7 +384,10 @@ fn allow_names_exactly_what_is_handled() {
     let mut world = World::new();
     world.inject(1, carrier(), &text("OPTIONS", &[]));
     let Some((_, to, Message::Response(response))) = world.sent.first() else { panic!("no answer") };
-    assert_eq!(response.headers.get(&HeaderName::Allow), Some("INVITE, ACK, BYE, CANCEL, OPTIONS, REFER, NOTIFY"));
+    assert_eq!(
+        response.headers.get(&HeaderName::Allow),
+        Some("INVITE, ACK, BYE, CANCEL, OPTIONS, REFER, NOTIFY, INFO, UPDATE, PRACK")
+    );
     assert_eq!(response.headers.get(&HeaderName::Accept), Some("application/sdp"));
     assert_eq!(to.remote(), carrier());
 }

@@ -32,6 +32,8 @@ pub(super) async fn bind(
         user_agent: config.sip.user_agent.clone(),
         trusted: Arc::new(move |address| dispatch::is_trusted_source(&objects.load(), address)),
         answer_strangers: Arc::new(move || answers_strangers(hide, reject, &trunks.load())),
+        session_timers: config.sip.session_timers,
+        reliability: config.sip.reliability,
         ..sip::endpoint::Config::new(listeners, rand::random())
     };
     let mut net = sip::net::Config { connect_only: config.sip.tls.is_none(), ..sip::net::Config::new(endpoint) };

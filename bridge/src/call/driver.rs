@@ -87,6 +87,8 @@ struct Driver {
     answered_at: Option<SystemTime>,
     /// What went wrong, in more words than the reason of the end has.
     detail: Option<CallError>,
+    /// Why the other side has ended it, in its own words (RFC 3326).
+    parting: Option<String>,
 }
 
 impl Driver {
@@ -119,6 +121,7 @@ impl Driver {
             referral: None,
             answered_at: None,
             detail: None,
+            parting: None,
         }
     }
 
@@ -247,7 +250,12 @@ impl Driver {
     }
 
     async fn progress(&self, status: Status) {
-        let (call, headers, body) = (self.leg.call(), Vec::new(), bytes::Bytes::new());
+        // Who wants our offer has it as early as may be (RFC 3262 §5).
+        let body = match &self.leg {
+            Leg::Inbound(inbound) if inbound.offer.is_empty() => self.media.description(),
+            _ => bytes::Bytes::new(),
+        };
+        let (call, headers) = (self.leg.call(), Vec::new());
         self.send(sip::Command::Progress { call, status, headers, body }).await;
     }
 

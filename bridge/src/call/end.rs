@@ -51,6 +51,8 @@ pub enum EndReason {
     CarrierUnreachable,
     /// Our 200 was never acknowledged (RFC 3261 §13.3.1.4).
     AckMissing,
+    /// Nobody on the other side has kept the session alive (RFC 4028 §10).
+    SessionExpired,
     /// No RTP came from the carrier for too long.
     MediaTimeout,
     /// The longest duration that the trunk allows is over.
@@ -125,6 +127,7 @@ impl EndReason {
             Self::RingingTimeout => (Status::TEMPORARILY_UNAVAILABLE, 19, "ringing_timeout", UserUnavailable, false),
             Self::CarrierUnreachable => (Status::REQUEST_TIMEOUT, 18, "carrier_unreachable", SipTrunkFailure, true),
             Self::AckMissing => (Status::REQUEST_TIMEOUT, 102, "ack_missing", SipTrunkFailure, true),
+            Self::SessionExpired => (Status::REQUEST_TIMEOUT, 102, "session_expired", SipTrunkFailure, true),
             Self::MediaTimeout => (Status::REQUEST_TIMEOUT, 102, "media_timeout", MediaFailure, true),
             Self::MaxDuration => (Status::REQUEST_TERMINATED, 16, "max_duration", ClientInitiated, false),
             Self::MediaFault => (Status::SERVER_INTERNAL_ERROR, 41, "media_fault", MediaFailure, true),
@@ -145,6 +148,7 @@ impl EndReason {
             Self::RemoteHangup
                 | Self::RemoteCancel
                 | Self::AckMissing
+                | Self::SessionExpired
                 | Self::RemoteRefused(_)
                 | Self::NoCredentials
                 | Self::CarrierBlocked
@@ -210,7 +214,8 @@ mod tests {
                 DuplicateIdentity => RingingTimeout,
                 RingingTimeout => CarrierUnreachable,
                 CarrierUnreachable => AckMissing,
-                AckMissing => MediaTimeout,
+                AckMissing => SessionExpired,
+                SessionExpired => MediaTimeout,
                 MediaTimeout => MaxDuration,
                 MaxDuration => MediaFault,
                 MediaFault => GatewayFault,

@@ -70,6 +70,8 @@ const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
 
 const DAY: u64 = 86_400;
 const TLS_VERSIONS: &[&str] = &["tls1.0", "tls1.1", "tls1.2", "tls1.3"];
+/// Which callers have to acknowledge provisional answers.
+pub(super) const RELIABILITY: &[&str] = &["required", "supported"];
 const LEVELS: &[&str] = &["trace", "debug", "info", "warn", "error"];
 const ENCRYPTION: &[&str] = &["SIP_MEDIA_ENCRYPT_DISABLE", "SIP_MEDIA_ENCRYPT_ALLOW", "SIP_MEDIA_ENCRYPT_REQUIRE"];
 const HEADERS: &[&str] = &["SIP_NO_HEADERS", "SIP_X_HEADERS", "SIP_ALL_HEADERS"];
@@ -130,6 +132,27 @@ pub(crate) const KEYS: &[Key] = &[
         "Host name that Contact tells over TLS; `${IP}` in it becomes the address with dashes.",
     ),
     key("sip_ringing_interval", Kind::Duration(1, 60), "1s", "5s", "How often a caller hears that it rings (180)."),
+    key(
+        "session_expires",
+        Kind::Duration(0, DAY),
+        "30m",
+        "15m",
+        "How long a call may last without being refreshed (RFC 4028): what is asked for, and the longest that is granted. 0 switches session timers off.",
+    ),
+    key(
+        "min_se",
+        Kind::Duration(90, DAY),
+        "90s",
+        "5m",
+        "The shortest such time that is granted; callers that ask for less are told so (422).",
+    ),
+    key(
+        "reliable_provisional",
+        Kind::Choice(RELIABILITY),
+        "required",
+        "supported",
+        "Which callers have to acknowledge 180 (100rel, RFC 3262): those that require it, or all that can.",
+    ),
     key("tls.port", Kind::Port, "5061", "5061", "Port that others are told for TLS."),
     key("tls.port_listen", Kind::Port, "=tls.port", "15061", "Port that is bound for TLS."),
     key(

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sip::NameAddr;
+use sip::endpoint::{Reliability, SessionTimers};
 
 use super::key;
 use super::object;
@@ -190,6 +192,20 @@ fn livekit(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>
     LiveKit { url, api_key, api_secret: Secret::new(api_secret) }
 }
 
+/// Session timers, unless they are off.
+fn session_timers(interval: Duration, least: Duration) -> Option<SessionTimers> {
+    (!interval.is_zero()).then_some(SessionTimers { interval: interval.max(least), least })
+}
+
+/// Reads one of [`RELIABILITY`](super::key::RELIABILITY).
+fn reliability(word: &str) -> Option<Reliability> {
+    match word {
+        "required" => Some(Reliability::Required),
+        "supported" => Some(Reliability::Supported),
+        _ => None,
+    }
+}
+
 fn sip(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> Sip {
     let hide = values.bool("hide_inbound_port");
     let digest = values.take("digest", |node| Digest::from_word(node.text()?));
@@ -225,6 +241,8 @@ fn sip(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> S
         tls,
         ca_file: Some(values.text("tls.ca_file")).filter(|file| !file.is_empty()).map(PathBuf::from),
         ringing_interval: values.duration("sip_ringing_interval"),
+        session_timers: session_timers(values.duration("session_expires"), values.duration("min_se")),
+        reliability: values.take("reliable_provisional", |node| reliability(node.text()?)),
         reject,
         hide,
         digest,

@@ -13,11 +13,15 @@ use bytes::Bytes;
 
 use super::{
     command::{ExtraHeaders, Invite},
+    config::SessionTimers,
     event::Event,
     flow::{Destination, NextHop},
+    info::Keys,
     login::{Asked, Login},
     referral::Referral,
+    reliable::{Early, Reliable},
     route::Path,
+    session::Session,
     transactions::TxId,
 };
 use crate::{
@@ -40,6 +44,22 @@ pub(crate) struct Peer {
     /// Who we are to it, in a call that we place.
     pub(crate) login: Option<Box<Login>>,
     pub(crate) referral: Referral,
+    pub(crate) session: Session,
+    pub(crate) keys: Keys,
+    pub(crate) terms: Terms,
+    /// Our provisional answers, if the caller wants to know that they arrive.
+    pub(crate) reliable: Option<Box<Reliable>>,
+}
+
+/// How far the INVITE of a peer is with offer and answer before its final answer (RFC 3262 §5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Terms {
+    /// It has an offer.
+    Offered,
+    /// It wants ours.
+    Wanted,
+    /// It has had ours in a provisional answer, and has answered in the PRACK.
+    Agreed,
 }
 
 /// How far the call is. What a state does not need is gone when it is entered.
@@ -80,7 +100,7 @@ pub(crate) enum Hangup {
 pub(crate) enum Exchange {
     /// None.
     Idle,
-    /// The peer's INVITE waits for our answer.
+    /// The peer's INVITE, or UPDATE with an offer, waits for our answer.
     Theirs { invite: TxId },
     /// Our 2xx is repeated until its ACK comes.
     Unacknowledged(Unacknowledged),
@@ -113,24 +133,43 @@ pub(crate) struct Attempt {
     pub(crate) asked: Asked,
     /// When something else is tried, as long as the hop has said nothing and there is something else.
     pub(crate) silence: Option<Instant>,
+    /// Phones that ring and want to know that we hear of it.
+    pub(crate) early: Vec<Early>,
 }
 
 impl Attempt {
     pub(crate) fn next_hop(&self) -> Option<&NextHop> {
         self.invite.to.get(self.hop + 1)
     }
+
+    /// The number of our last request in the dialog of that phone, or of them all.
+    pub(crate) fn last_number(&self, tag: Option<&Tag>) -> u32 {
+        let early = self.early.iter().filter(|early| tag.is_none_or(|tag| early.dialog.id().remote == *tag));
+        early.map(|early| early.dialog.last_number()).fold(self.cseq, u32::max)
+    }
 }
 
 impl Peer {
-    pub(crate) fn new(path: Path) -> Self {
-        Self { path, login: None, referral: Referral::default() }
+    pub(crate) fn new(path: Path, timers: Option<SessionTimers>) -> Self {
+        Self {
+            path,
+            login: None,
+            referral: Referral::default(),
+            session: Session::new(timers),
+            keys: Keys::default(),
+            terms: Terms::Offered,
+            reliable: None,
+        }
     }
 }
 
 impl Call {
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let of_state = match &self.state {
-            State::Offered { reminder, .. } => reminder.as_ref().map(|reminder| reminder.at),
+            State::Offered { reminder, .. } => {
+                let reliable = self.peer.reliable.as_ref().and_then(|reliable| reliable.next_timeout());
+                earliest(reminder.as_ref().map(|reminder| reminder.at), reliable)
+            }
             State::Calling { hangup: Hangup::Cancelling { give_up }, .. } => Some(*give_up),
             State::Calling { attempt, .. } => attempt.silence,
             State::Ended { until, .. } => Some(*until),
@@ -140,10 +179,20 @@ impl Call {
             // These wait for a transaction or for the user above.
             State::Up { .. } | State::Closing { .. } => None,
         };
-        earliest(of_state, self.peer.referral.next_timeout())
+        let session = self.peer.session.next_timeout().filter(|_| matches!(self.state, State::Up { .. }));
+        earliest(earliest(of_state, session), self.peer.referral.next_timeout())
     }
 
-    /// The dialog that requests of the peer find this call by.
+    /// All dialogs that requests of the peer find this call by: while it rings, there may be several.
+    pub(crate) fn dialog_ids(&self) -> impl Iterator<Item = &DialogId> {
+        let early: &[Early] = match &self.state {
+            State::Calling { attempt, .. } => &attempt.early,
+            _ => &[],
+        };
+        self.dialog_id().into_iter().chain(early.iter().map(|early| early.dialog.id()))
+    }
+
+    /// The dialog of a call that has but one.
     pub(crate) fn dialog_id(&self) -> Option<&DialogId> {
         match &self.state {
             State::Offered { id, .. } => Some(id),

@@ -24,7 +24,7 @@ impl Calls {
     /// Puts a call into the table, with all that it is found by.
     pub(crate) fn put(&mut self, handle: CallHandle, call: Call) {
         self.take(handle);
-        if let Some(id) = call.dialog_id() {
+        for id in call.dialog_ids() {
             self.dialogs.insert(id.clone(), handle);
         }
         if call.knows_peer() {
@@ -36,7 +36,7 @@ impl Calls {
     /// Takes a call out of the table. Who does not put it back has ended it.
     pub(crate) fn take(&mut self, handle: CallHandle) -> Option<Call> {
         let call = self.calls.remove(&handle)?;
-        if let Some(id) = call.dialog_id() {
+        for id in call.dialog_ids() {
             self.dialogs.remove(id);
         }
         if call.knows_peer() {

@@ -33,7 +33,15 @@ impl Endpoint {
         if !is_challenge(response.status) {
             return false;
         }
-        let (Owner::Reinvite(handle) | Owner::Bye(handle) | Owner::Refer(handle)) = owner else { return false };
+        let (Owner::Reinvite(handle)
+        | Owner::Bye(handle)
+        | Owner::Refer(handle)
+        | Owner::Update(handle)
+        | Owner::Info(handle)
+        | Owner::Prack(handle, _)) = owner
+        else {
+            return false;
+        };
         let Some(mut ask) = self.ask_of(id) else { return false };
         let Some(call) = self.calls.take(handle) else { return false };
         let is_heard = self.hear(id, &call.peer, &mut ask.asked, flow, response);
@@ -43,7 +51,13 @@ impl Endpoint {
 
     /// Says a request within a call again over UDP, which was too large for it, but TCP did not work at all.
     pub(super) fn leave_stream(&mut self, now: Instant, owner: Owner, id: TxId) -> bool {
-        let (Owner::Reinvite(handle) | Owner::Bye(handle) | Owner::Refer(handle) | Owner::Notify(handle)) = owner
+        let (Owner::Reinvite(handle)
+        | Owner::Bye(handle)
+        | Owner::Refer(handle)
+        | Owner::Notify(handle)
+        | Owner::Update(handle)
+        | Owner::Info(handle)
+        | Owner::Prack(handle, _)) = owner
         else {
             return false;
         };
@@ -63,17 +77,21 @@ impl Endpoint {
         is_challenge(response.status) && is_called && self.has_room() && login.hear(asked, &response.headers)
     }
 
-    fn say_again(&mut self, now: Instant, handle: CallHandle, before: TxId, ask: Ask, owner: Owner) -> bool {
+    pub(super) fn say_again(&mut self, now: Instant, handle: CallHandle, before: TxId, ask: Ask, owner: Owner) -> bool {
         let Some(mut call) = self.calls.take(handle) else { return false };
         let Call { peer, state } = &mut call;
         let dialog = match (state, owner) {
-            (State::Up { dialog, exchange: Exchange::Ours }, Owner::Reinvite(_)) => Some(dialog),
-            (State::Closing { dialog, .. }, Owner::Bye(_)) => Some(dialog),
-            (State::Up { dialog, .. }, Owner::Refer(_)) if peer.referral.awaits(before) => Some(dialog),
+            (State::Up { dialog, exchange: Exchange::Ours }, Owner::Reinvite(_)) => Some(&mut **dialog),
+            (State::Closing { dialog, .. }, Owner::Bye(_)) => Some(&mut **dialog),
+            (State::Up { dialog, .. }, Owner::Update(_) | Owner::Info(_)) => Some(&mut **dialog),
+            (State::Up { dialog, .. }, Owner::Refer(_)) if peer.referral.awaits(before) => Some(&mut **dialog),
             (
                 State::Up { dialog, .. } | State::Closing { dialog, .. } | State::Ended { dialog, .. },
                 Owner::Notify(_),
-            ) => Some(dialog),
+            ) => Some(&mut **dialog),
+            (State::Calling { attempt, .. }, Owner::Prack(_, index)) => {
+                attempt.early.get_mut(index).map(|early| &mut early.dialog)
+            }
             // The call has gone on without it.
             _ => None,
         };
@@ -88,7 +106,7 @@ impl Endpoint {
         sent.is_some()
     }
 
-    fn ask_of(&self, id: TxId) -> Option<Ask> {
+    pub(super) fn ask_of(&self, id: TxId) -> Option<Ask> {
         self.transactions.client(id)?.sent.ask.as_deref().cloned()
     }
 }

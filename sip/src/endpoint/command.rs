@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::flow::NextHop;
 use crate::{
     digest::Credentials,
-    message::{CallId, HeaderName, NameAddr, Status, Tag, Uri},
+    message::{CallId, HeaderName, KeyFormat, KeyPress, NameAddr, Status, Tag, Uri},
 };
 
 /// Names a call for as long as the process lives.
@@ -33,7 +33,7 @@ impl CallHandle {
 }
 
 /// Extra header fields, in order. Those that the stack writes itself (Via, From, To, Call-ID, CSeq, Contact, Route,
-/// Record-Route, Max-Forwards, Content-Type, Content-Length, and what belongs to digest and REFER) are ignored here.
+/// Record-Route, Max-Forwards, Content-Type, Content-Length, and what belongs to digest, REFER, session timers and PRACK) are ignored here.
 /// Of a header that may appear once, the last one counts.
 pub type ExtraHeaders = Vec<(HeaderName, String)>;
 
@@ -57,7 +57,10 @@ pub enum Command {
         status: Status,
         /// More headers.
         headers: ExtraHeaders,
-        /// SDP, or empty.
+        /// SDP, or empty. An offer, when the INVITE had none, is told only to callers who acknowledge it (RFC 3262 §5): the
+        /// answer comes in [`Event::Acked`], and what [`Command::Answer`] has is left out.
+        ///
+        /// [`Event::Acked`]: super::Event::Acked
         body: Bytes,
     },
     /// Inbound: accept with 200. The answer is repeated until the ACK comes: [`Event::Acked`], or
@@ -163,6 +166,16 @@ pub enum Command {
         status: Status,
         /// Nothing more will be told.
         over: bool,
+    },
+    /// Tell the peer of an answered call by INFO that a key was pressed. One after the other; more than 64 that wait are
+    /// dropped.
+    Info {
+        /// The call.
+        call: CallHandle,
+        /// The key.
+        press: KeyPress,
+        /// How it is written.
+        format: KeyFormat,
     },
     /// Refuse new calls with 503 and Retry-After, and say so in answers to OPTIONS. Calls in progress go on.
     Drain {

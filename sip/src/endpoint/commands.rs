@@ -6,11 +6,12 @@ use bytes::Bytes;
 
 use super::{
     Endpoint,
-    call::{Call, Exchange, Peer, Reminder, State, Unacknowledged},
+    call::{Call, Exchange, Peer, Reminder, State, Terms, Unacknowledged},
     command::{CallHandle, Command, ExtraHeaders},
     compose::Answer,
     event::Event,
     referral::News,
+    refresh::PAUSE,
     send::Ask,
     transactions::{Owner, ServerMachine, TxId},
     wake::REMINDER,
@@ -48,6 +49,7 @@ impl Endpoint {
             Command::Reinvite { call, headers, body } => self.reinvite(now, call, headers, body),
             Command::Refer { call, refer_to, headers } => self.refer(now, call, &refer_to, headers),
             Command::AnswerRefer { call, status } => self.answer_refer(now, call, status),
+            Command::Info { call, press, format } => self.tell_key(now, call, press, format),
             Command::Notify { call, status, over } => self.tell_news(now, call, News { status, over }),
             Command::Drain { retry_after } => self.draining = Some(retry_after),
         }
@@ -68,11 +70,21 @@ impl Endpoint {
         }
     }
 
-    fn progress(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
+    pub(super) fn progress(&mut self, now: Instant, handle: CallHandle, mut answer: Answer) {
         if !answer.status.is_provisional() || answer.status == Status::TRYING {
             return;
         }
         let Some(mut call) = self.calls.take(handle) else { return };
+        if call.peer.terms == Terms::Agreed {
+            answer.body.clear();
+        }
+        if call.peer.reliable.is_some() {
+            return self.progress_reliably(now, handle, call, answer);
+        }
+        // An offer that may get lost is none (RFC 3261 §13.2.1).
+        if call.peer.terms == Terms::Wanted {
+            answer.body.clear();
+        }
         let State::Offered { invite, id, .. } = call.state else { return self.put(handle, call) };
         let listener = self.listener_of(&call.peer);
         let asked = self.transactions.server(invite).map(|tx| &tx.asked);
@@ -86,31 +98,47 @@ impl Endpoint {
         self.respond(now, invite, response);
     }
 
-    fn accept(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
-        let Some(call) = self.calls.take(handle) else { return };
-        let State::Offered { invite, id, .. } = call.state else { return self.put(handle, call) };
+    pub(super) fn accept(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
+        let Some(mut call) = self.calls.take(handle) else { return };
+        let State::Offered { invite, ref id, .. } = call.state else { return self.put(handle, call) };
+        let answer = match &mut call.peer.reliable {
+            Some(reliable) => reliable.hold(answer),
+            None => Some(answer),
+        };
+        let Some(mut answer) = answer else { return self.put(handle, call) };
+        if call.peer.terms == Terms::Agreed {
+            answer.body.clear();
+        }
         let dialog = self.transactions.server(invite).map(|tx| Dialog::answering(&tx.asked.headers, &id.local));
         // What could not become a dialog was refused when it came.
         let Some(Ok(dialog)) = dialog else { return self.end(handle, None) };
         self.accept_invite(now, handle, call.peer, Box::new(dialog), invite, answer);
     }
 
-    /// Sends a 2xx, to be repeated until its ACK comes over whatever protocol (RFC 3261 §13.3.1.4).
+    /// Sends a 2xx. That to an INVITE is repeated until its ACK comes over whatever protocol (RFC 3261 §13.3.1.4); an
+    /// UPDATE has none (RFC 3311 §5.2).
     fn accept_invite(
         &mut self,
         now: Instant,
         handle: CallHandle,
-        peer: Peer,
+        mut peer: Peer,
         dialog: Box<Dialog>,
         invite: TxId,
-        answer: Answer,
+        mut answer: Answer,
     ) {
+        if let Some(tx) = self.transactions.server(invite) {
+            answer.own = peer.session.accept(now, &tx.asked.headers);
+        }
         let listener = self.listener_of(&peer);
         let made = self.transactions.server(invite).and_then(|tx| {
             let response = self.compose_answer(&tx.asked, &dialog.id().local, listener, answer);
             Some((response, tx.asked.headers.cseq().ok()?.number, tx.reply_to.clone()))
         });
         let Some((response, cseq, to)) = made else { return self.end(handle, None) };
+        if !self.is_invite(invite) {
+            self.put(handle, Call { peer, state: State::Up { dialog, exchange: Exchange::Idle } });
+            return self.respond(now, invite, response);
+        }
         let waiting = Unacknowledged {
             cseq,
             response: Message::Response(response.clone()).to_bytes(),
@@ -199,7 +227,8 @@ impl Endpoint {
         let Some(mut call) = self.calls.take(handle) else { return };
         match call.state {
             State::Up { mut dialog, exchange: Exchange::Idle } if self.has_room() => {
-                let ask = Ask { headers, body, ..Ask::new(Method::Invite) };
+                let own = call.peer.session.request_headers();
+                let ask = Ask { own, headers, body, ..Ask::new(Method::Invite) };
                 let sent = self.send_within(now, &mut call.peer, &mut dialog, ask, Owner::Reinvite(handle));
                 let exchange = if sent.is_some() { Exchange::Ours } else { Exchange::Idle };
                 call.state = State::Up { dialog, exchange };
@@ -211,6 +240,7 @@ impl Endpoint {
             // Another offer is open, or there is no room for this one.
             state @ State::Up { .. } => {
                 call.state = state;
+                call.peer.session.try_again(now + PAUSE);
                 self.put(handle, call);
                 self.tell(Event::ReinviteRejected { call: handle, response: None });
             }

@@ -8,7 +8,9 @@ use super::{
     call::Attempt,
     command::ExtraHeaders,
     flow::{Listener, Wire},
+    reliable::RELIABLE,
     send::Ask,
+    session::{Session, TIMER},
 };
 use crate::{
     dialog::{self, MAX_FORWARDS},
@@ -16,20 +18,23 @@ use crate::{
 };
 
 /// Exactly what we handle, and no more: peers believe it.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REFER, NOTIFY";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REFER, NOTIFY, INFO, UPDATE, PRACK";
 
 /// An answer to be written.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: Status,
     pub(crate) reason: Option<String>,
+    /// What the stack has to say in it.
+    pub(crate) own: ExtraHeaders,
+    /// What the user above adds.
     pub(crate) headers: ExtraHeaders,
     pub(crate) body: Bytes,
 }
 
 impl Answer {
     pub(crate) fn new(status: Status) -> Self {
-        Self { status, reason: None, headers: Vec::new(), body: Bytes::new() }
+        Self { status, reason: None, own: Vec::new(), headers: Vec::new(), body: Bytes::new() }
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: impl Into<String>) -> Self {
@@ -65,19 +70,30 @@ impl Endpoint {
                 self.add_abilities(&mut response.headers);
             }
         }
-        // A REFER makes a subscription within the dialog (RFC 3515 §2.2).
-        if let Some(listener) = contact.filter(|_| asked.method == Method::Refer && status.is_success()) {
+        // A REFER makes a subscription within the dialog (RFC 3515 §2.2); an UPDATE may move the target (RFC 3311 §5.2).
+        let has_target = matches!(asked.method, Method::Refer | Method::Update) && status.is_success();
+        if let Some(listener) = contact.filter(|_| has_target) {
             response.headers.push(HeaderName::Contact, contact_of(listener));
+        }
+        if asked.method == Method::Update && status.is_success() {
+            self.add_abilities(&mut response.headers);
         }
         self.add_name(&mut response.headers, HeaderName::Server);
         add_extra(&mut response.headers, answer.headers);
+        answer.own.into_iter().for_each(|(name, value)| response.headers.push(name, value));
         add_body(&mut response.headers, &answer.body, SDP);
         response.body = answer.body;
         response
     }
 
     /// Writes the INVITE of an outbound call.
-    pub(super) fn compose_invite(&self, attempt: &Attempt, branch: &Branch, listener: &Listener) -> Request {
+    pub(super) fn compose_invite(
+        &self,
+        attempt: &Attempt,
+        session: &Session,
+        branch: &Branch,
+        listener: &Listener,
+    ) -> Request {
         let invite = &attempt.invite;
         let (uri, routes) = dialog::way(&invite.uri, &invite.route);
         let mut request = Request::new(Method::Invite, uri);
@@ -93,6 +109,7 @@ impl Endpoint {
         headers.push(HeaderName::CSeq, CSeq { number: attempt.cseq, method: Method::Invite }.to_string());
         headers.push(HeaderName::Contact, contact_of(listener));
         self.add_abilities(headers);
+        session.request_headers().into_iter().for_each(|(name, value)| headers.push(name, value));
         self.add_name(headers, HeaderName::UserAgent);
         add_extra(headers, invite.headers.clone());
         add_body(headers, &invite.body, SDP);
@@ -104,10 +121,10 @@ impl Endpoint {
     pub(super) fn complete(&self, request: &mut Request, branch: &Branch, listener: &Listener, ask: &Ask) {
         let headers = &mut request.headers;
         headers.push_front(HeaderName::Via, via_of(listener, branch).to_string());
-        if matches!(request.method, Method::Invite | Method::Refer | Method::Notify) {
+        if matches!(request.method, Method::Invite | Method::Update | Method::Refer | Method::Notify) {
             headers.push(HeaderName::Contact, contact_of(listener));
         }
-        if request.method == Method::Invite {
+        if matches!(request.method, Method::Invite | Method::Update) {
             self.add_abilities(headers);
         }
         self.add_name(headers, HeaderName::UserAgent);
@@ -120,9 +137,13 @@ impl Endpoint {
     /// What we can do (RFC 3261 §20.5, §20.37).
     pub(super) fn add_abilities(&self, headers: &mut Headers) {
         headers.push(HeaderName::Allow, ALLOW);
-        if !self.config.extensions.is_empty() {
-            headers.push(HeaderName::Supported, self.config.extensions.join(", "));
-        }
+        headers.push(HeaderName::Supported, self.extensions().collect::<Vec<_>>().join(", "));
+    }
+
+    /// Option tags of what we can do.
+    pub(super) fn extensions(&self) -> impl Iterator<Item = &str> {
+        let timer = self.config.session_timers.map(|_| TIMER);
+        [RELIABLE].into_iter().chain(timer).chain(self.config.extensions.iter().map(String::as_str))
     }
 
     fn add_name(&self, headers: &mut Headers, name: HeaderName) {
@@ -166,6 +187,11 @@ pub(crate) fn skeleton(request: &Request) -> Box<Request> {
                 | HeaderName::Contact
                 | HeaderName::Timestamp
                 | HeaderName::UserAgent
+                | HeaderName::Allow
+                | HeaderName::Supported
+                | HeaderName::Require
+                | HeaderName::SessionExpires
+                | HeaderName::MinSe
         )
     };
     let mut skeleton = Request::new(request.method.clone(), request.uri.clone());
@@ -197,6 +223,10 @@ fn is_reserved(name: &HeaderName) -> bool {
             | HeaderName::ReferTo
             | HeaderName::Event
             | HeaderName::SubscriptionState
+            | HeaderName::SessionExpires
+            | HeaderName::MinSe
+            | HeaderName::RSeq
+            | HeaderName::RAck
     )
 }
 

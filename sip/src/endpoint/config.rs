@@ -27,6 +27,10 @@ pub struct Config {
     pub answer_strangers: Choice,
     /// Option tags that the user above handles (RFC 3261 §19.2); a request that requires another gets 420.
     pub extensions: Vec<String>,
+    /// Session timers (RFC 4028), unless they are off.
+    pub session_timers: Option<SessionTimers>,
+    /// Which of our provisional answers are repeated until they are acknowledged (RFC 3262).
+    pub reliability: Reliability,
     /// Sizes of all tables.
     pub limits: Limits,
     /// Secret randomness. Tags, branches and Call-IDs are derived from it, so the same seed makes the same ones.
@@ -42,6 +46,8 @@ impl Config {
             trusted: Arc::new(|_| true),
             answer_strangers: Arc::new(|| true),
             extensions: Vec::new(),
+            session_timers: Some(SessionTimers::default()),
+            reliability: Reliability::default(),
             limits: Limits::default(),
             seed,
         }
@@ -55,9 +61,37 @@ impl fmt::Debug for Config {
             .field("listeners", &self.listeners)
             .field("user_agent", &self.user_agent)
             .field("extensions", &self.extensions)
+            .field("session_timers", &self.session_timers)
+            .field("reliability", &self.reliability)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
+}
+
+/// How long sessions last without a refresh (RFC 4028).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTimers {
+    /// What we ask for, and the longest that we grant.
+    pub interval: Duration,
+    /// The least that we grant; never less than 90 s.
+    pub least: Duration,
+}
+
+impl Default for SessionTimers {
+    /// What RFC 4028 §4 and §5 recommend.
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1800), least: Duration::from_secs(90) }
+    }
+}
+
+/// Which of our provisional answers are repeated until they are acknowledged (RFC 3262).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reliability {
+    /// Those to callers that insist on it.
+    #[default]
+    Required,
+    /// Those to all callers that can do it.
+    Supported,
 }
 
 /// How much of everything there may be. A request beyond a limit gets 503 with Retry-After and leaves nothing behind, or

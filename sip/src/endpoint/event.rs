@@ -8,7 +8,7 @@ use super::{
     command::CallHandle,
     flow::{Destination, Wire},
 };
-use crate::message::{Request, Response, Status};
+use crate::message::{KeyPress, Request, Response, Status};
 
 /// One thing that the driver has to do.
 #[derive(Clone, Debug)]
@@ -49,12 +49,12 @@ pub enum Event {
         /// What the access list said of the source.
         trusted: bool,
     },
-    /// The peer wants the session changed or refreshed; an empty body asks us for an offer. Glare and wrong order were
-    /// dealt with.
+    /// The peer wants the session changed or refreshed, by re-INVITE or by UPDATE; an empty body, which only a re-INVITE has
+    /// here, asks us for an offer. Glare and wrong order were dealt with.
     Reinvite {
         /// The call.
         call: CallHandle,
-        /// The re-INVITE.
+        /// The re-INVITE, or the UPDATE; the answer to that has no ACK.
         request: Box<Request>,
     },
     /// The peer took back its re-INVITE before it was answered.
@@ -62,11 +62,12 @@ pub enum Event {
         /// The call.
         call: CallHandle,
     },
-    /// The ACK of our 200 came, to the INVITE or to a re-INVITE.
+    /// The ACK of our 200 came, to the INVITE or to a re-INVITE; or the PRACK of a provisional answer that had our offer,
+    /// with an answer to it.
     Acked {
         /// The call.
         call: CallHandle,
-        /// SDP when our 200 carried an offer, else empty as a rule.
+        /// SDP when our answer carried an offer, else empty as a rule.
         body: Bytes,
     },
     /// The caller gave up before the answer; CANCEL and INVITE are answered. Last event of the call.
@@ -155,6 +156,21 @@ pub enum Event {
         /// The REFER.
         request: Box<Request>,
     },
+    /// The session has to be refreshed, and the peer takes no UPDATE: to be answered with [`Command::Reinvite`] that has the
+    /// description in force (RFC 4028 §7.4). Without an answer the call ends in the end.
+    ///
+    /// [`Command::Reinvite`]: super::Command::Reinvite
+    RefreshDue {
+        /// The call.
+        call: CallHandle,
+    },
+    /// The peer has pressed a key, and tells so by INFO; answered already.
+    Info {
+        /// The call.
+        call: CallHandle,
+        /// The key.
+        press: KeyPress,
+    },
     /// The call could not be made, or has broken down. Last event of the call.
     Failed {
         /// The call.
@@ -190,6 +206,8 @@ impl Event {
             | Self::ReferAnswered { call, .. }
             | Self::Notified { call, .. }
             | Self::Referred { call, .. }
+            | Self::RefreshDue { call }
+            | Self::Info { call, .. }
             | Self::Failed { call, .. }
             | Self::HungUp { call } => *call,
         }
@@ -214,6 +232,8 @@ impl Event {
             | Self::ReinviteRejected { .. }
             | Self::ReferAnswered { .. }
             | Self::Notified { .. }
+            | Self::RefreshDue { .. }
+            | Self::Info { .. }
             | Self::Referred { .. } => false,
         }
     }
@@ -235,6 +255,9 @@ pub enum Failure {
     /// The peer does not know the call any more (481, or 408 within the call: RFC 3261 §12.2.1.2).
     #[error("peer has lost the call")]
     Gone,
+    /// Nobody has refreshed the session in time (RFC 4028 §10).
+    #[error("session was not refreshed")]
+    SessionExpired,
     /// The answer cannot be used: no Contact, no tag.
     #[error("answer of the peer is unusable")]
     BadAnswer,

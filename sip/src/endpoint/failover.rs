@@ -52,14 +52,15 @@ impl Endpoint {
         let given = invite.local_tag.take().filter(|tag| Token::new(tag.as_str()).is_some());
         let local_tag = given.unwrap_or_else(|| self.names.tag());
         let login = invite.credentials.take().map(|credentials| Box::new(Login::new(credentials)));
-        let peer = Peer { login, ..Peer::new(path) };
+        let peer = Peer { login, ..Peer::new(path, self.config.session_timers) };
         let asked = Asked::default();
-        let attempt = Box::new(Attempt { invite, call_id, local_tag, cseq: 1, hop: 0, asked, silence: None });
-        self.call_out(now, handle, peer, attempt);
+        let attempt = Attempt { invite, call_id, local_tag, cseq: 1, hop: 0, asked, silence: None, early: Vec::new() };
+        self.call_out(now, handle, peer, Box::new(attempt));
     }
 
     /// Sends the INVITE as the attempt stands now.
     pub(super) fn call_out(&mut self, now: Instant, handle: CallHandle, mut peer: Peer, mut attempt: Box<Attempt>) {
+        attempt.early.clear();
         let Some(invite) = self.send_invite(now, handle, &mut peer, &attempt) else {
             return self.end(handle, Some(Event::Failed { call: handle, why: Failure::Unavailable }));
         };
@@ -76,14 +77,14 @@ impl Endpoint {
         // Large, and so sent over TCP, which not everybody has (RFC 3261 §18.1.1).
         if why == Setback::Silence && self.is_moved(invite) && !peer.path.datagrams_only {
             peer.path.datagrams_only = true;
-            attempt.cseq += 1;
+            attempt.cseq = attempt.last_number(None) + 1;
             return true;
         }
         let Some(path) = attempt.next_hop().and_then(|hop| self.path_to(hop)) else { return false };
         // What one hop has asked is no business of the next.
         (peer.path, attempt.asked) = (path, Asked::default());
         attempt.hop += 1;
-        attempt.cseq += 1;
+        attempt.cseq = attempt.last_number(None) + 1;
         true
     }
 

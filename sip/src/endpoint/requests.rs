@@ -15,7 +15,7 @@ use std::time::Instant;
 use super::{
     Endpoint,
     body::{SDP, reduce_to_sdp},
-    call::{Call, Exchange, Peer, State},
+    call::{Call, Exchange, Peer, State, Terms},
     command::CallHandle,
     compose::{ALLOW, Answer, skeleton},
     event::Event,
@@ -23,6 +23,7 @@ use super::{
     half_open::Place,
     key::{MergeKey, ServerKey},
     route::{Path, stamp},
+    session::Session,
     transactions::{ServerMachine, ServerTx, TxId},
 };
 use crate::{
@@ -61,8 +62,8 @@ impl Endpoint {
             (_, None) if has_to_tag(&request) => self.handle_within(now, &arrival, request),
             (Method::Invite, None) => self.handle_invite(&arrival, request),
             (Method::Options, None) => self.handle_options(&arrival, &request),
-            // A BYE outside any call, news of what nobody has asked for.
-            (Method::Bye | Method::Notify, None) => {
+            // What makes sense within a call only, news of what nobody has asked for.
+            (Method::Bye | Method::Notify | Method::Info | Method::Update | Method::Prack, None) => {
                 self.refuse(&arrival, &request, Answer::new(Status::CALL_DOES_NOT_EXIST));
             }
             // Nobody makes us call anybody without having called first.
@@ -108,7 +109,10 @@ impl Endpoint {
         let source = arrival.flow.remote;
         let local = self.listener(wire, Some(arrival.flow.local), source.ip()).map(|listener| listener.bind);
         let path = Path::of_flow(&arrival.flow, local.unwrap_or(arrival.flow.local));
-        self.put(handle, Call { peer: Peer::new(path), state: State::Offered { invite, id, reminder: None } });
+        let reliable = self.reliable_for(&request.headers);
+        let terms = if request.body.is_empty() { Terms::Wanted } else { Terms::Offered };
+        let peer = Peer { reliable, terms, ..Peer::new(path, self.config.session_timers) };
+        self.put(handle, Call { peer, state: State::Offered { invite, id, reminder: None } });
         self.tell(Event::Incoming {
             call: handle,
             request: Box::new(request),
@@ -138,12 +142,19 @@ impl Endpoint {
         if request.headers.record_routes().is_err() {
             return Some(bad_request("Malformed Record-Route header"));
         }
-        self.unsupported(request).or_else(|| unreadable_body(request))
+        self.unsupported(request).or_else(|| self.too_brief(request)).or_else(|| unreadable_body(request))
+    }
+
+    /// The answer to a request that wants a shorter session than we take (RFC 4028 §9).
+    pub(super) fn too_brief(&self, request: &Request) -> Option<Answer> {
+        let least = Session::objection(self.config.session_timers, &request.headers)?;
+        let own = vec![(HeaderName::MinSe, least.as_secs().to_string())];
+        Some(Answer { own, ..Answer::new(Status::SESSION_INTERVAL_TOO_SMALL) })
     }
 
     /// Extensions that are required and that nobody here knows (RFC 3261 §8.2.2.3).
     pub(super) fn unsupported(&self, request: &Request) -> Option<Answer> {
-        let is_unknown = |tag: &&str| !self.config.extensions.iter().any(|known| known.eq_ignore_ascii_case(tag));
+        let is_unknown = |tag: &&str| !self.extensions().any(|known| known.eq_ignore_ascii_case(tag));
         let required = request.headers.require();
         let unknown: Vec<_> = required.into_iter().filter(is_unknown).collect();
         let answer = || Answer::new(Status::BAD_EXTENSION).with(HeaderName::Unsupported, unknown.join(", "));

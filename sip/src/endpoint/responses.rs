@@ -17,6 +17,7 @@ use super::{
     failover::Setback,
     flow::Flow,
     key::ClientKey,
+    refresh::PAUSE,
     send::Ask,
     transactions::{ClientMachine, Owner, TxId},
 };
@@ -64,7 +65,9 @@ impl Endpoint {
         self.alarms.set(Wake::Client(id), tx.machine.next_timeout());
         let is_over = tx.machine.is_terminated();
         let is_dealt_with = match (&delivered, failure) {
-            (Some((flow, response)), _) => self.answer_challenge(now, owner, id, flow, response),
+            (Some((flow, response)), _) => {
+                self.answer_challenge(now, owner, id, flow, response) || self.lengthen(now, owner, id, response)
+            }
             (None, Some(Failure::Transport)) => self.leave_stream(now, owner, id),
             (None, _) => false,
         };
@@ -79,13 +82,23 @@ impl Endpoint {
             (Owner::Notify(handle), Some((_, response)), _) if response.status.is_final() => {
                 self.notify_done(now, handle, response.status.is_success());
             }
+            (Owner::Update(handle), Some((_, response)), _) if response.status.is_final() => {
+                self.update_answered(now, handle, &response);
+            }
+            (Owner::Info(handle), Some((_, response)), _) if response.status.is_final() => self.key_told(now, handle),
             (Owner::Invite(handle), None, Some(why)) => self.invite_failed(now, handle, id, why),
             (Owner::Reinvite(handle), None, Some(why)) => self.reinvite_failed(now, handle, why),
             (Owner::Bye(handle), None, Some(_)) => self.bye_done(now, handle),
             (Owner::Refer(handle), None, Some(_)) => self.refer_answered(handle, id, None),
             (Owner::Notify(handle), None, Some(_)) => self.notify_done(now, handle, false),
-            // Provisional answers to BYE and NOTIFY, whatever becomes of a CANCEL, and nothing new.
-            (Owner::Bye(_) | Owner::Notify(_) | Owner::Nobody, _, _)
+            (Owner::Update(handle), None, Some(why)) => self.update_failed(now, handle, why),
+            (Owner::Info(handle), None, Some(_)) => self.key_told(now, handle),
+            // Provisional answers to what is not INVITE, whatever becomes of a CANCEL, and nothing new.
+            (
+                Owner::Bye(_) | Owner::Notify(_) | Owner::Update(_) | Owner::Info(_) | Owner::Prack(..) | Owner::Nobody,
+                _,
+                _,
+            )
             | (Owner::Invite(_) | Owner::Reinvite(_) | Owner::Refer(_), None, None) => {}
         }
         if is_over {
@@ -113,7 +126,9 @@ impl Endpoint {
             }
             State::Calling { invite, mut attempt, hangup } if invite == id => {
                 attempt.silence = None;
-                if matches!(hangup, Hangup::Unwanted) {
+                if matches!(hangup, Hangup::Unwanted)
+                    && self.hear_progress(now, (handle, id), &mut call.peer, &mut attempt, &response)
+                {
                     self.tell(Event::Progress { call: handle, response: Box::new(response) });
                 }
                 call.state = State::Calling { invite, attempt, hangup };
@@ -140,8 +155,11 @@ impl Endpoint {
             return self.end_fork(now, id, dialog.and_then(Result::ok));
         };
         match (call.state, dialog) {
-            (State::Calling { invite, attempt, hangup }, Some(Ok(dialog))) if invite == id => {
+            (State::Calling { invite, attempt, hangup }, Some(Ok(mut dialog))) if invite == id => {
                 let mut peer = call.peer;
+                // Its PRACKs have taken numbers.
+                dialog.skip_to(attempt.last_number(Some(&dialog.id().remote)));
+                peer.session.accepted(now, &response.headers);
                 if flow.wire == peer.path.wire {
                     peer.path.connection = flow.connection;
                 }
@@ -181,13 +199,18 @@ impl Endpoint {
             State::Calling { invite, mut attempt, hangup: Hangup::Unwanted } if invite == id => {
                 let peer = &mut call.peer;
                 let is_proven = self.hear(id, peer, &mut attempt.asked, flow, &response);
-                let goes_on =
-                    is_proven || Setback::of(response.status).is_some_and(|why| self.turn(id, peer, &mut attempt, why));
+                // The peer, or somebody on the way, wants a longer session (RFC 4028 §7.3).
+                let is_longer = response.status == Status::SESSION_INTERVAL_TOO_SMALL
+                    && self.has_room()
+                    && peer.session.heed(&response.headers);
+                let is_said_again = is_proven || is_longer;
+                let goes_on = is_said_again
+                    || Setback::of(response.status).is_some_and(|why| self.turn(id, peer, &mut attempt, why));
                 if !goes_on {
                     return self.end(handle, Some(Event::Rejected { call: handle, response: Box::new(response) }));
                 }
-                if is_proven {
-                    attempt.cseq += 1;
+                if is_said_again {
+                    attempt.cseq = attempt.last_number(None) + 1;
                 }
                 self.call_out(now, handle, call.peer, attempt);
             }
@@ -232,6 +255,7 @@ impl Endpoint {
         match call.state {
             State::Up { mut dialog, exchange: Exchange::Ours } if is_success => {
                 dialog.refresh_target(&response.headers);
+                call.peer.session.accepted(now, &response.headers);
                 self.send_ack(id, &call.peer.path, &dialog, cseq.number);
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);
@@ -243,6 +267,7 @@ impl Endpoint {
                 self.say_bye(now, handle, call.peer, dialog, Vec::new(), None);
             }
             State::Up { dialog, exchange: Exchange::Ours } => {
+                call.peer.session.try_again(now + PAUSE);
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);
                 self.tell(Event::ReinviteRejected { call: handle, response: Some(Box::new(response)) });
@@ -295,7 +320,7 @@ impl Endpoint {
         self.send_ack(id, &path, &dialog, cseq.number);
         if self.has_room() {
             // Without our credentials: this is not the call that they are for.
-            self.send_within(now, &mut Peer::new(path), &mut dialog, Ask::new(Method::Bye), Owner::Nobody);
+            self.send_within(now, &mut Peer::new(path, None), &mut dialog, Ask::new(Method::Bye), Owner::Nobody);
         }
     }
 
@@ -331,6 +356,6 @@ impl Endpoint {
 }
 
 /// Answers to a request within a call that mean there is no call (RFC 3261 §12.2.1.2).
-fn is_fatal(status: Status) -> bool {
+pub(super) fn is_fatal(status: Status) -> bool {
     matches!(status, Status::CALL_DOES_NOT_EXIST | Status::REQUEST_TIMEOUT)
 }

@@ -68,7 +68,7 @@ impl Endpoint {
         let branch = self.names.branch();
         let path = &peer.path;
         let listener = self.listener(path.wire, Some(path.local), path.remote.ip())?;
-        let mut request = self.compose_invite(attempt, &branch, listener);
+        let mut request = self.compose_invite(attempt, &peer.session, &branch, listener);
         let uri = request.uri.clone();
         self.prove(&mut request, peer, &attempt.asked, &uri);
         let letter = self.fit(request, &branch, &peer.path, peer.path.destination());
@@ -96,7 +96,8 @@ impl Endpoint {
         let Letter { request, bytes, to, is_moved } = self.fit(request, &branch, &peer.path, to);
         let sent = if method == Method::Invite { Sent::invite(&request) } else { Sent::default() };
         // Kept where it may have to be said again.
-        let ask = (is_moved || peer.login.is_some()).then(|| Box::new(ask));
+        let may_be_refused = matches!(method, Method::Invite | Method::Update);
+        let ask = (is_moved || may_be_refused || peer.login.is_some()).then(|| Box::new(ask));
         Some(self.start_client(now, ClientKey { branch, method }, bytes, to, owner, Sent { is_moved, ask, ..sent }))
     }
 

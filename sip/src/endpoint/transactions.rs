@@ -115,6 +115,12 @@ pub(crate) enum Owner {
     Refer(CallHandle),
     /// A NOTIFY within a call.
     Notify(CallHandle),
+    /// An UPDATE that refreshes a session.
+    Update(CallHandle),
+    /// An INFO with a key.
+    Info(CallHandle),
+    /// A PRACK in the dialog of that phone of those that ring.
+    Prack(CallHandle, usize),
     /// Nobody: a CANCEL, or the BYE to a fork that came too late.
     Nobody,
 }

@@ -21,6 +21,8 @@ impl Endpoint {
     pub(super) fn wake_call(&mut self, now: Instant, handle: CallHandle) {
         let Some(mut call) = self.calls.take(handle) else { return };
         self.expire_referral(now, handle, &mut call);
+        let Some(call) = self.keep_alive(now, handle, call) else { return };
+        let Some(mut call) = self.repeat_progress(now, handle, call) else { return };
         match call.state {
             State::Offered { invite, id, reminder: Some(mut reminder) } => {
                 if now >= reminder.at {

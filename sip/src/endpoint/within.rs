@@ -93,12 +93,20 @@ impl Endpoint {
                 self.put(handle, Call { state, ..call });
                 self.answer_server(now, tx, &id.local, Answer::new(Status::CALL_DOES_NOT_EXIST));
             }
-            // Nothing but BYE makes sense before the answer, and calls without a dialog are not found by one.
+            state @ (State::Offered { .. } | State::Calling { .. }) if is_early(&request.method) => {
+                let within = Within { handle, call: Call { state, ..call }, tx, tag: &id.local };
+                match request.method {
+                    Method::Prack => self.handle_prack(now, within, request),
+                    Method::Update => self.update_early(now, within, &request),
+                    _ => self.handle_info(now, within, &request),
+                }
+            }
+            // Nothing else makes sense before the answer.
             state @ (State::Offered { .. } | State::Calling { .. }) => {
                 self.put(handle, Call { state, ..call });
                 let answer = match request.method {
                     Method::Refer => Answer::new(Status::DECLINE),
-                    Method::Notify => Answer::new(Status::CALL_DOES_NOT_EXIST),
+                    Method::Notify | Method::Bye => Answer::new(Status::CALL_DOES_NOT_EXIST),
                     ref method => not_handled(method),
                 };
                 self.answer_server(now, tx, &id.local, answer);
@@ -115,7 +123,17 @@ impl Endpoint {
             return self.answer_server(now, tx, &tag, answer);
         }
         match request.method {
-            Method::Invite => self.handle_reinvite(now, handle, peer, (dialog, exchange), tx, request),
+            Method::Invite | Method::Update => {
+                self.handle_reinvite(now, handle, peer, (dialog, exchange), tx, request);
+            }
+            Method::Prack => {
+                let call = Call { peer, state: State::Up { dialog, exchange } };
+                self.handle_prack(now, Within { handle, call, tx, tag: &tag }, request);
+            }
+            Method::Info => {
+                let call = Call { peer, state: State::Up { dialog, exchange } };
+                self.handle_info(now, Within { handle, call, tx, tag: &tag }, &request);
+            }
             Method::Bye => {
                 self.close_referral(now, &mut peer, &tag, Status::REQUEST_TERMINATED);
                 self.answer_server(now, tx, &tag, Answer::new(Status::OK));
@@ -153,23 +171,23 @@ impl Endpoint {
         self.answer_server(now, tx, tag, Answer::new(Status::SERVER_INTERNAL_ERROR));
     }
 
-    /// An INVITE within a call: one offer at a time (RFC 3261 §14.2).
+    /// An INVITE or an UPDATE within a call: one offer at a time (RFC 3261 §14.2, RFC 3311 §5.2). An UPDATE without one
+    /// refreshes the session and changes nothing.
     fn handle_reinvite(
         &mut self,
         now: Instant,
         handle: CallHandle,
-        peer: Peer,
-        (dialog, exchange): (Box<Dialog>, Exchange),
+        mut peer: Peer,
+        (mut dialog, exchange): (Box<Dialog>, Exchange),
         tx: TxId,
         mut request: Request,
     ) {
         let tag = dialog.id().local.clone();
+        let is_refresh = request.method == Method::Update && request.body.is_empty();
         let objection = match &exchange {
-            Exchange::Idle => unreadable_body(&mut request),
-            Exchange::Theirs { .. } => {
-                let pause = self.names.below(REINVITE_PAUSE + 1).to_string();
-                Some(Answer::new(Status::SERVER_INTERNAL_ERROR).with(HeaderName::RetryAfter, pause))
-            }
+            Exchange::Idle => self.too_brief(&request).or_else(|| unreadable_body(&mut request)),
+            _ if is_refresh => self.too_brief(&request),
+            Exchange::Theirs { .. } => Some(self.too_soon()),
             // Glare; or our last 2xx has not reached the peer's INVITE for sure, and the peer will try again.
             Exchange::Ours | Exchange::Unacknowledged(_) => Some(Answer::new(Status::REQUEST_PENDING)),
         };
@@ -180,8 +198,20 @@ impl Endpoint {
         if let Some(record) = self.transactions.server_mut(tx) {
             record.call = Some(handle);
         }
+        if is_refresh {
+            dialog.refresh_target(&request.headers);
+            let own = peer.session.accept(now, &request.headers);
+            self.put(handle, Call { peer, state: State::Up { dialog, exchange } });
+            return self.answer_server(now, tx, &tag, Answer { own, ..Answer::new(Status::OK) });
+        }
         self.put(handle, Call { peer, state: State::Up { dialog, exchange: Exchange::Theirs { invite: tx } } });
         self.tell(Event::Reinvite { call: handle, request: Box::new(request) });
+    }
+
+    /// The answer to an offer while another one of the peer is open (RFC 3261 §14.2).
+    pub(super) fn too_soon(&mut self) -> Answer {
+        let pause = self.names.below(REINVITE_PAUSE + 1).to_string();
+        Answer::new(Status::SERVER_INTERNAL_ERROR).with(HeaderName::RetryAfter, pause)
     }
 
     /// The ACK of a 2xx (RFC 3261 §13.3.1.4).
@@ -218,6 +248,11 @@ impl Endpoint {
             self.answer_server(now, *invite, tag, Answer::new(Status::REQUEST_TERMINATED));
         }
     }
+}
+
+/// What may come before the answer, where provisional answers are acknowledged.
+fn is_early(method: &Method) -> bool {
+    matches!(method, Method::Prack | Method::Update | Method::Info)
 }
 
 /// The peer has opened another stream: its own requests show which one is alive.

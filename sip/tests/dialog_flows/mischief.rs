@@ -2,7 +2,11 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
-use sip::{CallHandle, Command, Event, HeaderName, Invite, Message, NextHop, Status, Wire, digest::Credentials};
+use sip::{
+    CallHandle, Command, Event, HeaderName, Invite, KeyFormat, KeyPress, Message, NextHop, Status, Wire,
+    digest::Credentials,
+    endpoint::{Config, Reliability, SessionTimers},
+};
 
 use crate::{
     answer, hang_up, reinvite, reject, ringing,
@@ -51,7 +55,7 @@ fn place(number: u64, random: &mut Random) -> Command {
 /// Some command for some call.
 fn command(call: CallHandle, random: &mut Random) -> Command {
     let (status, headers) = (random.one_of(&STATUSES), Vec::new());
-    match random.below(20) {
+    match random.below(23) {
         0..=2 => answer(call),
         3 => ringing(call),
         4 => {
@@ -67,6 +71,11 @@ fn command(call: CallHandle, random: &mut Random) -> Command {
         12 => Command::AnswerRefer { call, status },
         13..=14 => Command::Notify { call, status, over: random.below(2) == 0 },
         15 => hang_up(call),
+        16..=17 => {
+            let press = KeyPress { key: '5', duration: Duration::from_millis(100) };
+            Command::Info { call, press, format: random.one_of(&[KeyFormat::Relay, KeyFormat::Plain]) }
+        }
+        18 => Command::Progress { call, status: Status::SESSION_PROGRESS, headers, body: SDP },
         _ => Command::Notify { call, status: Status::RINGING, over: false },
     }
 }
@@ -89,6 +98,12 @@ fn replay(world: &mut World, random: &mut Random) {
         ("refer;id=", "refer;id=9"),
         ("active", "terminated"),
         ("INVITE", "REFER"),
+        ("INVITE", "UPDATE"),
+        ("ACK", "PRACK"),
+        ("INFO", "UPDATE"),
+        ("RSeq: ", "RSeq: 1"),
+        ("Session-Expires: ", "Session-Expires: 9"),
+        ("SIP/2.0 200 OK", "SIP/2.0 422 Small\r\nMin-SE: 3600"),
         ("NOTIFY", "BYE"),
     ];
     let (from, to) = random.one_of(&swaps);
@@ -104,7 +119,11 @@ fn nothing_breaks_and_nothing_is_left() {
     let mut kinds = BTreeSet::new();
     for seed in 1..=100 {
         let mut random = Random(seed);
-        let mut world = World::with(config(0), config(1), Faults { loss: 10, copies: 5, delays: 10 }, seed);
+        let timers = Some(SessionTimers { interval: Duration::from_secs(90), ..SessionTimers::default() });
+        let reliability = random.one_of(&[Reliability::Required, Reliability::Supported]);
+        let sides = [0, 1].map(|side| Config { session_timers: timers, reliability, ..config(side) });
+        let [alice, bob] = sides;
+        let mut world = World::with(alice, bob, Faults { loss: 10, copies: 5, delays: 10 }, seed);
         let mut calls = [Vec::new(), Vec::new()];
         for round in 0..80 {
             match random.below(8) {
@@ -114,7 +133,7 @@ fn nothing_breaks_and_nothing_is_left() {
                     calls[0].push(CallHandle::outbound(number));
                 }
                 1..=2 => replay(&mut world, &mut random),
-                3 => world.run_for(Duration::from_millis(u64::try_from(random.below(8_000)).expect("small"))),
+                3 => world.run_for(Duration::from_millis(u64::try_from(random.below(20_000)).expect("small"))),
                 4 => world.run_for(Duration::from_millis(50)),
                 _ => {
                     let side = random.below(2);
@@ -137,9 +156,19 @@ fn nothing_breaks_and_nothing_is_left() {
         assert!(stats.iter().all(|(calls, _)| *calls == 0), "seed {seed}: {stats:?}");
         world.assert_empty();
     }
-    for kind in
-        ["Answered", "Rejected", "Failed", "HungUp", "Ended", "Referred", "ReferAnswered", "Notified", "Reinvite"]
-    {
+    for kind in [
+        "Answered",
+        "Rejected",
+        "Failed",
+        "HungUp",
+        "Ended",
+        "Referred",
+        "ReferAnswered",
+        "Notified",
+        "Reinvite",
+        "Info",
+        "RefreshDue",
+    ] {
         assert!(kinds.contains(kind), "{kind} never happened: {kinds:?}");
     }
 }
@@ -155,11 +184,17 @@ fn note(
         while let Some(event) = world.events[side].pop_front() {
             let call = event.call();
             let reply = match event {
+                // Some take no UPDATE.
+                Event::Incoming { .. } if random.as_mut().is_some_and(|random| random.below(2) == 0) => {
+                    let headers = vec![(HeaderName::Allow, "INVITE, ACK, BYE, CANCEL".to_owned())];
+                    Some(Command::Answer { call, headers, body: SDP })
+                }
                 Event::Incoming { .. } => Some(answer(call)),
                 Event::Acked { .. } | Event::Answered { .. } => {
                     Some(Command::Refer { call, refer_to: "<sip:c@example.org>".to_owned(), headers: Vec::new() })
                 }
                 Event::Referred { .. } => Some(Command::AnswerRefer { call, status: Status::ACCEPTED }),
+                Event::RefreshDue { .. } => Some(reinvite(call)),
                 Event::Reinvite { .. } => Some(Command::AnswerReinvite { call, headers: Vec::new(), body: SDP }),
                 _ => None,
             };

@@ -599,8 +599,9 @@ fn nothing_from_above_breaks_out_of_its_place() {
     let call = dial_with(&mut world, |invite| {
         invite.headers = vec![
             (HeaderName::parse("X-Room").unwrap(), evil.clone()),
-            header("Session-Expires", "1800"),
-            header("Session-Expires", "90"),
+            header("Session-Expires", "5"),
+            header("Expires", "1800"),
+            header("Expires", "90"),
             header("Referred-By", "<sip:one@h>"),
             header("r", "<sip:evil@h>"),
             header("X-Two", "1"),
@@ -624,11 +625,14 @@ fn nothing_from_above_breaks_out_of_its_place() {
     let text = std::str::from_utf8(&bytes).unwrap();
     assert_eq!(request.uri.to_string(), "sip:bob@192.0.2.2;user=phone");
     assert_eq!(text.lines().filter(|line| line.to_ascii_lowercase().starts_with("via:")).count(), 1, "{text}");
-    for name in ["Session-Expires", "Referred-By", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Contact"] {
+    for name in
+        ["Session-Expires", "Expires", "Referred-By", "From", "To", "Call-ID", "CSeq", "Max-Forwards", "Contact"]
+    {
         let name = HeaderName::parse(name).unwrap();
         assert_eq!(request.headers.get_all(&name).count(), 1, "{name}");
     }
-    assert_eq!(request.headers.get(&HeaderName::SessionExpires), Some("90"));
+    assert_eq!(request.headers.get(&HeaderName::SessionExpires), Some("1800"));
+    assert_eq!(request.headers.get(&HeaderName::Expires), Some("90"));
     assert_eq!(request.headers.get_all(&HeaderName::parse("X-Two").unwrap()).collect::<Vec<_>>(), ["1", "2"]);
     for name in ["Authorization", "Proxy-Authorization", "Event", "Refer-To", "Route", "Content-Encoding"] {
         assert!(!request.headers.contains(&HeaderName::parse(name).unwrap()), "{name}");

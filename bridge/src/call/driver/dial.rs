@@ -105,6 +105,7 @@ impl Driver {
         info!(%why, "the call has broken down");
         self.detail = Some(match why {
             sip::endpoint::Failure::TimedOut => CallError::TimedOut,
+            sip::endpoint::Failure::SessionExpired => return Input::RemoteRefused(EndReason::SessionExpired),
             sip::endpoint::Failure::Untrusted => CallError::CarrierUntrusted,
             _ => CallError::CarrierUnreachable,
         });
@@ -212,6 +213,7 @@ pub(super) fn error_of(reason: EndReason, detail: Option<CallError>) -> CallErro
         EndReason::MediaTimeout | EndReason::MediaFault => CallError::Media("it has broken down"),
         EndReason::GatewayFault => CallError::Gateway,
         EndReason::RemoteHangup
+        | EndReason::SessionExpired
         | EndReason::RemoteCancel
         | EndReason::RoomLost
         | EndReason::RoomDeleted

@@ -228,6 +228,21 @@ impl Media {
         Ok(Bytes::from(text))
     }
 
+    /// What is in force, as an offer in mid-call; empty without a line.
+    pub(super) fn offer_again(&mut self) -> Bytes {
+        match &mut self.state {
+            State::Open(open) => Bytes::from(open.exchange.offer()),
+            State::Closed => Bytes::new(),
+        }
+    }
+
+    /// Our offer in mid-call was refused: what was in force stays so (RFC 3261 §14.1).
+    pub(super) fn withdraw(&mut self) {
+        if let State::Open(open) = &mut self.state {
+            open.exchange.withdraw();
+        }
+    }
+
     /// Ends the carrier's side; the line is gone when the room session lets go of it too.
     pub(super) async fn close(&mut self) {
         let State::Open(open) = std::mem::replace(&mut self.state, State::Closed) else { return };

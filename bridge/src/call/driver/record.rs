@@ -9,6 +9,10 @@ use crate::store::CallRecord;
 impl Driver {
     pub(super) fn record(&self, reason: EndReason, note: String) -> CallRecord {
         let outcome = reason.outcome();
+        let note = match &self.parting {
+            Some(parting) => format!("peer: {parting}; {note}"),
+            None => note,
+        };
         let info = self.listing.info().unwrap_or_else(|| self.leg.info());
         let sip_status = match (&self.leg, self.answered_at) {
             (_, Some(_)) => Some(200),

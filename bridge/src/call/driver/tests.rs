@@ -225,6 +225,46 @@ async fn an_offer_taken_back_is_not_answered_by_the_next_ack() {
     assert_eq!(driver.media.acknowledged(b""), Ok(()));
 }
 
+#[tokio::test]
+async fn a_session_is_refreshed_with_what_is_in_force() {
+    let mut driver = active(TRUNK).await.driver;
+    let plane = driver.parts.plane.clone();
+    assert!(driver.media.offer_again().is_empty(), "there is no line to refresh");
+    driver.media.prepare(&plane).unwrap();
+    let theirs =
+        b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
+    assert_eq!(driver.media.acknowledged(theirs), Ok(()));
+    let first = driver.media.offer_again();
+    driver.media.withdraw();
+    assert_eq!(driver.media.agree(theirs).await, Err(EndReason::AnswerUnusable), "nothing is offered");
+    assert_eq!(driver.media.offer_again(), first, "the version stays where nothing changes (RFC 4028 §7.4)");
+    assert_eq!(driver.media.agree(theirs).await, Ok(false));
+}
+
+#[tokio::test]
+async fn what_the_other_side_says_about_the_end_is_in_the_record() {
+    let mut driver = active(TRUNK).await.driver;
+    assert_eq!(driver.record(EndReason::LocalHangup, "media".to_owned()).note, "media");
+    let call = driver.leg.call();
+    let reason = Some("Q.850;cause=31".to_owned());
+    let inputs = driver.sip_inputs(Some(sip::Event::Cancelled { call, reason })).await;
+    assert!(matches!(inputs.as_slice(), [Input::RemoteCancel]), "{inputs:?}");
+    let record = driver.record(EndReason::RemoteCancel, "media".to_owned());
+    assert_eq!(record.note, "peer: Q.850;cause=31; media");
+}
+
+#[tokio::test]
+async fn keys_by_info_and_lost_sessions_are_heard() {
+    let mut driver = active(TRUNK).await.driver;
+    let call = driver.leg.call();
+    let press = sip::KeyPress { key: '5', duration: Duration::from_millis(100) };
+    let inputs = driver.sip_inputs(Some(sip::Event::Info { call, press })).await;
+    assert!(matches!(inputs.as_slice(), [Input::Digit(Key('5'))]), "{inputs:?}");
+    let why = sip::Failure::SessionExpired;
+    let inputs = driver.sip_inputs(Some(sip::Event::Failed { call, why })).await;
+    assert!(matches!(inputs.as_slice(), [Input::RemoteRefused(EndReason::SessionExpired)]), "{inputs:?}");
+}
+
 #[test]
 fn what_the_end_of_a_room_session_means() {
     let cases = [
