@@ -26,6 +26,8 @@ mod participants;
 mod peers;
 #[path = "interop/store.rs"]
 mod store;
+#[path = "interop/timers.rs"]
+mod timers;
 #[path = "interop/transfer.rs"]
 mod transfer;
 #[path = "interop/transports.rs"]

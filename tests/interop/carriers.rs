@@ -1,5 +1,5 @@
 //! What carriers really send, replayed from `tests/data/carriers` with the addresses of this machine, and what must come
-//! of it. Left to later versions: SRTP (`*-tls-srtp`), Opus alone, INFO digits, transfers (`twilio-notify-refer-*`), and
+//! of it. Left to later versions: SRTP (`*-tls-srtp`), Opus alone, transfers (`twilio-notify-refer-*`), and
 //! calls that we place through a carrier (`twilio-term-*`).
 
 use std::time::{Duration, Instant};
@@ -150,6 +150,7 @@ fn a_refresh_and_a_hold_are_answered_and_the_call_stays() {
     let refreshed = carrier.answer().expect("an answer to the refresh");
     assert_eq!(refreshed.status(), 200, "{}", refreshed.start());
     assert!(refreshed.media().is_some(), "an INVITE without an offer is answered with one");
+    assert_eq!(refreshed.header("Session-Expires"), Some("1800;refresher=uac"));
     let sdp = carrier.rtp.offer();
     carrier.acknowledge_with(&refreshed, 3, &sdp);
     carrier.send("twilio-reinvite-hold.sip", tag.as_deref());
@@ -185,7 +186,7 @@ fn a_ping_is_answered_with_what_is_really_handled() {
     let answer = carrier.wire.receive(LIMIT).expect("an answer");
     assert_eq!(answer.status(), 200);
     let allowed = answer.all("Allow").collect::<Vec<_>>().join(",");
-    for method in ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS"] {
+    for method in ["INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE", "PRACK"] {
         assert!(allowed.contains(method), "{method} is missing in {allowed}");
     }
     for method in ["SUBSCRIBE", "PUBLISH", "MESSAGE", "REGISTER"] {
