@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use super::ear::Ear;
 use crate::{
     Error,
-    codec::{g711::Law, opus::Profile},
-    frame::{FRAME, duration_of, samples_in},
+    codec::{Coding, opus::Profile},
+    frame::{FRAME, Rate, WIDE_FRAME, duration_of, samples_in},
     leg::{
         carrier::{Carrier, Heard},
         voice::{Spoken, Voice},
     },
-    plc::{Concealer, LIMIT},
+    plc::LIMIT,
     tone::Tone,
 };
 
@@ -23,9 +24,9 @@ const TOO_LATE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(crate) struct Uplink {
     source: Source,
-    concealer: Concealer,
+    ear: Ear,
     voice: Voice,
-    /// Lost samples that are still to be made up, and those past what can be.
+    /// Lost ticks that are still to be made up, and those past what can be.
     lost: u64,
     given_up: u64,
     concealed: u64,
@@ -51,12 +52,19 @@ impl Uplink {
     pub(crate) fn new(profile: Profile, origin: u32) -> Result<Self, Error> {
         Ok(Self {
             source: Source::Carrier,
-            concealer: Concealer::new(),
-            voice: Voice::new(profile, origin)?,
+            ear: Ear::narrow(),
+            voice: Voice::new(Rate::Narrow, profile, origin)?,
             lost: 0,
             given_up: 0,
             concealed: 0,
         })
+    }
+
+    /// Hears and speaks at the carrier's rate from here on; the room's clock goes on.
+    pub(crate) fn set_carrier(&mut self, carrier: &Carrier) -> Result<(), Error> {
+        self.voice.set_rate(carrier.rate())?;
+        self.ear.set(carrier.rate(), carrier.hears_g722());
+        Ok(())
     }
 
     /// Plays a tone in place of what the carrier says, or no longer.
@@ -64,7 +72,7 @@ impl Uplink {
         self.source = match (self.source, on) {
             (Source::Carrier, true) => {
                 (self.lost, self.given_up) = (0, 0);
-                self.concealer.reset();
+                self.ear.reset();
                 self.begin(now, carrier.ended())
             }
             (Source::Nobody { since, .. }, true) => self.begin(now, Some(since)),
@@ -113,44 +121,44 @@ impl Uplink {
         &mut self.voice
     }
 
-    /// Samples made up.
+    /// Ticks made up.
     pub(crate) fn concealed(&self) -> u64 {
         self.concealed
     }
 
     fn hear(&mut self, now: Instant, carrier: &mut Carrier) -> Option<()> {
         match carrier.poll_piece(now)? {
-            Heard::Audio(law, bytes) => self.say(law, bytes, None),
-            Heard::Lost(samples) => {
-                self.lost = samples.min(LIMIT as u64);
-                self.given_up = samples - self.lost;
+            Heard::Audio(coding, bytes) => self.say(coding, bytes, None),
+            Heard::Lost(ticks) => {
+                self.lost = ticks.min(LIMIT as u64);
+                self.given_up = ticks - self.lost;
             }
-            Heard::Pause(samples) => {
-                self.concealer.reset();
-                self.voice.pause(samples);
+            Heard::Pause(ticks) => {
+                self.ear.reset();
+                self.voice.pause(ticks);
             }
         }
         Some(())
     }
 
-    fn say(&mut self, law: Law, bytes: &[u8], fading: Option<Tone>) {
+    fn say(&mut self, coding: Coding, bytes: &[u8], fading: Option<Tone>) {
+        let rate = self.voice.rate();
         // Decoded where it is encoded from: a call's memory is cold when its turn comes, and every line of it counts.
-        let room = self.voice.room(bytes.len());
-        let samples = law.decode(bytes, room);
-        self.concealer.good(&mut room[..samples]);
+        let room = self.voice.room(rate.samples(bytes.len()));
+        let samples = self.ear.hear(coding, bytes, room);
         if let Some(mut tone) = fading {
-            tone.speak_into(&mut room[..samples]);
+            tone.speak_into(rate, &mut room[..samples]);
         }
         self.voice.extend(samples);
     }
 
     /// Makes up a frame of what was lost; past the limit the loss becomes a pause. Returns whether anything was lost.
     fn make_up(&mut self) -> bool {
-        let mut pcm = [0; FRAME];
+        let mut pcm = [0; WIDE_FRAME];
         let count = self.lost.min(FRAME as u64);
         if count > 0 {
-            let pcm = &mut pcm[..count as usize];
-            self.concealer.lost(pcm);
+            let pcm = &mut pcm[..self.voice.rate().samples(count as usize)];
+            self.ear.make_up(pcm);
             self.voice.push(pcm);
             self.lost -= count;
             self.concealed += count;
@@ -179,9 +187,7 @@ impl Uplink {
             self.voice.pause(samples_in(late));
             until += duration_of(samples_in(late));
         } else {
-            let mut pcm = [0; FRAME];
-            tone.speak(&mut pcm);
-            self.voice.push(&pcm);
+            self.say_tone(&mut tone);
             until += FRAME_TIME;
         }
         self.source = Source::Tone { tone, until };
@@ -192,24 +198,30 @@ impl Uplink {
     #[cold]
     fn listen(&mut self, now: Instant, since: Instant, fading: Option<Tone>, carrier: &mut Carrier) -> Option<()> {
         match carrier.poll_piece(now) {
-            Some(Heard::Audio(law, bytes)) => {
+            Some(Heard::Audio(coding, bytes)) => {
                 if fading.is_none() {
                     let spoken = duration_of(bytes.len() as u64);
                     self.voice.pause(samples_in(now.saturating_duration_since(since + spoken)));
                 }
-                self.say(law, bytes, fading);
+                self.say(coding, bytes, fading);
                 self.source = Source::Carrier;
             }
             // The clock tells how long nothing was said.
             Some(Heard::Lost(_) | Heard::Pause(_)) => {}
             None => {
                 let mut tone = fading.filter(|_| now >= since + FRAME_TIME)?;
-                let mut pcm = [0; FRAME];
-                tone.speak(&mut pcm);
-                self.voice.push(&pcm);
+                self.say_tone(&mut tone);
                 self.source = Source::Nobody { since: since + FRAME_TIME, fading: None };
             }
         }
         Some(())
+    }
+
+    fn say_tone(&mut self, tone: &mut Tone) {
+        let rate = self.voice.rate();
+        let mut pcm = [0; WIDE_FRAME];
+        let pcm = &mut pcm[..rate.frame()];
+        tone.speak(rate, pcm);
+        self.voice.push(pcm);
     }
 }

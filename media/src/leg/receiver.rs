@@ -23,11 +23,11 @@ const AGREEMENT: Duration = Duration::from_secs(2);
 /// A stretch of the carrier's media time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// Audio of this payload type, one byte a sample.
+    /// Audio of this payload type, one byte a tick.
     Audio { payload_type: u8, bytes: &'a [u8] },
-    /// So many samples are missing that the carrier sent.
+    /// So many ticks are missing that the carrier sent.
     Lost(u64),
-    /// So many samples passed in which the carrier sent nothing.
+    /// So many ticks passed in which the carrier sent nothing.
     Pause(u64),
 }
 
