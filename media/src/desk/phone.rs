@@ -154,6 +154,8 @@ impl Phone {
                 self.concealed += samples;
             }
             Some(Heard::Audio(Coding::G722, bytes)) => self.desk.hear_silence(now, bytes.len() as u64),
+            // The pause that it begins is told at its end.
+            Some(Heard::Noise { .. }) => {}
             Some(Heard::Pause(samples)) => {
                 self.concealer.reset();
                 self.desk.hear_silence(now, samples);

@@ -9,6 +9,10 @@ use crate::{
 /// One for each rate. What comes in the codec of the other is brought to it, for a peer may change between those that were
 /// agreed upon from packet to packet.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the larger one is what most calls need: it lies beside the rest of a call"
+)]
 pub(super) enum Ear {
     /// Hears the lower band of G.722, if that was agreed upon.
     Narrow {

@@ -11,13 +11,14 @@ use crate::{
         carrier::{Carrier, Heard},
         voice::{Spoken, Voice},
     },
+    noise::Noise,
     plc::LIMIT,
     tone::Tone,
 };
 
 /// How long a frame is.
 const FRAME_TIME: Duration = Duration::from_millis(20);
-/// A tone that is this late is not made up for.
+/// A tone or noise that is this late is not made up for.
 const TOO_LATE: Duration = Duration::from_millis(100);
 
 /// Decodes, conceals, and cuts into Opus frames, each at once.
@@ -26,10 +27,21 @@ pub(crate) struct Uplink {
     source: Source,
     ear: Ear,
     voice: Voice,
+    /// Heard while the carrier only says how loud its line is.
+    quiet: Option<Quiet>,
+    /// Ticks of that, which the carrier's timestamps do not tell of yet.
+    ahead: u64,
     /// Lost ticks that are still to be made up, and those past what can be.
     lost: u64,
     given_up: u64,
     concealed: u64,
+}
+
+/// Noise by the clock; what was said of it ends at `until`.
+#[derive(Clone, Copy, Debug)]
+struct Quiet {
+    noise: Noise,
+    until: Instant,
 }
 
 /// Who is heard in the room.
@@ -54,6 +66,8 @@ impl Uplink {
             source: Source::Carrier,
             ear: Ear::narrow(),
             voice: Voice::new(Rate::Narrow, profile, origin)?,
+            quiet: None,
+            ahead: 0,
             lost: 0,
             given_up: 0,
             concealed: 0,
@@ -64,6 +78,8 @@ impl Uplink {
     pub(crate) fn set_carrier(&mut self, carrier: &Carrier) -> Result<(), Error> {
         self.voice.set_rate(carrier.rate())?;
         self.ear.set(carrier.rate(), carrier.hears_g722());
+        // On hold the line is silent.
+        self.quiet = self.quiet.filter(|_| carrier.is_heard());
         Ok(())
     }
 
@@ -73,7 +89,9 @@ impl Uplink {
             (Source::Carrier, true) => {
                 (self.lost, self.given_up) = (0, 0);
                 self.ear.reset();
-                self.begin(now, carrier.ended())
+                self.ahead = 0;
+                let quiet_until = self.quiet.take().map(|quiet| quiet.until);
+                self.begin(now, quiet_until.or(carrier.ended()))
             }
             (Source::Nobody { since, .. }, true) => self.begin(now, Some(since)),
             (Source::Tone { mut tone, until }, false) => {
@@ -106,7 +124,7 @@ impl Uplink {
     /// When to poll again though nothing comes from the carrier.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match self.source {
-            Source::Carrier => None,
+            Source::Carrier => self.quiet.map(|quiet| quiet.until + FRAME_TIME),
             Source::Tone { until, .. } => Some(until + FRAME_TIME),
             Source::Nobody { since, fading } => fading.map(|_| since + FRAME_TIME),
         }
@@ -127,8 +145,14 @@ impl Uplink {
     }
 
     fn hear(&mut self, now: Instant, carrier: &mut Carrier) -> Option<()> {
-        match carrier.poll_piece(now)? {
-            Heard::Audio(coding, bytes) => self.say(coding, bytes, None),
+        let Some(heard) = carrier.poll_piece(now) else { return self.hush(now) };
+        match heard {
+            Heard::Audio(coding, bytes) => {
+                self.quiet = None;
+                self.say(coding, bytes, None);
+            }
+            Heard::Noise { level } => self.quieten(now, level),
+            Heard::Lost(ticks) | Heard::Pause(ticks) if self.ahead > 0 || self.quiet.is_some() => self.pass(ticks),
             Heard::Lost(ticks) => {
                 self.lost = ticks.min(LIMIT as u64);
                 self.given_up = ticks - self.lost;
@@ -139,6 +163,59 @@ impl Uplink {
             }
         }
         Some(())
+    }
+
+    /// From here on there is noise of this level, until somebody speaks again. What was said beyond the carrier's time before
+    /// is time won.
+    #[cold]
+    fn quieten(&mut self, now: Instant, level: u8) {
+        match &mut self.quiet {
+            Some(quiet) => quiet.noise.set_level(level),
+            quiet => {
+                *quiet = Some(Quiet { noise: Noise::new(level), until: now + duration_of(self.ahead) });
+                self.ear.reset();
+            }
+        }
+    }
+
+    /// Says the next frame of noise once its time has passed.
+    fn hush(&mut self, now: Instant) -> Option<()> {
+        let Quiet { mut noise, until } = self.quiet?;
+        let late = now.checked_duration_since(until + FRAME_TIME)?;
+        let ticks = if late > TOO_LATE {
+            self.voice.pause(samples_in(late));
+            samples_in(late)
+        } else {
+            self.say_noise(&mut noise, FRAME);
+            FRAME as u64
+        };
+        self.ahead += ticks;
+        self.quiet = Some(Quiet { noise, until: until + duration_of(ticks) });
+        Some(())
+    }
+
+    /// The carrier's time tells of a pause, of which the noise was the beginning.
+    #[cold]
+    fn pass(&mut self, ticks: u64) {
+        let said = ticks.min(self.ahead);
+        self.ahead -= said;
+        let mut rest = ticks - said;
+        if let Some(Quiet { mut noise, until }) = self.quiet {
+            let until = until + duration_of(rest);
+            let filled = rest.min(FRAME as u64);
+            self.say_noise(&mut noise, filled as usize);
+            self.quiet = Some(Quiet { noise, until });
+            rest -= filled;
+        }
+        self.ear.reset();
+        self.voice.pause(rest);
+    }
+
+    fn say_noise(&mut self, noise: &mut Noise, ticks: usize) {
+        let mut pcm = [0; WIDE_FRAME];
+        let pcm = &mut pcm[..self.voice.rate().samples(ticks)];
+        noise.speak(pcm);
+        self.voice.push(pcm);
     }
 
     fn say(&mut self, coding: Coding, bytes: &[u8], fading: Option<Tone>) {
@@ -207,7 +284,7 @@ impl Uplink {
                 self.source = Source::Carrier;
             }
             // The clock tells how long nothing was said.
-            Some(Heard::Lost(_) | Heard::Pause(_)) => {}
+            Some(Heard::Lost(_) | Heard::Pause(_) | Heard::Noise { .. }) => {}
             None => {
                 let mut tone = fading.filter(|_| now >= since + FRAME_TIME)?;
                 self.say_tone(&mut tone);

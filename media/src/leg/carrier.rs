@@ -22,6 +22,7 @@ use crate::{
     codec::Coding,
     dtmf,
     frame::{RATE, Rate, WIDE_FRAME, earliest},
+    noise,
     random::Random,
     rtcp::{self, Control},
     rtp::{Header, Packet, Ssrc},
@@ -208,7 +209,9 @@ impl Carrier {
                 self.digits.handle_packet(now, &packet);
                 self.receiver.handle_other(now, place);
             }
-            Kind::ComfortNoise => self.receiver.handle_other(now, place),
+            Kind::ComfortNoise => {
+                self.receiver.handle_noise(now, place, packet.timestamp(), noise::level(packet.payload()));
+            }
         }
     }
 
@@ -256,6 +259,8 @@ impl Carrier {
         Some(match self.receiver.poll(now)? {
             Piece::Lost(samples) => Heard::Lost(samples),
             Piece::Pause(samples) => Heard::Pause(samples),
+            Piece::Noise { .. } if muted => Heard::Pause(0),
+            Piece::Noise { level } => Heard::Noise { level },
             Piece::Audio { bytes, .. } if muted => Heard::Pause(bytes.len() as u64),
             Piece::Audio { payload_type, bytes } => Heard::Audio(self.terms.coding_of(payload_type), bytes),
         })
@@ -392,6 +397,11 @@ impl Carrier {
         self.terms.coding.rate()
     }
 
+    /// Whether anything is to be heard.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.terms.receives
+    }
+
     /// Whether G.722 may be heard, whatever is sent.
     pub(crate) fn hears_g722(&self) -> bool {
         self.terms.hears(Coding::G722)
@@ -454,4 +464,6 @@ pub(crate) enum Heard<'a> {
     Lost(u64),
     /// So many ticks passed in silence.
     Pause(u64),
+    /// From here on nobody speaks, and the line is as loud as this, in -dBov.
+    Noise { level: u8 },
 }

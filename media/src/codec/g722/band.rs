@@ -54,7 +54,7 @@ impl Band {
     pub(super) fn encode_low(&mut self, sample: i32) -> u8 {
         let missed = held(sample - self.expected);
         let magnitude = mirrored(missed);
-        let interval = LOW_LEVELS.partition_point(|level| level * self.step >> 12 <= magnitude) as u8;
+        let interval = LOW_LEVELS.partition_point(|level| (level * self.step) >> 12 <= magnitude) as u8;
         // Codewords fall as differences grow, so that the most usual are rich in ones; those of a negative difference follow
         // the positive ones but for the two next to zero.
         let word = match (missed < 0, interval) {
@@ -69,7 +69,7 @@ impl Band {
     /// Two bits for a sample of the upper band.
     pub(super) fn encode_high(&mut self, sample: i32) -> u8 {
         let missed = held(sample - self.expected);
-        let large = mirrored(missed) >= HIGH_LEVEL * self.step >> 12;
+        let large = mirrored(missed) >= (HIGH_LEVEL * self.step) >> 12;
         let word = match (missed < 0, large) {
             (true, true) => 0,
             (true, false) => 1,
@@ -82,7 +82,7 @@ impl Band {
 
     /// The sample of a codeword of the lower band, in 15 bits.
     pub(super) fn decode_low(&mut self, word: u8) -> i32 {
-        let difference = self.step * LOW_6[usize::from(word & 0x3f)] >> 15;
+        let difference = (self.step * LOW_6[usize::from(word & 0x3f)]) >> 15;
         let sample = audible(self.expected + difference);
         self.learn_low(word);
         sample
@@ -90,7 +90,7 @@ impl Band {
 
     /// The same of the upper band.
     pub(super) fn decode_high(&mut self, word: u8) -> i32 {
-        let difference = self.step * HIGH_2[usize::from(word & 3)] >> 15;
+        let difference = (self.step * HIGH_2[usize::from(word & 3)]) >> 15;
         let sample = audible(self.expected + difference);
         self.learn_high(word);
         sample
@@ -98,21 +98,21 @@ impl Band {
 
     fn learn_low(&mut self, word: u8) {
         let coarse = usize::from(word >> 2 & 15);
-        let difference = self.step * LOW_4[coarse] >> 15;
+        let difference = (self.step * LOW_4[coarse]) >> 15;
         self.scale(LOW_GROWTH[coarse], LOW_MOST, LOW_SHIFT);
         self.predict(difference);
     }
 
     fn learn_high(&mut self, word: u8) {
         let word = usize::from(word & 3);
-        let difference = self.step * HIGH_2[word] >> 15;
+        let difference = (self.step * HIGH_2[word]) >> 15;
         self.scale(HIGH_GROWTH[word], HIGH_MOST, HIGH_SHIFT);
         self.predict(difference);
     }
 
     /// The next step; without growth it shrinks toward the smallest, in which the effect of a bit error dies away.
     fn scale(&mut self, growth: i32, most: i32, shift: i32) {
-        self.step_log = ((self.step_log * 127 >> 7) + growth).clamp(0, most);
+        self.step_log = (((self.step_log * 127) >> 7) + growth).clamp(0, most);
         let power = POWERS[(self.step_log >> 6 & 31) as usize];
         let down = shift - (self.step_log >> 11);
         self.step = if down < 0 { power << -down } else { power >> down } << 2;
@@ -130,7 +130,7 @@ impl Band {
         self.differences.copy_within(..5, 1);
         self.differences[0] = difference;
 
-        let weigh = |weight: i32, value: i32| weight * held(2 * value) >> 15;
+        let weigh = |weight: i32, value: i32| (weight * held(2 * value)) >> 15;
         let by_poles = held(weigh(self.poles[0], self.known[0]) + weigh(self.poles[1], self.known[1]));
         let zeros = self.zeros.iter().zip(&self.differences);
         self.expected_zeros = held(zeros.map(|(zero, difference)| weigh(*zero, *difference)).sum());
@@ -144,10 +144,10 @@ impl Band {
         let quadruple = held(4 * first);
         let pull = if agrees(self.partial[0]) { held(-quadruple) } else { quadruple };
         let push = if agrees(self.partial[1]) { 128 } else { -128 };
-        let second = (push + (pull >> 7) + (second * 32_512 >> 15)).clamp(-12_288, 12_288);
+        let second = (push + (pull >> 7) + ((second * 32_512) >> 15)).clamp(-12_288, 12_288);
         let push = if agrees(self.partial[0]) { 192 } else { -192 };
         let most = 15_360 - second;
-        let first = held(push + (first * 32_640 >> 15)).clamp(-most, most);
+        let first = held(push + ((first * 32_640) >> 15)).clamp(-most, most);
         self.poles = [first, second];
     }
 
@@ -155,7 +155,7 @@ impl Band {
         let push = if difference == 0 { 0 } else { 128 };
         for (zero, before) in self.zeros.iter_mut().zip(&self.differences) {
             let push = if (difference ^ before) >= 0 { push } else { -push };
-            *zero = held(push + (*zero * 32_640 >> 15));
+            *zero = held(push + ((*zero * 32_640) >> 15));
         }
     }
 }

@@ -1,16 +1,17 @@
 //! What was negotiated, in the form that a packet needs it.
 
+use std::net::SocketAddr;
+
 use crate::{
     Error,
     codec::{Coding, g711::Law},
     frame::{FRAME, LONGEST, samples_in},
+    noise,
     sdp::Negotiated,
 };
 
 /// Payload types that can be heard at once: those of now, under the numbers of both sides, and those of before.
 const FORMATS: usize = 8;
-/// Comfort noise, which needs no negotiation to be understood as silence (RFC 3389 §4).
-const COMFORT_NOISE: u8 = 13;
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Terms {
     pub(super) payload_type: u8,
     /// Ticks in a packet of ours.
     pub(super) packet: usize,
+    /// Where the peer wants its RTP.
+    remote: Option<SocketAddr>,
     pub(super) mux: bool,
     pub(super) sends: bool,
     pub(super) receives: bool,
@@ -44,6 +47,7 @@ impl Default for Terms {
             coding: Coding::Law(Law::Mu),
             payload_type: 0,
             packet: FRAME,
+            remote: None,
             mux: false,
             sends: false,
             receives: false,
@@ -53,14 +57,17 @@ impl Default for Terms {
 
 impl Terms {
     /// What was negotiated. Heard are also, as far as their numbers are free, what we send ourselves, for some peers answer with
-    /// numbers of their own and then keep to those, and the formats of `before`, of which some are still on their way.
+    /// numbers of their own and then keep to those, and the formats of `before`, of which some are still on their way if it was
+    /// the same peer.
     pub(super) fn new(negotiated: &Negotiated, before: &Self) -> Result<Self, Error> {
         let coding = Coding::of(negotiated.codec).ok_or(Error::Codec(negotiated.codec))?;
         let now = negotiated.receive.iter();
         let now = now.filter_map(|format| Some((format.payload_type, Coding::of(format.codec)?)));
         let mut formats: [Option<(u8, Coding)>; FORMATS] = [None; FORMATS];
         let ours = std::iter::once((negotiated.payload_type, coding));
-        for format in now.chain(ours).chain(before.formats.into_iter().flatten()) {
+        let same_peer = before.remote == Some(negotiated.remote_rtp);
+        let before = before.formats.into_iter().flatten().filter(|_| same_peer);
+        for format in now.chain(ours).chain(before) {
             let same = |place: &Option<(u8, Coding)>| place.is_none_or(|(known, _)| known == format.0);
             if let Some(place) = formats.iter_mut().find(|place| same(place)) {
                 place.get_or_insert(format);
@@ -74,6 +81,7 @@ impl Terms {
             coding,
             payload_type: negotiated.payload_type,
             packet: packet.clamp(1, LONGEST),
+            remote: Some(negotiated.remote_rtp),
             mux: negotiated.mux,
             sends: negotiated.direction.sends(),
             receives: negotiated.direction.receives(),
@@ -91,7 +99,8 @@ impl Terms {
         if Some(payload_type) == self.send_events {
             return Some(Kind::Event);
         }
-        (payload_type == COMFORT_NOISE).then_some(Kind::ComfortNoise)
+        // It needs no negotiation to be understood.
+        (payload_type == noise::PAYLOAD_TYPE).then_some(Kind::ComfortNoise)
     }
 
     /// The codec of a payload type; of one that is no longer known, that of now.
