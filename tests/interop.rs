@@ -34,3 +34,5 @@ mod transports;
 mod two_gateways;
 #[path = "interop/warm_transfer.rs"]
 mod warm_transfer;
+#[path = "interop/wideband.rs"]
+mod wideband;
