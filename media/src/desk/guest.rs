@@ -9,7 +9,7 @@ use super::Desk;
 use crate::{
     Error, Event, Output, Profile,
     codec::opus::LARGEST,
-    frame::{FRAME, Rate, SILENCE, WIDE_FRAME, duration_of, earliest},
+    frame::{FRAME, Rate, SILENCE, duration_of, earliest},
     leg::{talkers::Talkers, voice::Voice},
     random::Random,
 };
@@ -182,8 +182,9 @@ impl Guest {
     }
 
     fn hear(&mut self, now: Instant) {
-        let mut mixed = [0; WIDE_FRAME];
-        while let Some(samples) = self.talkers.poll(now, &mut mixed) {
+        let mut mixed = [0; FRAME];
+        while let Some(samples) = self.talkers.ready(now) {
+            self.talkers.mix(&mut mixed[..samples]);
             self.desk.hear(now, &mixed[..samples]);
         }
     }

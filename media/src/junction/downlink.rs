@@ -58,8 +58,9 @@ impl Downlink {
         if let Some(tone) = self.tone {
             return self.ring(now, tone, carrier);
         }
-        let mut mixed = [0; WIDE_FRAME];
-        if let Some(samples) = self.talkers.poll(now, &mut mixed) {
+        if let Some(samples) = self.talkers.ready(now) {
+            let mut mixed = [0; WIDE_FRAME];
+            self.talkers.mix(&mut mixed[..samples]);
             self.pass(now, carrier, &mixed[..samples]);
             return true;
         }
@@ -95,7 +96,8 @@ impl Downlink {
     #[cold]
     fn ring(&mut self, now: Instant, mut tone: Tone, carrier: &mut Carrier) -> bool {
         let mut mixed = [0; WIDE_FRAME];
-        while let Some(samples) = self.talkers.poll(now, &mut mixed) {
+        while let Some(samples) = self.talkers.ready(now) {
+            self.talkers.mix(&mut mixed[..samples]);
             if tone.is_ending() {
                 tone.speak_into(self.talkers.rate(), &mut mixed[..samples]);
                 self.pass(now, carrier, &mixed[..samples]);

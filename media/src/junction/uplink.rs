@@ -231,19 +231,24 @@ impl Uplink {
 
     /// Makes up a frame of what was lost; past the limit the loss becomes a pause. Returns whether anything was lost.
     fn make_up(&mut self) -> bool {
-        let mut pcm = [0; WIDE_FRAME];
-        let count = self.lost.min(FRAME as u64);
-        if count > 0 {
-            let pcm = &mut pcm[..self.voice.rate().samples(count as usize)];
-            self.ear.make_up(pcm);
-            self.voice.push(pcm);
-            self.lost -= count;
-            self.concealed += count;
+        if self.lost > 0 {
+            self.make_up_frame();
             return true;
         }
         let given_up = std::mem::take(&mut self.given_up);
         self.voice.pause(given_up);
         given_up > 0
+    }
+
+    #[cold]
+    fn make_up_frame(&mut self) {
+        let count = self.lost.min(FRAME as u64);
+        let mut pcm = [0; WIDE_FRAME];
+        let pcm = &mut pcm[..self.voice.rate().samples(count as usize)];
+        self.ear.make_up(pcm);
+        self.voice.push(pcm);
+        self.lost -= count;
+        self.concealed += count;
     }
 
     /// The tone begins now; silence lies between it and what was heard before.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::talker::{Counts, Talker};
 use crate::{
     Error,
-    frame::{Rate, WIDE_FRAME, earliest},
+    frame::{Rate, earliest},
     mixer,
 };
 
@@ -78,8 +78,8 @@ impl Talkers {
         self.used = 0;
     }
 
-    /// Mixes what every active talker has; returns how many samples, at most a frame.
-    pub(crate) fn poll(&mut self, now: Instant, mixed: &mut [i16; WIDE_FRAME]) -> Option<usize> {
+    /// How many samples every active talker has, at most a frame; `None` when one has none, or nobody is active.
+    pub(crate) fn ready(&mut self, now: Instant) -> Option<usize> {
         let active = &mut self.talkers[..self.used];
         let mut ready = usize::MAX;
         for talker in active.iter_mut() {
@@ -89,16 +89,16 @@ impl Talkers {
                 ready = ready.min(talker.decoded().len());
             }
         }
-        if ready == 0 || ready == usize::MAX {
-            return None;
-        }
-        let ready = ready.min(self.rate.frame());
+        (ready != 0 && ready != usize::MAX).then(|| ready.min(self.rate.frame()))
+    }
+
+    /// Mixes so many samples of every active talker as there is room for: no more than are [ready](Self::ready).
+    pub(crate) fn mix(&mut self, mixed: &mut [i16]) {
         let active = || self.talkers[..self.used].iter().filter(|talker| talker.is_active());
-        mixer::mix(&active().map(Talker::decoded), &mut mixed[..ready]);
+        mixer::mix(&active().map(Talker::decoded), mixed);
         for talker in self.talkers[..self.used].iter_mut().filter(|talker| talker.is_active()) {
-            talker.consume(ready);
+            talker.consume(mixed.len());
         }
-        Some(ready)
     }
 
     /// When a talker that stays behind is to be made up for.
