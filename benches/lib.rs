@@ -15,7 +15,7 @@ use std::{
 use criterion::Criterion;
 use media::{
     CarrierConfig, Config, Junction, Output, Profile,
-    codec::g711::Law,
+    codec::{g711::Law, g722},
     rtcp::Clock,
     rtp::{Header, Ssrc},
     sdp::{self, Session},
@@ -65,11 +65,37 @@ pub fn carrier_packets() -> Vec<Vec<u8>> {
     packets.collect()
 }
 
-/// Makes a carrier's packet the `n`-th of its stream.
+/// The speech at 16 kHz, in frames.
+pub fn wide_speech() -> Vec<[i16; 2 * FRAME]> {
+    let mut up = detour::Resampler::new(8_000, 16_000);
+    let widened = speech().into_iter().map(|frame| {
+        let mut wide = [0; 2 * FRAME];
+        up.process(&frame, &mut wide);
+        wide
+    });
+    widened.collect()
+}
+
+/// The same as RTP of G.722, numbered as [`carrier_packets`] are.
+pub fn wide_packets() -> Vec<Vec<u8>> {
+    let mut encoder = g722::Encoder::default();
+    let packets = wide_speech().into_iter().map(|frame| {
+        let mut datagram = vec![0; Header::LEN + FRAME];
+        encoder.encode(&frame, &mut datagram[Header::LEN..]);
+        datagram
+    });
+    packets.collect()
+}
+
+/// Makes a carrier's packet of PCMU the `n`-th of its stream.
 pub fn number(datagram: &mut [u8], n: u32) {
+    number_as(0, datagram, n);
+}
+
+fn number_as(payload_type: u8, datagram: &mut [u8], n: u32) {
     let header = Header {
         marker: false,
-        payload_type: 0,
+        payload_type,
         sequence: n as u16,
         timestamp: n.wrapping_mul(FRAME as u32),
         ssrc: Ssrc(7),
@@ -119,11 +145,21 @@ pub struct Call {
     /// Its time.
     pub now: Instant,
     n: u32,
+    payload_type: u8,
 }
 
 impl Call {
     /// A call of PCMU that was answered.
     pub fn new(profile: Profile) -> Self {
+        Self::with(profile, 0)
+    }
+
+    /// The same of G.722.
+    pub fn wide(profile: Profile) -> Self {
+        Self::with(profile, 9)
+    }
+
+    fn with(profile: Profile, payload_type: u8) -> Self {
         let now = Instant::now();
         let carrier = CarrierConfig {
             seed: 1,
@@ -135,8 +171,9 @@ impl Call {
             timeout: Duration::from_secs(15),
         };
         let mut junction = Junction::new(now, &Config { carrier, profile }).expect("a junction");
-        let text =
-            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+        let text = format!(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP {payload_type}\r\n"
+        );
         let local = sdp::Local {
             address: [192, 0, 2, 9].into(),
             rtp_port: 5_000,
@@ -145,13 +182,13 @@ impl Call {
             version: 1,
             direction: sdp::Direction::SendRecv,
         };
+        let policy = sdp::Policy::with_codecs(&[sdp::Codec::G722], false);
         let offer = Session::parse(text.as_bytes()).expect("a session");
-        let (terms, _) = sdp::answer(&offer, &local, &sdp::Policy::default()).expect("an answer");
+        let (terms, _) = sdp::answer(&offer, &local, &policy).expect("an answer");
         junction.set_carrier(now, &terms).expect("terms that can be met");
         junction.start(now);
-        let mut call = Self { junction, now, n: 0 };
+        let mut call = Self { junction, now, n: 0, payload_type };
         let mut silence = [0xff; Header::LEN + FRAME];
-        number(&mut silence, 0);
         call.uplink(&mut silence, |_| ());
         call
     }
@@ -164,7 +201,7 @@ impl Call {
 
     /// A packet of the carrier, numbered here; what leaves for the room is shown.
     pub fn uplink(&mut self, datagram: &mut [u8], mut seen: impl FnMut(&[u8])) {
-        number(datagram, self.n);
+        number_as(self.payload_type, datagram, self.n);
         self.junction.handle_rtp(self.now, carrier(), datagram);
         while let Some(output) = self.junction.poll_output() {
             if let Output::Room { payload, .. } = output {

@@ -34,9 +34,10 @@ pub fn measure(samples: &[i16], rate: u32) -> Heard {
     let power: f64 = part.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / part.len().max(1) as f64;
     let level = 10.0 * (power / 32_768_f64.powi(2)).max(1e-12).log10();
     let windowed: Vec<f64> = part.iter().enumerate().map(|(n, &s)| f64::from(s) * hann(n, part.len())).collect();
+    let highest = (rate / 2).clamp(4_000, 8_000) - 100;
     // A quarter of a second finds the neighbourhood, all of it the place.
     let start = &windowed[..windowed.len().min(rate as usize / 4)];
-    let coarse = strongest((60..3_900).step_by(4).map(f64::from), start, rate);
+    let coarse = strongest((60..highest).step_by(4).map(f64::from), start, rate);
     let pitch = strongest((-40..=40).map(|n| coarse + f64::from(n) * 0.25), &windowed, rate);
     let all: f64 = windowed.iter().map(|s| s * s).sum::<f64>().max(1e-9);
     // Through a Hann window a clean tone's coefficient has a third of its energy times its length.

@@ -36,3 +36,5 @@ mod transports;
 mod two_gateways;
 #[path = "interop/warm_transfer.rs"]
 mod warm_transfer;
+#[path = "interop/wideband.rs"]
+mod wideband;

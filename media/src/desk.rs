@@ -53,7 +53,7 @@ pub struct Desk {
     play: Play,
     /// Samples said.
     said: u64,
-    echo: Fifo<ECHO>,
+    echo: Fifo,
     recording: Vec<i16>,
     /// When each stretch was heard and said: the position of its first sample.
     heard_at: Vec<(u64, Instant)>,
@@ -71,7 +71,7 @@ impl Desk {
         Self {
             play,
             said: 0,
-            echo: Fifo::new(),
+            echo: Fifo::new(ECHO),
             recording: Vec::with_capacity(samples),
             heard_at: Vec::with_capacity(entries),
             said_at: Vec::with_capacity(entries),

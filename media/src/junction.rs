@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!          handle_rtp                    uplink                       poll_output: Room
-//! carrier ────────────► source, reorder ──────► G.711, PLC, Opus ───────────────────────► room
-//!         ◄──────────── pace, G.711     ◄────── mix, Opus FEC/PLC ◄──────────────────────
+//! carrier ────────────► source, reorder ──► G.711, G.722, PLC, Opus ─────────────────────► room
+//!         ◄──────────── pace, G.711/722 ◄────── mix, Opus FEC/PLC ◄──────────────────────
 //!          poll_output: Rtp             downlink                      handle_room
 //! ```
 //!
@@ -13,6 +13,7 @@
 //! it after every input, and after [`Junction::handle_timeout`] at [`Junction::next_timeout`].
 
 mod downlink;
+mod ear;
 mod uplink;
 
 use std::{net::SocketAddr, time::Instant};
@@ -100,7 +101,7 @@ pub enum Event {
 pub struct Report {
     /// The carrier's side.
     pub carrier: CarrierReport,
-    /// Samples of the carrier that were made up.
+    /// Ticks of 8 kHz of the carrier that were made up.
     pub carrier_concealed: u64,
     /// Frames encoded toward the room.
     pub room_sent: u64,
@@ -108,11 +109,11 @@ pub struct Report {
     pub room_received: u64,
     /// Packets of the room that came too late.
     pub room_late: u64,
-    /// Samples of the room that were made up.
+    /// Ticks of 8 kHz of the room that were made up.
     pub room_concealed: u64,
-    /// Samples of the room that were lost and decoded from redundancy.
+    /// Ticks of 8 kHz of the room that were lost and decoded from redundancy.
     pub room_recovered: u64,
-    /// Samples of the room left out because they came faster than time.
+    /// Ticks of 8 kHz of the room left out because they came faster than time.
     pub room_dropped: u64,
     /// How loud the carrier is, in -dBov.
     pub carrier_level: u8,
@@ -146,10 +147,12 @@ impl Junction {
         })
     }
 
-    /// Takes what was negotiated with the carrier: at the answer and at each later one (hold, media moved).
+    /// Takes what was negotiated with the carrier: at the answer and at each later one (hold, media moved, another codec).
     pub fn set_carrier(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
         self.now = now;
-        self.carrier.set(now, negotiated)
+        self.carrier.set(now, negotiated)?;
+        self.uplink.set_carrier(&self.carrier)?;
+        self.downlink.set_rate(self.carrier.rate())
     }
 
     /// The call is answered and acknowledged. Before this nothing is sent to the carrier.

@@ -8,8 +8,8 @@
 //! - [`source`]: whose packets are heard, and where ours may go.
 //! - [`dtmf`]: digits as telephone events, each once.
 //! - [`sdp`]: the text of a session, and offer/answer over it.
-//! - [`frame`]: samples and media time; [`codec`]: G.711 and Opus at the carrier's rate.
-//! - [`jitter`], `plc`, [`mixer`]: order, concealment, sums; `tone`: ringing heard in their place.
+//! - [`frame`]: samples and media time; [`codec`]: G.711, G.722 and Opus at the carrier's rate.
+//! - [`jitter`], `plc`, [`mixer`]: order, concealment, sums; `tone`: ringing heard in their place; `noise`: what a silent line sounds like.
 //! - `leg`: the carrier's side and the room's side, each by itself.
 //! - [`Junction`]: the two legs joined, one a call; [`desk`]: either leg by itself, to try calls out.
 
@@ -22,6 +22,7 @@ pub mod jitter;
 mod junction;
 mod leg;
 pub mod mixer;
+mod noise;
 mod plc;
 mod random;
 pub mod rtcp;

@@ -14,7 +14,7 @@ use media::{
     dtmf::{Event, Press},
     rtcp::Clock,
     rtp::{Header, Ssrc},
-    sdp::{Direction, Local, Negotiated, Policy, Session, answer},
+    sdp::{Codec, Direction, Local, Negotiated, Policy, Session, answer},
     source::Mode,
 };
 
@@ -55,8 +55,14 @@ fn peer() -> SocketAddr {
 }
 
 fn terms() -> Negotiated {
-    let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
-                m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+    terms_of(0)
+}
+
+fn terms_of(payload_type: u8) -> Negotiated {
+    let text = format!(
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+                m=audio 4000 RTP/AVP {payload_type} 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+    );
     let offer = Session::parse(text.as_bytes()).expect("a session");
     let local = Local {
         address: [192, 0, 2, 9].into(),
@@ -66,7 +72,7 @@ fn terms() -> Negotiated {
         version: 1,
         direction: Direction::SendRecv,
     };
-    answer(&offer, &local, &Policy::default()).expect("an answer").0
+    answer(&offer, &local, &Policy::with_codecs(&[Codec::G722], false)).expect("an answer").0
 }
 
 fn config(now: Instant) -> CarrierConfig {
@@ -174,6 +180,61 @@ fn a_running_junction_allocates_nothing() {
         }
     });
     assert!(rtp > 9_900 && room > 9_000 && rtcp > 30, "{rtp} to the carrier, {room} to the room, {rtcp} reports");
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_wide_junction_allocates_nothing_either() {
+    let start = beginning();
+    let mut junction =
+        Junction::new(start, &Config { carrier: config(start), profile: Profile::default() }).expect("a junction");
+    // Of a peer that has changed its codec, and may go on in the other for a while.
+    junction.set_carrier(start, &terms()).expect("terms that can be met");
+    junction.set_carrier(start, &terms_of(9)).expect("terms that can be met");
+    junction.start(start);
+    let packets = opus_packets();
+    junction.handle_room(start, 7, 0, 0, &packets[0]);
+    while junction.poll_output().is_some() {}
+    let (mut rtp, mut room) = (0, 0);
+    let count = allocations_during(|| {
+        for n in 1..10_000u32 {
+            let now = start + Duration::from_millis(20 * u64::from(n));
+            let mut datagram = [0; 172];
+            let mut length = carrier_packet(n, &mut datagram);
+            match n % 1_000 {
+                // PCMU, as it is.
+                0..100 => {}
+                // Comfort noise now and then, and nothing else.
+                100..200 => {
+                    datagram[1] = 13;
+                    length = if n % 10 == 0 { Header::LEN + 1 } else { 0 };
+                }
+                _ if length == datagram.len() => datagram[1] = 9,
+                // A key.
+                _ => {}
+            }
+            if n % 20 != 0 && length > 0 {
+                junction.handle_rtp(now, peer(), &datagram[..length]);
+            }
+            if n % 500 < 450 && n % 17 != 0 {
+                junction.handle_room(now, 7, n as u16, n * 960, &packets[n as usize % packets.len()]);
+            }
+            loop {
+                while let Some(output) = junction.poll_output() {
+                    match output {
+                        Output::Rtp { .. } => rtp += 1,
+                        Output::Room { .. } => room += 1,
+                        Output::Rtcp { .. } | Output::Event(_) => {}
+                    }
+                }
+                match junction.next_timeout().filter(|at| *at <= now + Duration::from_millis(19)) {
+                    Some(at) => junction.handle_timeout(at.max(now)),
+                    None => break,
+                }
+            }
+        }
+    });
+    assert!(rtp > 9_900 && room > 9_000, "{rtp} to the carrier, {room} to the room");
     assert_eq!(count, 0);
 }
 

@@ -88,6 +88,42 @@ fn carriers_are_answered() {
 }
 
 #[test]
+fn carriers_that_speak_g722_are_spoken_to_in_it() {
+    let wide = Policy::with_codecs(&[Codec::G722], false);
+    for (name, expected) in [
+        ("telnyx-invite", Some((Codec::G722, 9))),
+        ("telnyx-invite-call-control", Some((Codec::Pcmu, 0))),
+        ("twilio-invite", Some((Codec::Pcmu, 0))),
+        ("twilio-invite-opus", Some((Codec::Pcmu, 0))),
+        ("twilio-dial-sip-invite", Some((Codec::Pcmu, 0))),
+    ] {
+        let told = answer(&data(name), &local(), &wide).ok();
+        assert_eq!(told.as_ref().map(|(n, _)| (n.codec, n.payload_type)), expected, "{name}");
+        let (negotiated, text) = told.expect("an answer");
+        if negotiated.codec == Codec::G722 {
+            // The clock of the line is 8000, and so is that of the keys.
+            assert!(text.contains("m=audio 20000 RTP/AVP 9 101\r\na=rtpmap:9 G722/8000\r\n"), "{name}: {text}");
+            assert!(text.contains("a=rtpmap:101 telephone-event/8000\r\n"), "{name}: {text}");
+        }
+    }
+    assert!(offer(&local(), &wide).contains("m=audio 20000 RTP/AVP 9 0 8 101\r\na=rtpmap:9 G722/8000\r\n"));
+}
+
+#[test]
+fn a_later_offer_of_ours_begins_with_what_is_in_force() {
+    let policy = Policy::with_codecs(&[Codec::G722], false);
+    let mut exchange = Exchange::new(local(), policy);
+    exchange.offer();
+    exchange.accept_answer(&offered("8 9 0", "")).expect("an answer");
+    assert!(exchange.offer().contains("m=audio 20000 RTP/AVP 8 9 0\r\n"));
+    // The peer wants another codec, and back.
+    for (formats, codec) in [("9", Codec::G722), ("9 0", Codec::G722), ("0", Codec::Pcmu), ("9 0", Codec::Pcmu)] {
+        let (negotiated, _) = exchange.answer(&offered(formats, "")).expect("an answer");
+        assert_eq!(negotiated.codec, codec, "{formats}");
+    }
+}
+
+#[test]
 fn an_answer_to_the_letter() {
     let (_, text) = taken(&data("twilio-invite"), &Policy::default());
     let expected = [
@@ -175,7 +211,11 @@ fn ptime_is_that_of_the_peer() {
         ("", 20),
         ("ptime:10", 10),
         ("ptime:30", 30),
-        ("ptime:200", 200),
+        ("ptime:60", 60),
+        ("ptime:200", 60),
+        ("ptime:1", 10),
+        ("ptime:5;maxptime:5", 5),
+        ("ptime:30;maxptime:10", 10),
         ("ptime:0", 20),
         ("ptime:65535", 20),
         ("maxptime:10", 10),

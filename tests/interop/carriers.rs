@@ -239,7 +239,9 @@ fn setup() -> Setup {
         {"name": "Twilio", "numbers": [TWILIO], "allowed_addresses": ["127.0.0.1"], "include_headers": "SIP_X_HEADERS"},
         {"name": "Telnyx", "numbers": [TELNYX], "allowed_addresses": ["127.0.0.1"]},
     ]);
-    Setup { trunks, ..Setup::room("clinic") }
+    // Telnyx offers it, and what is said here is PCMU.
+    let more = json!({"codecs": {"G722/8000": false}});
+    Setup { trunks, more, ..Setup::room("clinic") }
 }
 
 /// A carrier that says what is in the files, from this machine.

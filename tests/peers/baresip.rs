@@ -24,13 +24,18 @@ pub struct Baresip {
 }
 
 impl Baresip {
-    /// Starts a phone that plays a tone of -15 dBFS in every call. `account` is put behind its address, such as
-    /// `;auth_user=u;auth_pass=p`; the transport is `udp`, `tcp` or `tls`.
+    /// Starts a phone that speaks PCMU and plays a tone of -15 dBFS in every call. `account` is put behind its address, such
+    /// as `;auth_user=u;auth_pass=p`; the transport is `udp`, `tcp` or `tls`.
     pub fn start(transport: &str, tone: f64, account: &str, scratch: &Scratch) -> Self {
+        Self::speaking(("PCMU/8000/1", 8_000), transport, tone, account, scratch)
+    }
+
+    /// The same with these codecs, as baresip names them, and the rate of the first.
+    pub fn speaking((codecs, rate): (&str, u32), transport: &str, tone: f64, account: &str, scratch: &Scratch) -> Self {
         let (sip, control, media) = (ports::range(4), ports::one(), ports::range(40));
         let folder = scratch.path().join("baresip");
         scratch.write("baresip/contacts", "");
-        audio::write(&folder.join("tone.wav"), &audio::tone(tone, -15.0, 8_000, 120.0), 8_000);
+        audio::write(&folder.join("tone.wav"), &audio::tone(tone, -15.0, rate, 120.0), rate);
         let certificate = gateway::certificate_and_key(scratch).unwrap_or_else(|| {
             gateway::certificate(scratch);
             scratch.path().join("both.pem")
@@ -44,7 +49,7 @@ impl Baresip {
              audio_player aubridge,sink\n\
              audio_level no\n\
              module_path {}\n\
-             module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule stdio.so\n\
+             module g711.so\nmodule g722.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule stdio.so\n\
              module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
              ctrl_tcp_listen 127.0.0.1:{control}\n\
              snd_path {}\n\
@@ -60,7 +65,7 @@ impl Baresip {
         );
         scratch.write("baresip/config", config);
         let account =
-            format!("<sip:+15550177@127.0.0.1;transport={transport}>;regint=0;audio_codecs=PCMU/8000/1{account}\n");
+            format!("<sip:+15550177@127.0.0.1;transport={transport}>;regint=0;audio_codecs={codecs}{account}\n");
         scratch.write("baresip/accounts", account);
         let mut command = Command::new(Need::Baresip.expect());
         command.args(["-v", "-s", "-f"]).arg(&folder);
@@ -109,11 +114,16 @@ impl Baresip {
         let _ = self.control.read(&mut buffer);
     }
 
-    /// What it heard up to now in its last call, at 8 kHz.
+    /// What it heard up to now in its last call, at the rate of its codec.
     pub fn heard(&self) -> Vec<i16> {
-        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+        self.heard_at().0
+    }
+
+    /// The same with that rate; zero when there is nothing yet.
+    pub fn heard_at(&self) -> (Vec<i16>, u32) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return (Vec::new(), 0) };
         let dumps = entries.flatten().map(|e| e.path()).filter(|p| p.to_string_lossy().ends_with("-dec.wav"));
-        dumps.max().and_then(|dump| audio::read(&dump)).map(|(samples, _)| samples).unwrap_or_default()
+        dumps.max().and_then(|dump| audio::read(&dump)).unwrap_or_default()
     }
 
     /// The process itself.

@@ -60,5 +60,6 @@ pub(super) fn outbound_defaults(config: &Config) -> Defaults {
 /// Those that the media plane speaks; others of the configuration wait for a later version.
 fn media_codec(codec: &dispatch::Codec) -> Option<::media::sdp::Codec> {
     use ::media::sdp::Codec;
-    Codec::from_name(&codec.name, codec.rate, 1).filter(|codec| matches!(codec, Codec::Pcmu | Codec::Pcma))
+    Codec::from_name(&codec.name, codec.rate, 1)
+        .filter(|codec| matches!(codec, Codec::G722 | Codec::Pcmu | Codec::Pcma))
 }

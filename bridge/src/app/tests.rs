@@ -86,7 +86,10 @@ fn settings_of_calls_come_from_the_file() {
     let own = vec!["192.0.2.1:5060".parse().unwrap()];
     let defaults = settings(&config(""), own.clone());
     assert_eq!(defaults.own, own);
-    assert_eq!(defaults.codecs, [::media::sdp::Codec::Pcmu, ::media::sdp::Codec::Pcma]);
+    assert_eq!(defaults.codecs, {
+        use ::media::sdp::Codec;
+        [Codec::G722, Codec::Pcmu, Codec::Pcma]
+    });
     assert_eq!((defaults.source, defaults.allow_loopback), (::media::source::Mode::Learn, false));
     let file = "answer: immediately\nsip_ringing_interval: 2s\nmedia_timeout: 7s\nmedia_timeout_initial: 9s\n\
                 symmetric_rtp: true\nallow_loopback_media: true\nroom_reconnect_limit: 11s\nopus: {bitrate: 24000}\n";

@@ -303,7 +303,7 @@ fn media(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) ->
 }
 
 /// Codecs that this version speaks, best first, and those that livekit-sip or a later version knows.
-const SPOKEN: &[(&str, u32)] = &[("PCMU", 8_000), ("PCMA", 8_000)];
+const SPOKEN: &[(&str, u32)] = &[("G722", 8_000), ("PCMU", 8_000), ("PCMA", 8_000)];
 const KNOWN: &[&str] = &["G722/8000", "AMR-WB/16000", "opus/48000", "telephone-event/8000", "PCMU/8000", "PCMA/8000"];
 
 fn codecs(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> Vec<Codec> {
@@ -323,7 +323,7 @@ fn codecs(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -
         }
     }
     if codecs.is_empty() && errors.is_empty() {
-        let expected = "at least one of PCMU/8000 and PCMA/8000 switched on".to_owned();
+        let expected = "at least one of G722/8000, PCMU/8000 and PCMA/8000 switched on".to_owned();
         let place = values.get("codecs").map(|node| node.place).unwrap_or_default();
         errors.push(Error::Value { place, key: "codecs".into(), value: "without any codec".into(), expected });
     }

@@ -39,7 +39,10 @@ fn an_empty_file_is_all_defaults() {
     assert_eq!(config.media.timeout_initial, Duration::from_secs(30));
     let quarantine = Quarantine { idle: Duration::from_secs(30), limit: Duration::from_secs(600) };
     assert_eq!(config.media.quarantine, Some(quarantine));
-    assert_eq!(config.media.codecs.iter().map(ToString::to_string).collect::<Vec<_>>(), ["PCMU/8000", "PCMA/8000"]);
+    assert_eq!(
+        config.media.codecs.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["G722/8000", "PCMU/8000", "PCMA/8000"]
+    );
     assert_eq!(config.media.opus, Opus { bitrate: 32_000, complexity: 5 });
     assert_eq!((config.media.threads, config.calls.max_active), (None, None));
     assert_eq!(config.calls.answer, Answer::OnTrack);
@@ -123,7 +126,7 @@ fn a_file_of_livekit_sip_is_taken_as_it_is() {
         "api_key: k\napi_secret: 0123456789012345678901234567890123\nws_url: wss://lk.example.com\n\
          redis: {address: localhost:6379, tls: {enabled: true}}\nsip_port: 5070\nrtp_port: 20000-30000\n\
          use_external_ip: true\nmedia_nat_1_to_1_ip: 203.0.113.10\nlocal_net: 10.0.0.0/8\nhealth_port: 8080\n\
-         logging: {level: debug, json: true}\ncodecs: {G722/8000: true, PCMA/8000: false}\n\
+         logging: {level: debug, json: true}\ncodecs: {G722/8000: true, PCMA/8000: false, AMR-WB/16000: true}\n\
          tls: {port: 443, certs: [{cert_file: c.pem, key_file: k.pem}], alpn: [], min_version: tls1.0}\n\
          rtp_draining_idle_timeout: -1s\nhide_inbound_port: yes\nmax_cpu_utilization: 0.8\nlog_level: debug\n\
          listen_ip: 0.0.0.0\nprometheus_port: 9100\n",
@@ -139,7 +142,7 @@ fn a_file_of_livekit_sip_is_taken_as_it_is() {
     assert_eq!(config.addresses.media, External::Fixed("203.0.113.10".parse().unwrap()));
     assert_eq!(config.addresses.listen, ["0.0.0.0".parse::<IpAddr>().unwrap()]);
     assert_eq!(config.media.quarantine, None);
-    assert_eq!(config.media.codecs.len(), 1);
+    assert_eq!(config.media.codecs.iter().map(ToString::to_string).collect::<Vec<_>>(), ["G722/8000", "PCMU/8000"]);
     assert_eq!(config.http.health, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(config.http.prometheus, Some("127.0.0.1:9100".parse().unwrap()));
     let notes: Vec<_> = loaded.notes.iter().map(|note| note.text.as_str()).collect();
@@ -147,7 +150,7 @@ fn a_file_of_livekit_sip_is_taken_as_it_is() {
         "redis has no effect: Drop-in mode is not in this version",
         "log_level",
         "max_cpu",
-        "G722/8000 is not",
+        "AMR-WB/16000 is not",
         "TLS 1.2",
     ] {
         assert!(notes.iter().any(|note| note.contains(part)), "{part}: {notes:?}");
@@ -184,7 +187,7 @@ fn mistakes_name_the_key_the_value_and_what_is_expected() {
         ("outbound_route_headers: [proxy]", &["outbound_route_headers", "such as <sip:proxy.example.com;lr>"]),
         ("outbound_route_headers: ['<sip:p;lr>', '<tel:+1>']", &["outbound_route_headers"]),
         ("codecs: {G723/8000: true}", &["codecs.G723/8000", "G722/8000"]),
-        ("codecs: {PCMU/8000: false, PCMA/8000: false}", &["without any codec"]),
+        ("codecs: {PCMU/8000: false, PCMA/8000: false, G722/8000: false}", &["without any codec"]),
         ("ws_url: example.com", &["a URL that begins with ws://"]),
         ("a: 1\na: 2", &["not YAML", "line 2"]),
         ("inbound_trunks: [x]", &["inbound_trunks[0] is \"x\", expected a map"]),

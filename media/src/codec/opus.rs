@@ -1,6 +1,6 @@
 //! Opus at the carrier's rate ([RFC 6716], [RFC 7587]).
 //!
-//! libopus encodes from and decodes to 8 kHz itself, so nothing is resampled; what is coded is told by each packet's first
+//! libopus encodes from and decodes to 8 and 16 kHz itself, so nothing is resampled; what is coded is told by each packet's first
 //! byte, and any receiver takes it.
 //!
 //! [RFC 6716]: https://www.rfc-editor.org/rfc/rfc6716
@@ -10,12 +10,12 @@ use opus::{Application, Bitrate, Channels, Signal};
 
 use crate::{
     Error,
-    frame::{FRAME, RATE},
+    frame::{FRAME, Rate},
 };
 
 /// The longest payload kept: a packet of several frames that still fits a usual path.
 pub(crate) const LARGEST: usize = 1_500;
-/// Samples in the longest packet Opus knows, 120 ms.
+/// Ticks in the longest packet Opus knows, 120 ms.
 pub(crate) const LONGEST: usize = 960;
 
 /// How to encode toward the room.
@@ -40,8 +40,8 @@ impl Default for Profile {
 pub(crate) struct Encoder(opus::Encoder);
 
 impl Encoder {
-    pub(crate) fn new(profile: Profile) -> Result<Self, Error> {
-        let mut inner = opus::Encoder::new(RATE, Channels::Mono, Application::Voip)?;
+    pub(crate) fn new(rate: Rate, profile: Profile) -> Result<Self, Error> {
+        let mut inner = opus::Encoder::new(rate.hertz(), Channels::Mono, Application::Voip)?;
         inner.set_signal(Signal::Voice)?;
         inner.set_inband_fec(true)?;
         let mut encoder = Self(inner);
@@ -57,9 +57,8 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes a frame; returns the payload's length, or `None` when libopus refuses.
+    /// Encodes a frame of the encoder's rate; returns the payload's length, or `None` when libopus refuses.
     pub(crate) fn encode(&mut self, frame: &[i16], payload: &mut [u8]) -> Option<usize> {
-        debug_assert_eq!(frame.len(), FRAME);
         // libopus clears all of the buffer that it is given. The stack is in the cache; a call's own memory is not.
         let mut scratch = [0; LARGEST];
         let length = self.0.encode(frame, &mut scratch).ok()?;
@@ -68,13 +67,13 @@ impl Encoder {
     }
 }
 
-/// Decodes one stream to 8 kHz mono.
+/// Decodes one stream to mono.
 #[derive(Debug)]
 pub(crate) struct Decoder(opus::Decoder);
 
 impl Decoder {
-    pub(crate) fn new() -> Result<Self, Error> {
-        Ok(Self(opus::Decoder::new(RATE, Channels::Mono)?))
+    pub(crate) fn new(rate: Rate) -> Result<Self, Error> {
+        Ok(Self(opus::Decoder::new(rate.hertz(), Channels::Mono)?))
     }
 
     /// Forgets the stream, for another to take its place.
@@ -100,7 +99,7 @@ impl Decoder {
     }
 }
 
-/// Samples in a packet, from its first bytes ([RFC 6716 §3.1]); `None` when there is no such packet.
+/// Ticks in a packet, from its first bytes ([RFC 6716 §3.1]); `None` when there is no such packet.
 ///
 /// [RFC 6716 §3.1]: https://www.rfc-editor.org/rfc/rfc6716#section-3.1
 pub(crate) fn samples(payload: &[u8]) -> Option<usize> {
@@ -172,7 +171,7 @@ mod tests {
             assert_eq!(samples(payload), *expected, "{name}");
             assert_eq!(
                 samples(payload),
-                opus::packet::get_nb_samples(payload, RATE).ok().filter(|samples| *samples > 0),
+                opus::packet::get_nb_samples(payload, 8_000).ok().filter(|samples| *samples > 0),
                 "{name}, asked of libopus"
             );
         }
@@ -184,7 +183,7 @@ mod tests {
             .map(|n| ((n as f64 * 0.2).sin() * 8_000.0 + (n as f64 * 0.31).sin() * 4_000.0) as i16)
             .collect();
         for (loss, expected) in [(0, false), (20, true)] {
-            let mut encoder = Encoder::new(Profile { loss, ..Profile::default() }).unwrap();
+            let mut encoder = Encoder::new(Rate::Narrow, Profile { loss, ..Profile::default() }).unwrap();
             let mut payload = [0; LARGEST];
             let seen = tone
                 .chunks_exact(FRAME)
@@ -200,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_malformed_packet_is_refused() {
-        let mut decoder = Decoder::new().unwrap();
+        let mut decoder = Decoder::new(Rate::Narrow).unwrap();
         let mut out = [0; LONGEST];
         assert_eq!(decoder.decode(&[], &mut out), None);
         assert_eq!(decoder.decode(&[0xff; 5], &mut out), None, "63 frames of 20 ms");

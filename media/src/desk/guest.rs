@@ -9,7 +9,7 @@ use super::Desk;
 use crate::{
     Error, Event, Output, Profile,
     codec::opus::LARGEST,
-    frame::{FRAME, SILENCE, duration_of, earliest},
+    frame::{FRAME, Rate, SILENCE, duration_of, earliest},
     leg::{talkers::Talkers, voice::Voice},
     random::Random,
 };
@@ -82,8 +82,8 @@ impl Guest {
         let origin = Random::new(config.seed).next() as u32;
         Ok(Self {
             now,
-            talkers: Talkers::new(),
-            voice: Voice::new(config.profile, origin)?,
+            talkers: Talkers::new(Rate::Narrow),
+            voice: Voice::new(Rate::Narrow, config.profile, origin)?,
             desk,
             clock: None,
             echo: Echo { floor: None, next: origin, waiting: None, marker: true },
@@ -183,7 +183,8 @@ impl Guest {
 
     fn hear(&mut self, now: Instant) {
         let mut mixed = [0; FRAME];
-        while let Some(samples) = self.talkers.poll(now, &mut mixed) {
+        while let Some(samples) = self.talkers.ready(now) {
+            self.talkers.mix(&mut mixed[..samples]);
             self.desk.hear(now, &mixed[..samples]);
         }
     }

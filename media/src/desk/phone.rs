@@ -1,4 +1,4 @@
-//! A phone: the carrier's leg with a desk behind it.
+//! A phone: the carrier's leg with a desk behind it. It speaks G.711.
 
 use std::{
     net::SocketAddr,
@@ -8,12 +8,13 @@ use std::{
 use super::Desk;
 use crate::{
     CarrierConfig, CarrierReport, Error, Event, Output,
+    codec::Coding,
     dtmf::{self, Refused},
     frame::{LONGEST, RATE, earliest},
     leg::carrier::{Carrier, Heard},
-    plc::{Concealer, LIMIT},
+    plc::{LIMIT, Narrow},
     rtp::Header,
-    sdp::Negotiated,
+    sdp::{Codec, Negotiated},
 };
 
 const DATAGRAM: usize = Header::LEN + LONGEST;
@@ -39,7 +40,7 @@ pub struct Phone {
     carrier: Carrier,
     desk: Desk,
     keys: dtmf::Sender,
-    concealer: Concealer,
+    concealer: Narrow,
     concealed: u64,
     datagram: Box<[u8; DATAGRAM]>,
 }
@@ -52,15 +53,18 @@ impl Phone {
             carrier: Carrier::new(now, config),
             desk,
             keys: dtmf::Sender::new(RATE),
-            concealer: Concealer::new(),
+            concealer: Narrow::new(),
             concealed: 0,
             datagram: Box::new([0; DATAGRAM]),
         }
     }
 
-    /// Takes what was negotiated.
+    /// Takes what was negotiated: G.711 alone, for a desk hears and speaks at 8 kHz.
     pub fn set_carrier(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
         self.now = now;
+        if negotiated.codec == Codec::G722 {
+            return Err(Error::Codec(negotiated.codec));
+        }
         self.carrier.set(now, negotiated)
     }
 
@@ -136,7 +140,7 @@ impl Phone {
         let mut pcm = [0; LONGEST];
         match self.carrier.poll_piece(now) {
             None => return false,
-            Some(Heard::Audio(law, bytes)) => {
+            Some(Heard::Audio(Coding::Law(law), bytes)) => {
                 let samples = law.decode(bytes, &mut pcm);
                 self.concealer.good(&mut pcm[..samples]);
                 self.desk.hear(now, &pcm[..samples]);
@@ -149,6 +153,9 @@ impl Phone {
                 self.desk.hear_silence(now, samples - made_up);
                 self.concealed += samples;
             }
+            Some(Heard::Audio(Coding::G722, bytes)) => self.desk.hear_silence(now, bytes.len() as u64),
+            // The pause that it begins is told at its end.
+            Some(Heard::Noise { .. }) => {}
             Some(Heard::Pause(samples)) => {
                 self.concealer.reset();
                 self.desk.hear_silence(now, samples);

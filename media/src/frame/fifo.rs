@@ -1,15 +1,15 @@
-//! A first-in first-out of samples, of fixed size.
+//! A first-in first-out of samples, of a size that is set when it is made.
 
-use super::FRAME;
+use super::{FRAME, Rate};
 
 /// What does not fit is refused, and its length returned.
 ///
 /// Up to a frame lies within the queue itself, beside what its owner touches anyway. That is all that a stream of twenty
 /// milliseconds a packet ever needs, and it keeps a call to few pages of memory; only more than a frame goes into the buffer.
 #[derive(Debug)]
-pub(crate) struct Fifo<const N: usize> {
+pub(crate) struct Fifo {
     frame: [i16; FRAME],
-    buffer: Box<[i16; N]>,
+    buffer: Box<[i16]>,
     place: Place,
     start: usize,
     end: usize,
@@ -22,10 +22,18 @@ enum Place {
     Buffer,
 }
 
-impl<const N: usize> Fifo<N> {
-    pub(crate) fn new() -> Self {
-        const { assert!(N >= FRAME) };
-        Self { frame: [0; FRAME], buffer: Box::new([0; N]), place: Place::Frame, start: 0, end: 0 }
+impl Fifo {
+    /// An empty queue of so many samples, a frame at least.
+    pub(crate) fn new(size: usize) -> Self {
+        let buffer = vec![0; size.max(FRAME)].into_boxed_slice();
+        Self { frame: [0; FRAME], buffer, place: Place::Frame, start: 0, end: 0 }
+    }
+
+    /// A queue of the same time and the same contents at another rate.
+    pub(crate) fn converted(&self, from: Rate, to: Rate) -> Self {
+        let mut other = Self::new(to.samples(from.ticks(self.buffer.len())));
+        other.push(&from.convert(to, self.front()));
+        other
     }
 
     /// Appends samples; returns how many did not fit.
@@ -53,7 +61,7 @@ impl<const N: usize> Fifo<N> {
             self.buffer[..length].copy_from_slice(&self.frame[self.start..self.end]);
             (self.place, self.start, self.end) = (Place::Buffer, 0, length);
         }
-        if self.place == Place::Buffer && self.end + count > N {
+        if self.place == Place::Buffer && self.end + count > self.buffer.len() {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.len());
         }
@@ -69,7 +77,7 @@ impl<const N: usize> Fifo<N> {
     pub(crate) fn extend(&mut self, count: usize) {
         let size = match self.place {
             Place::Frame => FRAME,
-            Place::Buffer => N,
+            Place::Buffer => self.buffer.len(),
         };
         self.end = (self.end + count).min(size);
     }
@@ -112,7 +120,7 @@ mod tests {
     fn a_fifo_keeps_order_and_refuses_what_does_not_fit() {
         // Packet after packet of one length, one always left behind the other, comes out as it went in.
         for length in [1, 30, 80, 159, 160, 161, 200] {
-            let mut fifo = Fifo::<400>::new();
+            let mut fifo = Fifo::new(400);
             let mut expected = 0;
             for n in 0..50i16 {
                 assert_eq!(fifo.push(&count(n * length, (n + 1) * length)), 0, "{length}");
@@ -124,7 +132,7 @@ mod tests {
                 }
             }
         }
-        let mut fifo = Fifo::<400>::new();
+        let mut fifo = Fifo::new(400);
         assert_eq!(fifo.push(&count(0, 390)), 0);
         assert_eq!(fifo.push(&count(390, 403)), 3);
         assert_eq!(fifo.push_silence(1), 1);
@@ -136,7 +144,7 @@ mod tests {
 
     #[test]
     fn more_than_a_frame_moves_over_with_what_was_there() {
-        let mut fifo = Fifo::<400>::new();
+        let mut fifo = Fifo::new(400);
         fifo.push(&count(0, 160));
         assert_eq!(fifo.place, Place::Frame);
         fifo.consume(100);
@@ -147,8 +155,20 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_stays_when_the_rate_changes() {
+        let mut fifo = Fifo::new(400);
+        fifo.push(&count(0, 100));
+        fifo.consume(50);
+        let mut wide = fifo.converted(Rate::Narrow, Rate::Wide);
+        assert_eq!((wide.len(), wide.front()[2]), (100, 51));
+        assert_eq!(wide.push_silence(1_000), 300);
+        let narrow = wide.converted(Rate::Wide, Rate::Narrow);
+        assert_eq!((narrow.len(), &narrow.front()[..3]), (400, &[50, 51, 52][..]));
+    }
+
+    #[test]
     fn a_fifo_is_written_in_place() {
-        let mut fifo = Fifo::<400>::new();
+        let mut fifo = Fifo::new(400);
         for (from, place) in [(0, Place::Frame), (3, Place::Buffer)] {
             fifo.room(160).copy_from_slice(&count(from, from + 160));
             assert_eq!(fifo.len(), from as usize, "what is written is not yet there");

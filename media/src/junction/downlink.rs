@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    frame::{FRAME, SILENCE, earliest, level},
+    Error,
+    frame::{Rate, SILENCE, WIDE_FRAME, earliest, level},
     leg::{carrier::Carrier, talkers::Talkers},
     tone::Tone,
 };
@@ -27,7 +28,12 @@ pub(crate) struct Downlink {
 
 impl Downlink {
     pub(crate) fn new() -> Self {
-        Self { talkers: Talkers::new(), tone: None, level: SILENCE, dropped: 0 }
+        Self { talkers: Talkers::new(Rate::Narrow), tone: None, level: SILENCE, dropped: 0 }
+    }
+
+    /// Mixes at another rate from here on.
+    pub(crate) fn set_rate(&mut self, rate: Rate) -> Result<(), Error> {
+        self.talkers.set_rate(rate)
     }
 
     pub(crate) fn talkers(&self) -> &Talkers {
@@ -52,8 +58,9 @@ impl Downlink {
         if let Some(tone) = self.tone {
             return self.ring(now, tone, carrier);
         }
-        let mut mixed = [0; FRAME];
-        if let Some(samples) = self.talkers.poll(now, &mut mixed) {
+        if let Some(samples) = self.talkers.ready(now) {
+            let mut mixed = [0; WIDE_FRAME];
+            self.talkers.mix(&mut mixed[..samples]);
             self.pass(now, carrier, &mixed[..samples]);
             return true;
         }
@@ -80,7 +87,7 @@ impl Downlink {
         self.level
     }
 
-    /// Samples left out because they came faster than time.
+    /// Ticks left out because they came faster than time.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -88,10 +95,11 @@ impl Downlink {
     /// The same while there is a tone. One that is ending fades below whoever speaks first, or by itself.
     #[cold]
     fn ring(&mut self, now: Instant, mut tone: Tone, carrier: &mut Carrier) -> bool {
-        let mut mixed = [0; FRAME];
-        while let Some(samples) = self.talkers.poll(now, &mut mixed) {
+        let mut mixed = [0; WIDE_FRAME];
+        while let Some(samples) = self.talkers.ready(now) {
+            self.talkers.mix(&mut mixed[..samples]);
             if tone.is_ending() {
-                tone.speak_into(&mut mixed[..samples]);
+                tone.speak_into(self.talkers.rate(), &mut mixed[..samples]);
                 self.pass(now, carrier, &mixed[..samples]);
                 self.tone = None;
                 return true;
@@ -107,7 +115,7 @@ impl Downlink {
         self.level = level(samples);
         let lead = carrier.lead(now);
         if lead > FAR_AHEAD || (lead > AHEAD && self.level >= QUIET) {
-            self.dropped += samples.len() as u64;
+            self.dropped += self.talkers.rate().ticks(samples.len()) as u64;
             return;
         }
         carrier.push(samples);

@@ -2,33 +2,46 @@
 
 use std::time::{Duration, Instant};
 
+use super::ear::Ear;
 use crate::{
     Error,
-    codec::{g711::Law, opus::Profile},
-    frame::{FRAME, duration_of, samples_in},
+    codec::{Coding, opus::Profile},
+    frame::{FRAME, Rate, WIDE_FRAME, duration_of, samples_in},
     leg::{
         carrier::{Carrier, Heard},
         voice::{Spoken, Voice},
     },
-    plc::{Concealer, LIMIT},
+    noise::Noise,
+    plc::LIMIT,
     tone::Tone,
 };
 
 /// How long a frame is.
 const FRAME_TIME: Duration = Duration::from_millis(20);
-/// A tone that is this late is not made up for.
+/// A tone or noise that is this late is not made up for.
 const TOO_LATE: Duration = Duration::from_millis(100);
 
 /// Decodes, conceals, and cuts into Opus frames, each at once.
 #[derive(Debug)]
 pub(crate) struct Uplink {
     source: Source,
-    concealer: Concealer,
+    ear: Ear,
     voice: Voice,
-    /// Lost samples that are still to be made up, and those past what can be.
+    /// Heard while the carrier only says how loud its line is.
+    quiet: Option<Quiet>,
+    /// Ticks of that, which the carrier's timestamps do not tell of yet.
+    ahead: u64,
+    /// Lost ticks that are still to be made up, and those past what can be.
     lost: u64,
     given_up: u64,
     concealed: u64,
+}
+
+/// Noise by the clock; what was said of it ends at `until`.
+#[derive(Clone, Copy, Debug)]
+struct Quiet {
+    noise: Noise,
+    until: Instant,
 }
 
 /// Who is heard in the room.
@@ -51,12 +64,23 @@ impl Uplink {
     pub(crate) fn new(profile: Profile, origin: u32) -> Result<Self, Error> {
         Ok(Self {
             source: Source::Carrier,
-            concealer: Concealer::new(),
-            voice: Voice::new(profile, origin)?,
+            ear: Ear::narrow(),
+            voice: Voice::new(Rate::Narrow, profile, origin)?,
+            quiet: None,
+            ahead: 0,
             lost: 0,
             given_up: 0,
             concealed: 0,
         })
+    }
+
+    /// Hears and speaks at the carrier's rate from here on; the room's clock goes on.
+    pub(crate) fn set_carrier(&mut self, carrier: &Carrier) -> Result<(), Error> {
+        self.voice.set_rate(carrier.rate())?;
+        self.ear.set(carrier.rate(), carrier.hears_g722());
+        // On hold the line is silent.
+        self.quiet = self.quiet.filter(|_| carrier.is_heard());
+        Ok(())
     }
 
     /// Plays a tone in place of what the carrier says, or no longer.
@@ -64,8 +88,10 @@ impl Uplink {
         self.source = match (self.source, on) {
             (Source::Carrier, true) => {
                 (self.lost, self.given_up) = (0, 0);
-                self.concealer.reset();
-                self.begin(now, carrier.ended())
+                self.ear.reset();
+                self.ahead = 0;
+                let quiet_until = self.quiet.take().map(|quiet| quiet.until);
+                self.begin(now, quiet_until.or(carrier.ended()))
             }
             (Source::Nobody { since, .. }, true) => self.begin(now, Some(since)),
             (Source::Tone { mut tone, until }, false) => {
@@ -98,7 +124,7 @@ impl Uplink {
     /// When to poll again though nothing comes from the carrier.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match self.source {
-            Source::Carrier => None,
+            Source::Carrier => self.quiet.map(|quiet| quiet.until + FRAME_TIME),
             Source::Tone { until, .. } => Some(until + FRAME_TIME),
             Source::Nobody { since, fading } => fading.map(|_| since + FRAME_TIME),
         }
@@ -113,52 +139,116 @@ impl Uplink {
         &mut self.voice
     }
 
-    /// Samples made up.
+    /// Ticks made up.
     pub(crate) fn concealed(&self) -> u64 {
         self.concealed
     }
 
     fn hear(&mut self, now: Instant, carrier: &mut Carrier) -> Option<()> {
-        match carrier.poll_piece(now)? {
-            Heard::Audio(law, bytes) => self.say(law, bytes, None),
-            Heard::Lost(samples) => {
-                self.lost = samples.min(LIMIT as u64);
-                self.given_up = samples - self.lost;
+        let Some(heard) = carrier.poll_piece(now) else { return self.hush(now) };
+        match heard {
+            Heard::Audio(coding, bytes) => {
+                self.quiet = None;
+                self.say(coding, bytes, None);
             }
-            Heard::Pause(samples) => {
-                self.concealer.reset();
-                self.voice.pause(samples);
+            Heard::Noise { level } => self.quieten(now, level),
+            Heard::Lost(ticks) | Heard::Pause(ticks) if self.ahead > 0 || self.quiet.is_some() => self.pass(ticks),
+            Heard::Lost(ticks) => {
+                self.lost = ticks.min(LIMIT as u64);
+                self.given_up = ticks - self.lost;
+            }
+            Heard::Pause(ticks) => {
+                self.ear.reset();
+                self.voice.pause(ticks);
             }
         }
         Some(())
     }
 
-    fn say(&mut self, law: Law, bytes: &[u8], fading: Option<Tone>) {
+    /// From here on there is noise of this level, until somebody speaks again. What was said beyond the carrier's time before
+    /// is time won.
+    #[cold]
+    fn quieten(&mut self, now: Instant, level: u8) {
+        match &mut self.quiet {
+            Some(quiet) => quiet.noise.set_level(level),
+            quiet => {
+                *quiet = Some(Quiet { noise: Noise::new(level), until: now + duration_of(self.ahead) });
+                self.ear.reset();
+            }
+        }
+    }
+
+    /// Says the next frame of noise once its time has passed.
+    fn hush(&mut self, now: Instant) -> Option<()> {
+        let Quiet { mut noise, until } = self.quiet?;
+        let late = now.checked_duration_since(until + FRAME_TIME)?;
+        let ticks = if late > TOO_LATE {
+            self.voice.pause(samples_in(late));
+            samples_in(late)
+        } else {
+            self.say_noise(&mut noise, FRAME);
+            FRAME as u64
+        };
+        self.ahead += ticks;
+        self.quiet = Some(Quiet { noise, until: until + duration_of(ticks) });
+        Some(())
+    }
+
+    /// The carrier's time tells of a pause, of which the noise was the beginning.
+    #[cold]
+    fn pass(&mut self, ticks: u64) {
+        let said = ticks.min(self.ahead);
+        self.ahead -= said;
+        let mut rest = ticks - said;
+        if let Some(Quiet { mut noise, until }) = self.quiet {
+            let until = until + duration_of(rest);
+            let filled = rest.min(FRAME as u64);
+            self.say_noise(&mut noise, filled as usize);
+            self.quiet = Some(Quiet { noise, until });
+            rest -= filled;
+        }
+        self.ear.reset();
+        self.voice.pause(rest);
+    }
+
+    fn say_noise(&mut self, noise: &mut Noise, ticks: usize) {
+        let mut pcm = [0; WIDE_FRAME];
+        let pcm = &mut pcm[..self.voice.rate().samples(ticks)];
+        noise.speak(pcm);
+        self.voice.push(pcm);
+    }
+
+    fn say(&mut self, coding: Coding, bytes: &[u8], fading: Option<Tone>) {
+        let rate = self.voice.rate();
         // Decoded where it is encoded from: a call's memory is cold when its turn comes, and every line of it counts.
-        let room = self.voice.room(bytes.len());
-        let samples = law.decode(bytes, room);
-        self.concealer.good(&mut room[..samples]);
+        let room = self.voice.room(rate.samples(bytes.len()));
+        let samples = self.ear.hear(coding, bytes, room);
         if let Some(mut tone) = fading {
-            tone.speak_into(&mut room[..samples]);
+            tone.speak_into(rate, &mut room[..samples]);
         }
         self.voice.extend(samples);
     }
 
     /// Makes up a frame of what was lost; past the limit the loss becomes a pause. Returns whether anything was lost.
     fn make_up(&mut self) -> bool {
-        let mut pcm = [0; FRAME];
-        let count = self.lost.min(FRAME as u64);
-        if count > 0 {
-            let pcm = &mut pcm[..count as usize];
-            self.concealer.lost(pcm);
-            self.voice.push(pcm);
-            self.lost -= count;
-            self.concealed += count;
+        if self.lost > 0 {
+            self.make_up_frame();
             return true;
         }
         let given_up = std::mem::take(&mut self.given_up);
         self.voice.pause(given_up);
         given_up > 0
+    }
+
+    #[cold]
+    fn make_up_frame(&mut self) {
+        let count = self.lost.min(FRAME as u64);
+        let mut pcm = [0; WIDE_FRAME];
+        let pcm = &mut pcm[..self.voice.rate().samples(count as usize)];
+        self.ear.make_up(pcm);
+        self.voice.push(pcm);
+        self.lost -= count;
+        self.concealed += count;
     }
 
     /// The tone begins now; silence lies between it and what was heard before.
@@ -179,9 +269,7 @@ impl Uplink {
             self.voice.pause(samples_in(late));
             until += duration_of(samples_in(late));
         } else {
-            let mut pcm = [0; FRAME];
-            tone.speak(&mut pcm);
-            self.voice.push(&pcm);
+            self.say_tone(&mut tone);
             until += FRAME_TIME;
         }
         self.source = Source::Tone { tone, until };
@@ -192,24 +280,30 @@ impl Uplink {
     #[cold]
     fn listen(&mut self, now: Instant, since: Instant, fading: Option<Tone>, carrier: &mut Carrier) -> Option<()> {
         match carrier.poll_piece(now) {
-            Some(Heard::Audio(law, bytes)) => {
+            Some(Heard::Audio(coding, bytes)) => {
                 if fading.is_none() {
                     let spoken = duration_of(bytes.len() as u64);
                     self.voice.pause(samples_in(now.saturating_duration_since(since + spoken)));
                 }
-                self.say(law, bytes, fading);
+                self.say(coding, bytes, fading);
                 self.source = Source::Carrier;
             }
             // The clock tells how long nothing was said.
-            Some(Heard::Lost(_) | Heard::Pause(_)) => {}
+            Some(Heard::Lost(_) | Heard::Pause(_) | Heard::Noise { .. }) => {}
             None => {
                 let mut tone = fading.filter(|_| now >= since + FRAME_TIME)?;
-                let mut pcm = [0; FRAME];
-                tone.speak(&mut pcm);
-                self.voice.push(&pcm);
+                self.say_tone(&mut tone);
                 self.source = Source::Nobody { since: since + FRAME_TIME, fading: None };
             }
         }
         Some(())
+    }
+
+    fn say_tone(&mut self, tone: &mut Tone) {
+        let rate = self.voice.rate();
+        let mut pcm = [0; WIDE_FRAME];
+        let pcm = &mut pcm[..rate.frame()];
+        tone.speak(rate, pcm);
+        self.voice.push(pcm);
     }
 }

@@ -1,4 +1,4 @@
-//! The carrier's leg: RTP and RTCP of one negotiated stream of G.711, with telephone events.
+//! The carrier's leg: RTP and RTCP of one negotiated stream of G.711 or G.722, with telephone events.
 
 mod sounds;
 mod terms;
@@ -20,9 +20,10 @@ use super::{
 };
 use crate::{
     Error,
-    codec::g711::Law,
+    codec::Coding,
     dtmf,
-    frame::{RATE, earliest},
+    frame::{RATE, Rate, earliest},
+    noise,
     random::Random,
     rtcp::{self, Control},
     rtp::{Header, Packet, Ssrc},
@@ -30,7 +31,7 @@ use crate::{
     source::{Lock, Mode, Remote, Verdict},
 };
 
-/// Behind by more than this many samples, 100 ms, silence is left out instead of sent late.
+/// Behind by more than this many ticks, 100 ms, silence is left out instead of sent late.
 const TOO_FAR_BEHIND: u64 = 800;
 
 /// What a carrier's leg has to be told once.
@@ -131,7 +132,7 @@ impl Carrier {
 
     /// Takes what was agreed upon, at the answer or at a later one.
     pub(crate) fn set(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
-        self.terms = Terms::new(negotiated)?;
+        self.terms = Terms::new(negotiated, &self.terms)?;
         if let Some(keys) = self.keys.as_mut().filter(|_| self.terms.send_events.is_none()) {
             keys.clear();
         }
@@ -148,7 +149,7 @@ impl Carrier {
             }
             None => self.lock = Some(Lock::new(self.mode, remote)),
         }
-        self.sender.set(self.terms.law, self.terms.payload_type, self.terms.packet);
+        self.sender.set(self.terms.coding, self.terms.payload_type, self.terms.packet);
         if self.pace.is_some() {
             self.apply_direction(now);
         }
@@ -205,7 +206,9 @@ impl Carrier {
                 self.digits.handle_packet(now, &packet);
                 self.receiver.handle_other(now, place);
             }
-            Kind::ComfortNoise => self.receiver.handle_other(now, place),
+            Kind::ComfortNoise => {
+                self.receiver.handle_noise(now, place, packet.timestamp(), noise::level(packet.payload()));
+            }
         }
     }
 
@@ -253,8 +256,10 @@ impl Carrier {
         Some(match self.receiver.poll(now)? {
             Piece::Lost(samples) => Heard::Lost(samples),
             Piece::Pause(samples) => Heard::Pause(samples),
+            Piece::Noise { .. } if muted => Heard::Pause(0),
+            Piece::Noise { level } => Heard::Noise { level },
             Piece::Audio { bytes, .. } if muted => Heard::Pause(bytes.len() as u64),
-            Piece::Audio { payload_type, bytes } => Heard::Audio(self.terms.law_of(payload_type), bytes),
+            Piece::Audio { payload_type, bytes } => Heard::Audio(self.terms.coding_of(payload_type), bytes),
         })
     }
 
@@ -316,7 +321,22 @@ impl Carrier {
         self.pace.is_some() && self.terms.sends
     }
 
-    /// Timestamp and samples of the packet that is due.
+    /// Of the audio that was agreed upon; what else is heard is brought to it.
+    pub(crate) fn rate(&self) -> Rate {
+        self.terms.coding.rate()
+    }
+
+    /// Whether anything is to be heard.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.terms.receives
+    }
+
+    /// Whether G.722 may be heard, whatever is sent.
+    pub(crate) fn hears_g722(&self) -> bool {
+        self.terms.hears(Coding::G722)
+    }
+
+    /// Timestamp and ticks of the packet that is due.
     pub(crate) fn next_packet(&self) -> (u32, usize) {
         (self.sender.timestamp(), self.sender.packet())
     }
@@ -362,10 +382,12 @@ impl Carrier {
 /// A stretch of what is heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heard<'a> {
-    /// Samples of this law, one a byte, at most [`LONGEST`](crate::frame::LONGEST).
-    Audio(Law, &'a [u8]),
-    /// So many were lost.
+    /// Audio of this codec, a tick a byte, at most [`LONGEST`](crate::frame::LONGEST).
+    Audio(Coding, &'a [u8]),
+    /// So many ticks were lost.
     Lost(u64),
-    /// So many passed in silence.
+    /// So many ticks passed in silence.
     Pause(u64),
+    /// From here on nobody speaks, and the line is as loud as this, in -dBov.
+    Noise { level: u8 },
 }

@@ -6,15 +6,17 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    frame::{LONGEST, duration_of, samples_in},
+    frame::{LONGEST, SILENCE, duration_of, samples_in},
     jitter::{Hold, Placed, Ring},
     rtp::Extended,
 };
 
 /// Packets that may wait behind a gap.
 const SLOTS: usize = 32;
-/// Tag of a packet that takes a sequence number but holds no audio: an event, comfort noise.
+/// Tag of a packet that takes a sequence number but holds no audio: an event.
 const NOT_AUDIO: u8 = u8::MAX;
+/// Tag of comfort noise: its one byte is the level. Payload types are smaller than either tag.
+const NOISE: u8 = u8::MAX - 1;
 /// A pause up to this long is believed as the timestamps tell it; a longer one only if the clock agrees.
 const BELIEVED: Duration = Duration::from_secs(10);
 /// How far clock and timestamps may disagree about a long pause.
@@ -23,12 +25,14 @@ const AGREEMENT: Duration = Duration::from_secs(2);
 /// A stretch of the carrier's media time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// Audio of this payload type, one byte a sample.
+    /// Audio of this payload type, one byte a tick.
     Audio { payload_type: u8, bytes: &'a [u8] },
-    /// So many samples are missing that the carrier sent.
+    /// So many ticks are missing that the carrier sent.
     Lost(u64),
-    /// So many samples passed in which the carrier sent nothing.
+    /// So many ticks passed in which the carrier sent nothing.
     Pause(u64),
+    /// Nothing is said from here on, on a line as loud as this, in -dBov.
+    Noise { level: u8 },
 }
 
 /// Puts the carrier's packets in order.
@@ -96,6 +100,11 @@ impl Receiver {
     /// Takes note of a packet that holds no audio but a place among those that do.
     pub(crate) fn handle_other(&mut self, now: Instant, place: Extended) {
         self.insert(now, place, 0, NOT_AUDIO, &[]);
+    }
+
+    /// Takes in a packet that says how loud the line is on which nobody speaks.
+    pub(crate) fn handle_noise(&mut self, now: Instant, place: Extended, timestamp: u32, level: u8) {
+        self.insert(now, place, timestamp, NOISE, &[level]);
     }
 
     /// The next piece, if there is one at this time.
@@ -182,7 +191,8 @@ impl Receiver {
     /// The packet at the front, or first the time that passed before it.
     fn take(&mut self) -> Piece<'_> {
         let Some(slot) = self.ring.front() else { return Piece::Pause(0) };
-        let (timestamp, arrived, length) = (slot.timestamp, slot.arrived, slot.bytes().len());
+        let (timestamp, arrived) = (slot.timestamp, slot.arrived);
+        let length = if slot.tag == NOISE { 0 } else { slot.bytes().len() };
         if let Some(piece) = self.time_before(timestamp, arrived) {
             self.state = State::Flowing { expected: timestamp, lost: false };
             return piece;
@@ -190,6 +200,7 @@ impl Receiver {
         self.state = State::Flowing { expected: timestamp.wrapping_add(length as u32), lost: false };
         self.ended = arrived + duration_of(length as u64);
         match self.ring.take() {
+            Some(slot) if slot.tag == NOISE => Piece::Noise { level: slot.bytes().first().copied().unwrap_or(SILENCE) },
             Some(slot) => Piece::Audio { payload_type: slot.tag, bytes: slot.bytes() },
             None => Piece::Pause(0),
         }

@@ -1,12 +1,12 @@
-//! The RTP stream toward the carrier: samples in, packets of the negotiated length out.
+//! The RTP stream toward the carrier: samples in, packets of the negotiated length out. Positions and lengths are ticks.
 
 use crate::{
-    codec::g711::Law,
-    frame::{FRAME, Fifo, LONGEST},
+    codec::{Coding, g711::Law, g722},
+    frame::{FRAME, Fifo, LONGEST, Rate},
     rtp::{Header, Ssrc},
 };
 
-/// Samples waiting to be sent: the longest packet, and what may come at once while it fills.
+/// Ticks waiting to be sent: the longest packet, and what may come at once while it fills.
 const QUEUE: usize = 2 * LONGEST;
 
 /// Cuts samples into packets and numbers them.
@@ -16,15 +16,22 @@ pub(crate) struct Sender {
     sequence: u16,
     /// Timestamp of the sample at position 0.
     origin: u32,
-    /// Samples sent or skipped.
+    /// Ticks sent or skipped.
     position: u64,
-    law: Law,
+    coder: Coder,
     payload_type: u8,
-    /// Samples in a packet.
+    /// Ticks in a packet.
     packet: usize,
     /// The next packet is the first after silence.
     marker: bool,
-    queue: Fifo<QUEUE>,
+    queue: Fifo,
+}
+
+/// What makes bytes of samples. The state of G.722 is only there where it is spoken.
+#[derive(Debug)]
+enum Coder {
+    Law(Law),
+    G722(Box<g722::Encoder>),
 }
 
 /// A packet written.
@@ -42,17 +49,25 @@ impl Sender {
             sequence: random as u16,
             origin: (random >> 16) as u32,
             position: 0,
-            law: Law::Mu,
+            coder: Coder::Law(Law::Mu),
             payload_type: 0,
             packet: FRAME,
             marker: true,
-            queue: Fifo::new(),
+            queue: Fifo::new(QUEUE),
         }
     }
 
-    /// What to send from the next packet on.
-    pub(crate) fn set(&mut self, law: Law, payload_type: u8, packet: usize) {
-        (self.law, self.payload_type) = (law, payload_type);
+    /// What to send from the next packet on. What is queued is sent as well, at the rate of that.
+    pub(crate) fn set(&mut self, coding: Coding, payload_type: u8, packet: usize) {
+        if coding.rate() != self.rate() {
+            self.queue = self.queue.converted(self.rate(), coding.rate());
+        }
+        match (&mut self.coder, coding) {
+            (Coder::G722(_), Coding::G722) => {}
+            (coder, Coding::G722) => *coder = Coder::G722(Box::default()),
+            (coder, Coding::Law(law)) => *coder = Coder::Law(law),
+        }
+        self.payload_type = payload_type;
         self.packet = packet.clamp(1, LONGEST);
     }
 
@@ -67,8 +82,8 @@ impl Sender {
     }
 
     /// Lets time pass without sending: the timestamp moves on.
-    pub(crate) fn skip(&mut self, samples: u64) {
-        self.position += samples;
+    pub(crate) fn skip(&mut self, ticks: u64) {
+        self.position += ticks;
         self.marker = true;
     }
 
@@ -79,13 +94,13 @@ impl Sender {
 
     /// Drops the next packet in favour of something that is sent in its time.
     pub(crate) fn drop_packet(&mut self) {
-        self.queue.consume(self.packet);
+        self.queue.consume(self.rate().samples(self.packet));
         self.position += self.packet as u64;
     }
 
     /// Writes the next packet if there are samples for it.
     pub(crate) fn poll(&mut self, datagram: &mut [u8]) -> Option<Written> {
-        let samples = self.queue.front().get(..self.packet)?;
+        let samples = self.queue.front().get(..self.rate().samples(self.packet))?;
         let timestamp = self.timestamp();
         let header = Header {
             marker: self.marker,
@@ -95,12 +110,15 @@ impl Sender {
             ssrc: self.ssrc,
         };
         let payload = header.write(datagram)?;
-        let length = Header::LEN + self.law.encode(samples, payload);
-        self.queue.consume(self.packet);
+        let length = match &mut self.coder {
+            Coder::Law(law) => law.encode(samples, payload),
+            Coder::G722(encoder) => encoder.encode(samples, payload),
+        };
+        self.queue.consume(self.rate().samples(self.packet));
         self.position += self.packet as u64;
         self.sequence = self.sequence.wrapping_add(1);
         self.marker = false;
-        Some(Written { length, timestamp })
+        Some(Written { length: Header::LEN + length, timestamp })
     }
 
     /// Takes a sequence number for a packet that is not audio; the caller writes it.
@@ -119,14 +137,14 @@ impl Sender {
         self.origin.wrapping_add(self.position as u32)
     }
 
-    /// Samples sent or skipped: the position of the next packet.
+    /// Ticks sent or skipped: the position of the next packet.
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
     /// The position behind all that is queued.
     pub(crate) fn end(&self) -> u64 {
-        self.position + self.queue.len() as u64
+        self.position + self.rate().ticks(self.queue.len()) as u64
     }
 
     /// Whether there are samples for a packet.
@@ -136,10 +154,18 @@ impl Sender {
 
     /// Samples that the next packet wants yet.
     pub(crate) fn missing(&self) -> usize {
-        self.packet.saturating_sub(self.queue.len())
+        self.rate().samples(self.packet).saturating_sub(self.queue.len())
     }
 
-    /// Samples in a packet.
+    /// Of the samples it takes.
+    pub(crate) fn rate(&self) -> Rate {
+        match self.coder {
+            Coder::Law(_) => Rate::Narrow,
+            Coder::G722(_) => Rate::Wide,
+        }
+    }
+
+    /// Ticks in a packet.
     pub(crate) fn packet(&self) -> usize {
         self.packet
     }

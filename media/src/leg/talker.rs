@@ -15,16 +15,16 @@ use super::arrival::Arrival;
 use crate::{
     Error,
     codec::opus::{self, Decoder, LARGEST},
-    frame::{FRAME, Fifo, OPUS_TICKS},
+    frame::{FRAME, Fifo, OPUS_TICKS, Rate},
     jitter::{Placed, Ring},
     rtp::{Extended, Sequence},
 };
 
 /// Packets that may wait for one that is missing.
 const SLOTS: usize = 16;
-/// Decoded samples that may wait for the other talkers, 240 ms: the longest packet twice.
+/// Decoded ticks that may wait for the other talkers, 240 ms: the longest packet twice.
 const DECODED: usize = 2 * opus::LONGEST;
-/// Samples made up when nothing comes; the last of them is silent.
+/// Ticks made up when nothing comes; the last of them is silent.
 const FADE: usize = 3 * FRAME;
 /// Redundancy comes with the next packet, so its sender's frame has to be waited for.
 const REDUNDANCY: Duration = Duration::from_millis(25);
@@ -42,12 +42,13 @@ pub(crate) struct Talker {
     state: State,
     sequence: Option<Sequence>,
     ring: Ring<SLOTS, LARGEST>,
+    rate: Rate,
     decoder: Decoder,
-    decoded: Fifo<DECODED>,
+    decoded: Fifo,
     arrival: Arrival,
     /// Timestamp of the next sample to be decoded or made up.
     next: u32,
-    /// Samples in the last packet.
+    /// Ticks in the last packet.
     packet: usize,
     /// The last packet repeated the one before it.
     redundant: bool,
@@ -68,21 +69,22 @@ enum State {
 pub(crate) struct Counts {
     pub(crate) received: u64,
     pub(crate) late: u64,
-    /// Samples made up.
+    /// Ticks made up.
     pub(crate) concealed: u64,
-    /// Samples decoded from redundancy.
+    /// Ticks decoded from redundancy.
     pub(crate) recovered: u64,
 }
 
 impl Talker {
-    pub(crate) fn new(now: Instant, ssrc: u32) -> Result<Self, Error> {
+    pub(crate) fn new(now: Instant, ssrc: u32, rate: Rate) -> Result<Self, Error> {
         Ok(Self {
             ssrc,
             state: State::Quiet,
             sequence: None,
             ring: Ring::new(0),
-            decoder: Decoder::new()?,
-            decoded: Fifo::new(),
+            rate,
+            decoder: Decoder::new(rate)?,
+            decoded: Fifo::new(rate.samples(DECODED)),
             arrival: Arrival::new(now, 0),
             next: 0,
             packet: FRAME,
@@ -100,6 +102,14 @@ impl Talker {
         self.ring.restart(0);
         (self.ssrc, self.state, self.sequence) = (ssrc, State::Quiet, None);
         (self.late_since, self.heard, self.redundant) = (None, now, false);
+    }
+
+    /// Is heard at another rate from here on.
+    pub(crate) fn set_rate(&mut self, rate: Rate) -> Result<(), Error> {
+        self.decoder = Decoder::new(rate)?;
+        self.decoded = self.decoded.converted(self.rate, rate);
+        self.rate = rate;
+        Ok(())
     }
 
     /// Takes in a packet.
@@ -257,22 +267,23 @@ impl Talker {
             self.arrival.shift(now, timestamp);
         }
         self.late_since = None;
-        let samples = opus::samples(payload).unwrap_or(self.packet);
-        self.next = timestamp.wrapping_add(samples as u32 * OPUS_TICKS);
+        let ticks = opus::samples(payload).unwrap_or(self.packet);
+        self.next = timestamp.wrapping_add(ticks as u32 * OPUS_TICKS);
         if opus::is_silence(payload) {
             self.state = State::Quiet;
             return;
         }
         self.redundant = opus::has_redundancy(payload);
-        self.packet = samples;
+        self.packet = ticks;
         // When the others keep this one waiting for too long, its oldest samples are given up.
-        decoded.consume((decoded.len() + samples).saturating_sub(DECODED));
+        let samples = self.rate.samples(ticks);
+        decoded.consume((decoded.len() + samples).saturating_sub(self.rate.samples(DECODED)));
         match decoder.decode(payload, decoded.room(samples)) {
             Some(samples) => {
                 decoded.extend(samples);
                 self.state = State::Speaking;
             }
-            None => self.conceal(samples, 0),
+            None => self.conceal(ticks, 0),
         }
     }
 
@@ -296,44 +307,46 @@ impl Talker {
     }
 
     /// Fills a gap before the first packet there is: made up, but for what that packet repeats.
-    fn fill(&mut self, samples: usize) {
+    fn fill(&mut self, ticks: usize) {
         let made = if let State::Fading { made } = self.state { made } else { 0 };
         let recoverable = match self.ring.first() {
             Some((_, slot)) if opus::has_redundancy(slot.bytes()) => opus::samples(slot.bytes()).unwrap_or(0),
             _ => 0,
         };
-        let recovered = if recoverable <= samples { recoverable } else { 0 };
-        self.conceal(samples - recovered, made);
+        let recovered = if recoverable <= ticks { recoverable } else { 0 };
+        self.conceal(ticks - recovered, made);
         if recovered == 0 {
             return;
         }
-        let mut pcm = [0; opus::LONGEST];
+        let mut pcm = [0; 2 * opus::LONGEST];
+        let pcm = &mut pcm[..self.rate.samples(recovered)];
         let Some((_, slot)) = self.ring.first() else { return };
-        if self.decoder.recover(slot.bytes(), &mut pcm[..recovered]) {
-            self.decoded.push(&pcm[..recovered]);
+        if self.decoder.recover(slot.bytes(), pcm) {
+            self.decoded.push(pcm);
             self.counts.recovered += recovered as u64;
         }
         self.next = self.next.wrapping_add(recovered as u32 * OPUS_TICKS);
     }
 
-    /// Makes up samples, fading after the first frame; `made` were made up before them.
-    fn conceal(&mut self, samples: usize, made: usize) {
-        let mut pcm = [0; opus::LONGEST];
+    /// Makes up so many ticks, fading after the first frame; `made` were made up before them.
+    fn conceal(&mut self, ticks: usize, made: usize) {
+        let mut pcm = [0; 2 * opus::LONGEST];
+        let made_up = ticks.min(FADE);
         // libopus conceals in steps of 2.5 ms; a length that is none leaves a rest of silence.
-        let whole = samples.min(FADE) / 20 * 20;
-        let pcm = &mut pcm[..samples.min(FADE)];
+        let whole = self.rate.samples(made_up / 20 * 20);
+        let pcm = &mut pcm[..self.rate.samples(made_up)];
         if whole > 0 && self.decoder.conceal(&mut pcm[..whole]) {
-            fade(pcm, made);
+            fade(self.rate, pcm, made);
         }
         self.decoded.push(pcm);
-        self.counts.concealed += pcm.len() as u64;
-        self.next = self.next.wrapping_add(samples as u32 * OPUS_TICKS);
+        self.counts.concealed += made_up as u64;
+        self.next = self.next.wrapping_add(ticks as u32 * OPUS_TICKS);
     }
 }
 
-fn fade(samples: &mut [i16], made: usize) {
+fn fade(rate: Rate, samples: &mut [i16], made: usize) {
     for (n, sample) in samples.iter_mut().enumerate() {
-        let faded = (made + n).saturating_sub(FRAME) as f32 / (FADE - FRAME - 1) as f32;
+        let faded = (made + rate.ticks(n)).saturating_sub(FRAME) as f32 / (FADE - FRAME - 1) as f32;
         *sample = (f32::from(*sample) * (1.0 - faded).max(0.0)) as i16;
     }
 }

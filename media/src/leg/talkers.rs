@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::talker::{Counts, Talker};
 use crate::{
     Error,
-    frame::{FRAME, earliest},
+    frame::{Rate, earliest},
     mixer,
 };
 
@@ -19,14 +19,29 @@ const TALKERS: usize = 16;
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Talkers {
+    rate: Rate,
     /// In use: the first `used`. The others are kept for those to come.
     talkers: Vec<Talker>,
     used: usize,
 }
 
 impl Talkers {
-    pub(crate) fn new() -> Self {
-        Self { talkers: Vec::with_capacity(TALKERS), used: 0 }
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, talkers: Vec::with_capacity(TALKERS), used: 0 }
+    }
+
+    /// Hears everybody at another rate from here on.
+    pub(crate) fn set_rate(&mut self, rate: Rate) -> Result<(), Error> {
+        if rate != self.rate {
+            self.talkers.iter_mut().try_for_each(|talker| talker.set_rate(rate))?;
+            self.rate = rate;
+        }
+        Ok(())
+    }
+
+    /// Of the samples that come out.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Takes in a packet of a talker, who may be new. Returns whether it is.
@@ -63,8 +78,8 @@ impl Talkers {
         self.used = 0;
     }
 
-    /// Mixes what every active talker has; returns how many samples, at most a frame.
-    pub(crate) fn poll(&mut self, now: Instant, mixed: &mut [i16; FRAME]) -> Option<usize> {
+    /// How many samples every active talker has, at most a frame; `None` when one has none, or nobody is active.
+    pub(crate) fn ready(&mut self, now: Instant) -> Option<usize> {
         let active = &mut self.talkers[..self.used];
         let mut ready = usize::MAX;
         for talker in active.iter_mut() {
@@ -74,16 +89,16 @@ impl Talkers {
                 ready = ready.min(talker.decoded().len());
             }
         }
-        if ready == 0 || ready == usize::MAX {
-            return None;
-        }
-        let ready = ready.min(FRAME);
+        (ready != 0 && ready != usize::MAX).then(|| ready.min(self.rate.frame()))
+    }
+
+    /// Mixes so many samples of every active talker as there is room for: no more than are [ready](Self::ready).
+    pub(crate) fn mix(&mut self, mixed: &mut [i16]) {
         let active = || self.talkers[..self.used].iter().filter(|talker| talker.is_active());
-        mixer::mix(&active().map(Talker::decoded), &mut mixed[..ready]);
+        mixer::mix(&active().map(Talker::decoded), mixed);
         for talker in self.talkers[..self.used].iter_mut().filter(|talker| talker.is_active()) {
-            talker.consume(ready);
+            talker.consume(mixed.len());
         }
-        Some(ready)
     }
 
     /// When a talker that stays behind is to be made up for.
@@ -124,7 +139,7 @@ impl Talkers {
     /// Finds a place: one that was left, a new one, or that of the talker heard least recently.
     fn admit(&mut self, now: Instant, ssrc: u32) -> Result<usize, Error> {
         if self.used == self.talkers.len() && self.used < TALKERS {
-            self.talkers.push(Talker::new(now, ssrc)?);
+            self.talkers.push(Talker::new(now, ssrc, self.rate)?);
             self.used += 1;
             return Ok(self.used - 1);
         }

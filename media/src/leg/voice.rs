@@ -3,22 +3,24 @@
 use crate::{
     Error,
     codec::opus::{Encoder, Profile},
-    frame::{FRAME, Fifo, LONGEST, OPUS_TICKS, SILENCE, level},
+    frame::{FRAME, Fifo, LONGEST, OPUS_TICKS, Rate, SILENCE, level},
 };
 
-/// Samples that may wait: a packet from the carrier behind an unfinished frame, and what was made up before it.
+/// Ticks that may wait: a packet from the carrier behind an unfinished frame, and what was made up before it.
 const QUEUE: usize = 2 * LONGEST;
 
 /// Cuts samples into frames and encodes them.
 #[derive(Debug)]
 pub(crate) struct Voice {
+    rate: Rate,
+    profile: Profile,
     encoder: Encoder,
-    queue: Fifo<QUEUE>,
+    queue: Fifo,
     /// Timestamp at position 0.
     origin: u32,
-    /// Samples encoded or passed over: the position of the queue's first.
+    /// Ticks encoded or passed over: the position of the queue's first sample.
     position: u64,
-    /// Samples to be passed over once the queue is encoded.
+    /// Ticks to be passed over once the queue is encoded.
     pause: u64,
     /// The next frame is the first after a pause.
     marker: bool,
@@ -37,10 +39,12 @@ pub(crate) struct Spoken {
 }
 
 impl Voice {
-    pub(crate) fn new(profile: Profile, origin: u32) -> Result<Self, Error> {
+    pub(crate) fn new(rate: Rate, profile: Profile, origin: u32) -> Result<Self, Error> {
         Ok(Self {
-            encoder: Encoder::new(profile)?,
-            queue: Fifo::new(),
+            rate,
+            profile,
+            encoder: Encoder::new(rate, profile)?,
+            queue: Fifo::new(rate.samples(QUEUE)),
             origin,
             position: 0,
             pause: 0,
@@ -53,7 +57,18 @@ impl Voice {
 
     /// Changes the encoding.
     pub(crate) fn set(&mut self, profile: Profile) -> Result<(), Error> {
+        self.profile = profile;
         self.encoder.set(profile)
+    }
+
+    /// Speaks at another rate from here on; the clock and what was said in part go on.
+    pub(crate) fn set_rate(&mut self, rate: Rate) -> Result<(), Error> {
+        if rate != self.rate {
+            self.encoder = Encoder::new(rate, self.profile)?;
+            self.queue = self.queue.converted(self.rate, rate);
+            self.rate = rate;
+        }
+        Ok(())
     }
 
     /// Closed, nothing is encoded; the clock runs on.
@@ -79,21 +94,22 @@ impl Voice {
 
     /// Lets time pass in which nothing is said: the frame begun is completed with silence, the rest is not sent. Frames that
     /// are ready have to be polled first.
-    pub(crate) fn pause(&mut self, samples: u64) {
-        let silence = (self.missing() as u64).min(samples);
-        self.queue.push_silence(silence as usize);
-        self.pause += samples - silence;
+    pub(crate) fn pause(&mut self, ticks: u64) {
+        let silence = (self.missing() as u64).min(ticks);
+        self.queue.push_silence(self.rate.samples(silence as usize));
+        self.pause += ticks - silence;
         self.pass_over();
     }
 
     /// Encodes the next frame.
     pub(crate) fn poll(&mut self, payload: &mut [u8]) -> Option<Spoken> {
-        while self.queue.len() >= FRAME {
+        let length = self.rate.frame();
+        while self.queue.len() >= length {
             let timestamp = self.timestamp();
-            let frame = &self.queue.front()[..FRAME];
+            let frame = &self.queue.front()[..length];
             let level = level(frame);
             let encoded = if self.open { self.encoder.encode(frame, payload) } else { None };
-            self.queue.consume(FRAME);
+            self.queue.consume(length);
             self.position += FRAME as u64;
             self.level = level;
             let marker = self.marker;
@@ -115,9 +131,9 @@ impl Voice {
         }
     }
 
-    /// Samples that a frame which was begun wants yet.
+    /// Ticks that a frame which was begun wants yet.
     pub(crate) fn missing(&self) -> usize {
-        match self.queue.len() % FRAME {
+        match self.rate.ticks(self.queue.len()) % FRAME {
             0 => 0,
             begun => FRAME - begun,
         }
@@ -126,6 +142,11 @@ impl Voice {
     /// Timestamp of the next frame.
     pub(crate) fn timestamp(&self) -> u32 {
         self.origin.wrapping_add((self.position as u32).wrapping_mul(OPUS_TICKS))
+    }
+
+    /// Of the samples it takes.
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Level of the last frame.

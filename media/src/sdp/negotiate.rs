@@ -29,7 +29,7 @@ pub struct Negotiated {
     pub receive_events: Option<u8>,
     /// The keys that the peer understands.
     pub keys: Events,
-    /// How much audio a packet of ours holds: 1 to 200 ms.
+    /// How much audio a packet of ours holds: 10 to 60 ms, or less where the peer takes no more. What is heard may be of any length.
     pub ptime: Duration,
     /// Which way media flows, seen from us.
     pub direction: Direction,

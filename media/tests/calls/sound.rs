@@ -7,7 +7,12 @@ use media::{
 
 /// So many samples of a sine.
 pub(crate) fn tone(frequency: f32, level: u8, samples: usize) -> Vec<i16> {
-    let step = f64::from(frequency) * std::f64::consts::TAU / 8_000.0;
+    tone_at(8_000.0, frequency, level, samples)
+}
+
+/// The same at another rate.
+pub(crate) fn tone_at(rate: f64, frequency: f32, level: u8, samples: usize) -> Vec<i16> {
+    let step = f64::from(frequency) * std::f64::consts::TAU / rate;
     let peak = 32_768.0 * 10f64.powf((3.01 - f64::from(level)) / 20.0);
     (0..samples).map(|n| (peak * (n as f64 * step).sin()) as i16).collect()
 }
@@ -25,6 +30,22 @@ pub(crate) fn assert_tone(heard: &[i16], frequency: f32, level: u8, name: &str) 
     let window = &heard[heard.len() / 4..heard.len() * 3 / 4];
     let found = pitch(&window[..window.len().min(8_000)]).unwrap_or(0.0);
     assert!((found - frequency).abs() <= 5.0, "{name}: {found} Hz instead of {frequency}");
+    let loud = media::frame::level(window);
+    assert!(loud.abs_diff(level) <= 3, "{name}: -{loud} dBov instead of -{level}");
+}
+
+/// The same at 16 kHz, above what [`pitch`] looks for: the share of one frequency in all that is heard, and the level.
+#[track_caller]
+pub(crate) fn assert_wide_tone(heard: &[i16], frequency: f32, level: u8, name: &str) {
+    let window = &heard[heard.len() / 4..heard.len() * 3 / 4];
+    let step = f64::from(frequency) * std::f64::consts::TAU / 16_000.0;
+    let (mut sin, mut cos) = (0.0, 0.0);
+    for (n, sample) in window.iter().enumerate() {
+        let (s, c) = (n as f64 * step).sin_cos();
+        (sin, cos) = (sin + f64::from(*sample) * s, cos + f64::from(*sample) * c);
+    }
+    let share = 2.0 * (sin * sin + cos * cos) / window.len() as f64 / energy(window).max(1.0);
+    assert!(share > 0.8, "{name}: {share:.2} of it is {frequency} Hz");
     let loud = media::frame::level(window);
     assert!(loud.abs_diff(level) <= 3, "{name}: -{loud} dBov instead of -{level}");
 }

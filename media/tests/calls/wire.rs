@@ -8,7 +8,7 @@ use std::{
 
 use media::{
     CarrierConfig, Config, Event, Junction, Output, Profile,
-    codec::g711::Law,
+    codec::{g711::Law, g722},
     rtcp::Clock,
     rtp::{Header, Packet, Ssrc},
     sdp::{self, Negotiated, Session},
@@ -48,22 +48,47 @@ pub(crate) fn terms(format: &str, extra: &str) -> Negotiated {
     terms_with(format, extra, 4000)
 }
 
+/// Terms of which G.722 may be a part.
+pub(crate) fn wide_terms(format: &str, extra: &str) -> Negotiated {
+    terms_of(&wide_policy(), format, extra, 4000)
+}
+
+pub(crate) fn wide_policy() -> sdp::Policy {
+    sdp::Policy::with_codecs(&[sdp::Codec::G722], false)
+}
+
 pub(crate) fn terms_with(format: &str, extra: &str, port: u16) -> Negotiated {
+    terms_of(&sdp::Policy::default(), format, extra, port)
+}
+
+fn terms_of(policy: &sdp::Policy, format: &str, extra: &str, port: u16) -> Negotiated {
+    let (negotiated, _) = sdp::answer(&session(format, extra, port), &local(), policy).expect("an answer");
+    negotiated
+}
+
+/// Terms of a call out, as a callee would answer.
+pub(crate) fn answered(format: &str, extra: &str) -> Negotiated {
+    let policy = wide_policy();
+    sdp::accept_answer(&session(format, extra, 4000), &local(), &policy).expect("an answer to our offer")
+}
+
+fn session(format: &str, extra: &str, port: u16) -> Session {
     let text = format!(
         "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
          m=audio {port} RTP/AVP {format} 101\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\n{extra}"
     );
-    let offer = Session::parse(text.as_bytes()).expect("a session");
-    let local = sdp::Local {
+    Session::parse(text.as_bytes()).expect("a session")
+}
+
+fn local() -> sdp::Local {
+    sdp::Local {
         address: "192.0.2.9".parse().expect("an address"),
         rtp_port: 5000,
         rtcp_port: 5001,
         session_id: 7,
         version: 1,
         direction: sdp::Direction::SendRecv,
-    };
-    let (negotiated, _) = sdp::answer(&offer, &local, &sdp::Policy::default()).expect("an answer");
-    negotiated
+    }
 }
 
 pub(crate) fn carrier_config(now: Instant) -> CarrierConfig {
@@ -238,16 +263,36 @@ impl Call {
 
     /// What the room hears, laid out by timestamp.
     pub(crate) fn heard_by_room(&self) -> Vec<i16> {
-        let mut decoder = opus::Decoder::new(8_000, opus::Channels::Mono).expect("a decoder");
+        self.heard_by_room_at(8_000)
+    }
+
+    /// The same at another rate.
+    pub(crate) fn heard_by_room_at(&self, rate: u32) -> Vec<i16> {
+        let mut decoder = opus::Decoder::new(rate, opus::Channels::Mono).expect("a decoder");
         let mut heard = Vec::new();
         for (_, timestamp, payload) in self.room() {
             let mut pcm = [0; 960];
             let samples = decoder.decode(payload, &mut pcm, false).expect("valid Opus");
-            assert_eq!(samples, 160);
-            let at = (timestamp / 6) as usize;
+            assert_eq!(samples, rate as usize / 50);
+            let at = (timestamp / (48_000 / rate)) as usize;
             assert!(at >= heard.len(), "frames never overlap: {at} < {}", heard.len());
             heard.resize(at, 0);
             heard.extend_from_slice(&pcm[..samples]);
+        }
+        heard
+    }
+
+    /// What a carrier hears of G.722, at 16 kHz.
+    pub(crate) fn heard_by_wide_carrier(&self) -> Vec<i16> {
+        let mut decoder = g722::Decoder::default();
+        let mut heard = Vec::new();
+        for (_, _, timestamp, payload) in self.rtp() {
+            let at = 2 * timestamp as usize;
+            assert!(at >= heard.len(), "packets never overlap");
+            heard.resize(at, 0);
+            let mut pcm = vec![0; 2 * payload.len()];
+            decoder.decode(payload, &mut pcm);
+            heard.extend_from_slice(&pcm);
         }
         heard
     }
@@ -264,6 +309,19 @@ impl Call {
         }
         heard
     }
+}
+
+/// A carrier's packets of G.722, of samples at 16 kHz.
+pub(crate) fn wide_packets(pcm: &[i16], payload_type: u8, ptime: u64) -> Vec<(Duration, Input)> {
+    let mut encoder = g722::Encoder::default();
+    let ticks = ptime as usize * 8;
+    let packets = pcm.chunks_exact(2 * ticks).enumerate().map(|(n, chunk)| {
+        let mut bytes = vec![0; ticks];
+        encoder.encode(chunk, &mut bytes);
+        let datagram = rtp(n as u16, (n * ticks) as u32, payload_type, 0x1234, &bytes);
+        (ms((n as u64 + 1) * ptime), Input::Rtp(datagram))
+    });
+    packets.collect()
 }
 
 /// A carrier's packets of G.711: each is sent when its last sample was spoken.
@@ -299,11 +357,16 @@ pub(crate) fn rtp(n: u16, timestamp: u32, payload_type: u8, ssrc: u32, payload: 
 
 /// A participant's packets of Opus, with redundancy if a loss is expected.
 pub(crate) fn room_packets(pcm: &[i16], ssrc: u32, loss: i32) -> Vec<(Duration, Input)> {
-    let mut encoder = opus::Encoder::new(8_000, opus::Channels::Mono, opus::Application::Voip).expect("an encoder");
+    room_packets_at(8_000, pcm, ssrc, loss)
+}
+
+/// The same of samples at another rate.
+pub(crate) fn room_packets_at(rate: u32, pcm: &[i16], ssrc: u32, loss: i32) -> Vec<(Duration, Input)> {
+    let mut encoder = opus::Encoder::new(rate, opus::Channels::Mono, opus::Application::Voip).expect("an encoder");
     encoder.set_bitrate(opus::Bitrate::Bits(32_000)).expect("a bit rate");
     encoder.set_inband_fec(loss > 0).expect("redundancy");
     encoder.set_packet_loss_perc(loss).expect("a loss");
-    let packets = pcm.chunks_exact(160).enumerate().map(|(n, chunk)| {
+    let packets = pcm.chunks_exact(rate as usize / 50).enumerate().map(|(n, chunk)| {
         let mut payload = vec![0; 1_500];
         let length = encoder.encode(chunk, &mut payload).expect("Opus");
         payload.truncate(length);

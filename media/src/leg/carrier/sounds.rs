@@ -8,7 +8,7 @@ use std::{
 use super::Carrier;
 use crate::{
     dtmf,
-    frame::{FRAME, RATE},
+    frame::{RATE, WIDE_FRAME},
     rtp::Header,
     source::Lock,
     tone::Tone,
@@ -34,10 +34,11 @@ impl Carrier {
             return false;
         }
         self.catch_up(now);
-        let mut pcm = [0; FRAME];
+        let rate = self.rate();
+        let mut pcm = [0; WIDE_FRAME];
         while !self.sender.is_ready() {
-            let samples = self.sender.missing().min(FRAME);
-            tone.speak(&mut pcm[..samples]);
+            let samples = self.sender.missing().min(rate.frame());
+            tone.speak(rate, &mut pcm[..samples]);
             self.sender.push(&pcm[..samples]);
         }
         true

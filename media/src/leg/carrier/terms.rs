@@ -1,27 +1,30 @@
 //! What was negotiated, in the form that a packet needs it.
 
+use std::net::SocketAddr;
+
 use crate::{
     Error,
-    codec::g711::Law,
+    codec::{Coding, g711::Law},
     frame::{FRAME, LONGEST, samples_in},
-    sdp::{Codec, Negotiated},
+    noise,
+    sdp::Negotiated,
 };
 
-/// Payload types that can be heard at once: both laws, under a few numbers.
-const FORMATS: usize = 4;
-/// Comfort noise, which needs no negotiation to be understood as silence (RFC 3389 §4).
-const COMFORT_NOISE: u8 = 13;
+/// Payload types that can be heard at once: those of now, under the numbers of both sides, and those of before.
+const FORMATS: usize = 8;
 
 /// See the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
-    formats: [Option<(u8, Law)>; FORMATS],
+    formats: [Option<(u8, Coding)>; FORMATS],
     events: Option<u8>,
     pub(super) send_events: Option<u8>,
-    pub(super) law: Law,
+    pub(super) coding: Coding,
     pub(super) payload_type: u8,
-    /// Samples in a packet of ours.
+    /// Ticks in a packet of ours.
     pub(super) packet: usize,
+    /// Where the peer wants its RTP.
+    remote: Option<SocketAddr>,
     pub(super) mux: bool,
     pub(super) sends: bool,
     pub(super) receives: bool,
@@ -41,9 +44,10 @@ impl Default for Terms {
             formats: [None; FORMATS],
             events: None,
             send_events: None,
-            law: Law::Mu,
+            coding: Coding::Law(Law::Mu),
             payload_type: 0,
             packet: FRAME,
+            remote: None,
             mux: false,
             sends: false,
             receives: false,
@@ -52,21 +56,32 @@ impl Default for Terms {
 }
 
 impl Terms {
-    pub(super) fn new(negotiated: &Negotiated) -> Result<Self, Error> {
-        let mut formats = [None; FORMATS];
-        let known = negotiated.receive.iter().filter_map(|format| Some((format.payload_type, law_of(format.codec)?)));
-        for (place, format) in formats.iter_mut().zip(known) {
-            *place = Some(format);
+    /// What was negotiated. Heard are also, as far as their numbers are free, what we send ourselves, for some peers answer with
+    /// numbers of their own and then keep to those, and the formats of `before`, of which some are still on their way if it was
+    /// the same peer.
+    pub(super) fn new(negotiated: &Negotiated, before: &Self) -> Result<Self, Error> {
+        let coding = Coding::of(negotiated.codec).ok_or(Error::Codec(negotiated.codec))?;
+        let now = negotiated.receive.iter();
+        let now = now.filter_map(|format| Some((format.payload_type, Coding::of(format.codec)?)));
+        let mut formats: [Option<(u8, Coding)>; FORMATS] = [None; FORMATS];
+        let ours = std::iter::once((negotiated.payload_type, coding));
+        let same_peer = before.remote == Some(negotiated.remote_rtp);
+        let before = before.formats.into_iter().flatten().filter(|_| same_peer);
+        for format in now.chain(ours).chain(before) {
+            let same = |place: &Option<(u8, Coding)>| place.is_none_or(|(known, _)| known == format.0);
+            if let Some(place) = formats.iter_mut().find(|place| same(place)) {
+                place.get_or_insert(format);
+            }
         }
-        let law = law_of(negotiated.codec).ok_or(Error::Codec(negotiated.codec))?;
         let packet = usize::try_from(samples_in(negotiated.ptime)).unwrap_or(LONGEST);
         Ok(Self {
             formats,
             events: negotiated.receive_events,
             send_events: negotiated.events,
-            law,
+            coding,
             payload_type: negotiated.payload_type,
             packet: packet.clamp(1, LONGEST),
+            remote: Some(negotiated.remote_rtp),
             mux: negotiated.mux,
             sends: negotiated.direction.sends(),
             receives: negotiated.direction.receives(),
@@ -81,23 +96,24 @@ impl Terms {
         if self.find(payload_type).is_some() {
             return Some(Kind::Audio);
         }
-        (payload_type == COMFORT_NOISE).then_some(Kind::ComfortNoise)
+        if Some(payload_type) == self.send_events {
+            return Some(Kind::Event);
+        }
+        // It needs no negotiation to be understood.
+        (payload_type == noise::PAYLOAD_TYPE).then_some(Kind::ComfortNoise)
     }
 
-    /// The law of a payload type; of one that is no longer in force, that of now.
-    pub(super) fn law_of(&self, payload_type: u8) -> Law {
-        self.find(payload_type).unwrap_or(self.law)
+    /// The codec of a payload type; of one that is no longer known, that of now.
+    pub(super) fn coding_of(&self, payload_type: u8) -> Coding {
+        self.find(payload_type).unwrap_or(self.coding)
     }
 
-    fn find(&self, payload_type: u8) -> Option<Law> {
-        self.formats.iter().flatten().find(|(known, _)| *known == payload_type).map(|(_, law)| *law)
+    /// Whether this codec may be heard.
+    pub(super) fn hears(&self, coding: Coding) -> bool {
+        self.formats.iter().flatten().any(|(_, known)| *known == coding)
     }
-}
 
-fn law_of(codec: Codec) -> Option<Law> {
-    match codec {
-        Codec::Pcmu => Some(Law::Mu),
-        Codec::Pcma => Some(Law::A),
-        Codec::G722 | Codec::Opus => None,
+    fn find(&self, payload_type: u8) -> Option<Coding> {
+        self.formats.iter().flatten().find(|(known, _)| *known == payload_type).map(|(_, coding)| *coding)
     }
 }

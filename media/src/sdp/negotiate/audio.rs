@@ -10,6 +10,10 @@ use crate::sdp::{Codec, Direction, Error, Events, Local, Policy, Preference, Ses
 
 const TRANSPORT: &str = "RTP/AVP";
 const TELEPHONE_EVENT: &str = "telephone-event";
+/// Packets of ours are no shorter than this unless the peer can take no more, and never longer than the other: a longer one
+/// costs more delay than its header saves.
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_millis(60);
 /// RTP payload types that a shared port would take for RTCP (RFC 5761 §4).
 const UNMUXABLE: std::ops::RangeInclusive<u8> = 64..=95;
 
@@ -147,9 +151,9 @@ fn common_events(media: &Media, codec: Codec) -> Option<(u8, Events)> {
     (!keys.is_empty()).then_some((payload_type, keys))
 }
 
-/// As the peer asks, within what it can take.
+/// As the peer asks, within what is usual and what it can take.
 fn ptime(media: &Media, policy: &Policy) -> Duration {
-    let wanted = media.ptime.unwrap_or(policy.ptime);
+    let wanted = media.ptime.unwrap_or(policy.ptime).clamp(SHORTEST, LONGEST);
     media.maxptime.map_or(wanted, |most| wanted.min(most))
 }
 

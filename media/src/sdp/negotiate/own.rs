@@ -1,6 +1,6 @@
 //! Our side of the talk, as sessions to be written.
 
-use super::Negotiated;
+use super::{Format, Negotiated};
 use crate::sdp::address::Host;
 use crate::sdp::media::{Map, Media, Rtcp};
 use crate::sdp::session::Origin;
@@ -31,7 +31,9 @@ pub(in crate::sdp) fn offer(local: &Local, policy: &Policy, before: Option<(&Ses
         media.ptime = Some(policy.ptime);
         return session(local, vec![media]);
     };
-    for format in &negotiated.receive {
+    let receive = negotiated.receive.iter();
+    let (in_force, others): (Vec<&Format>, Vec<_>) = receive.partition(|format| format.codec == negotiated.codec);
+    for format in in_force.into_iter().chain(others) {
         add_codec(&mut media, format.payload_type, format.codec);
     }
     if let Some(events) = negotiated.receive_events {
