@@ -1,5 +1,6 @@
 //! The carrier's leg: RTP and RTCP of one negotiated stream of G.711, with telephone events.
 
+mod seal;
 mod terms;
 mod watch;
 
@@ -9,6 +10,7 @@ use std::{
 };
 
 use self::{
+    seal::Seal,
     terms::{Kind, Terms},
     watch::Watch,
 };
@@ -66,6 +68,10 @@ pub struct CarrierReport {
     pub strangers: u64,
     /// Datagrams that are no RTP, or of a payload type that was not agreed upon.
     pub unusable: u64,
+    /// Packets that were not encrypted as agreed upon, or by somebody else.
+    pub forged: u64,
+    /// Encrypted packets that came again.
+    pub replayed: u64,
     /// Packets that came after their place was filled.
     pub late: u64,
     /// Packets that came twice.
@@ -93,6 +99,7 @@ pub(crate) struct Carrier {
     peer: Option<IpAddr>,
     lock: Option<Lock>,
     terms: Terms,
+    seal: Seal,
     control: Control,
     receiver: Receiver,
     digits: dtmf::Receiver,
@@ -118,6 +125,7 @@ impl Carrier {
             peer: config.peer,
             lock: None,
             terms: Terms::default(),
+            seal: Seal::default(),
             control: Control::new(now, config.clock, ssrc, RATE, random.next() as u32),
             receiver: Receiver::new(now),
             digits: dtmf::Receiver::new(RATE),
@@ -135,6 +143,7 @@ impl Carrier {
     /// Takes what was agreed upon, at the answer or at a later one.
     pub(crate) fn set(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
         self.terms = Terms::new(negotiated)?;
+        self.seal.set(negotiated.encryption());
         if let Some(keys) = self.keys.as_mut().filter(|_| self.terms.send_events.is_none()) {
             keys.clear();
         }
@@ -175,6 +184,8 @@ impl Carrier {
         if self.terms.mux && rtcp::is_rtcp(datagram) {
             return self.handle_rtcp(now, from, datagram);
         }
+        // Whoever cannot encrypt proves nothing about where the peer is.
+        let Some(datagram) = self.seal.open_rtp(datagram) else { return };
         let packet = Packet::parse(datagram);
         let (Some(packet), Some(lock)) = (packet, &mut self.lock) else {
             self.unusable += 1;
@@ -215,6 +226,7 @@ impl Carrier {
     /// Takes in a datagram of the RTCP socket.
     pub(crate) fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let Some(lock) = &mut self.lock else { return };
+        let Some(datagram) = self.seal.open_rtcp(datagram) else { return };
         if lock.judge_rtcp(from) != Verdict::Refuse {
             // A goodbye is not the end of a call, only a BYE of the signalling is.
             self.control.handle_datagram(now, datagram);
@@ -312,9 +324,10 @@ impl Carrier {
                 return Some(sent);
             }
             let written = self.sender.poll(datagram)?;
+            let sealed = self.seal.seal_rtp(datagram, written.length);
             if let Some(to) = self.lock.as_mut().and_then(Lock::send_rtp) {
                 self.control.handle_sent(now, written.timestamp, written.length - Header::LEN);
-                return Some((to, written.length));
+                return Some((to, sealed?));
             }
         }
     }
@@ -356,9 +369,10 @@ impl Carrier {
         };
         let rest = header.write(datagram)?;
         rest.get_mut(..outgoing.payload.len())?.copy_from_slice(&outgoing.payload);
+        let sealed = self.seal.seal_rtp(datagram, Header::LEN + outgoing.payload.len())?;
         let to = self.lock.as_mut().and_then(Lock::send_rtp)?;
         self.control.handle_sent(now, outgoing.timestamp, outgoing.payload.len());
-        Some((to, Header::LEN + outgoing.payload.len()))
+        Some((to, sealed))
     }
 
     /// Writes a report if one is due.
@@ -368,7 +382,8 @@ impl Carrier {
         }
         let random = self.random.next() as u32;
         let length = self.control.poll_report(now, random, &self.cname, datagram)?;
-        Some((self.lock.as_mut().and_then(Lock::send_rtcp)?, length))
+        let sealed = self.seal.seal_rtcp(datagram, length)?;
+        Some((self.lock.as_mut().and_then(Lock::send_rtcp)?, sealed))
     }
 
     /// When the next packet is due by the clock; `None` while nothing is sent.
@@ -408,6 +423,8 @@ impl Carrier {
             last_heard: self.last_heard,
             strangers: self.lock.map_or(0, |lock| lock.strangers()),
             unusable: self.unusable,
+            forged: self.seal.forged(),
+            replayed: self.seal.replayed(),
             late: counts.late,
             repeated: counts.repeated,
             source: self.lock.and_then(|lock| lock.locked()),

@@ -24,6 +24,12 @@ impl Sender {
         Self { suite: keys.suite(), rtp, rtcp, last: None, next_rtcp: 0 }
     }
 
+    /// The same with new keys, for streams that go on. Wraps are counted anew, as peers expect whose media moved; indexes of
+    /// RTCP, which are sent, count on.
+    pub fn after(keys: &Keys, before: &Self) -> Self {
+        Self { next_rtcp: before.next_rtcp, ..Self::new(keys) }
+    }
+
     /// How packets are encrypted.
     pub fn suite(&self) -> Suite {
         self.suite

@@ -7,6 +7,7 @@ mod early;
 mod keys;
 mod mixing;
 mod ringing;
+mod sealed;
 mod sound;
 mod uplink;
 mod wire;
