@@ -123,7 +123,10 @@ fn judge(bed: &mut Bed, phone: &mut Baresip, case: &Case) {
     assert!(tests::within(LIMIT, || heard().is_tone(880.0, -15.0)).is_some(), "{name}: {:?}", heard());
     let log = bed.gateway.process().output();
     assert_eq!(log.contains(SUITE), case.encrypted, "{name}: the log tells it");
-    assert!(!log.contains("inline:") && !log.contains("without a right tag"), "{name}: {log}");
+    assert!(!log.contains("inline:"), "{name}: {log}");
+    // baresip greets by RTCP before it sets its keys, and says goodbye after it gave them up: neither is taken in.
+    let dropped = log.split_once(" packets without a right tag").and_then(|(before, _)| before.split("; ").last());
+    assert!(dropped.is_none_or(|count| ["1", "2"].contains(&count)), "{name}: {dropped:?} packets dropped");
 }
 
 fn account(case: &Case) -> String {
