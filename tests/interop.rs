@@ -24,6 +24,8 @@ mod outbound;
 mod participants;
 #[path = "interop/peers.rs"]
 mod peers;
+#[path = "interop/srtp.rs"]
+mod srtp;
 #[path = "interop/store.rs"]
 mod store;
 #[path = "interop/timers.rs"]

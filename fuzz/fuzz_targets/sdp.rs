@@ -6,12 +6,14 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use media::sdp::{Codec, Direction, Exchange, Local, Policy, Session, answer};
+use media::sdp::{Codec, Direction, Encryption, Exchange, Local, Policy, Session, answer};
+use media::srtp::Secret;
 
 fuzz_target!(|body: &[u8]| {
     let Ok(session) = Session::parse(body) else { return };
     assert_eq!(Session::parse(session.to_string().as_bytes()).as_ref(), Ok(&session));
-    let policy = Policy { codecs: Codec::ALL.to_vec(), allow_loopback: true, ..Policy::default() };
+    let encryption = Encryption::Allow(Secret::new([1; 32]));
+    let policy = Policy { codecs: Codec::ALL.to_vec(), allow_loopback: true, encryption, ..Policy::default() };
     let local = Local {
         address: IpAddr::from([203, 0, 113, 10]),
         rtp_port: 20_000,
@@ -23,6 +25,7 @@ fuzz_target!(|body: &[u8]| {
     let mut call = Exchange::new(local, policy.clone());
     if let Ok((negotiated, text)) = answer(&session, &local, &policy) {
         assert!((1..=200).contains(&negotiated.ptime.as_millis()));
+        assert_eq!(text.contains("a=crypto"), negotiated.encryption().is_some());
         let answered = Session::parse(text.as_bytes()).expect("what we answer reads");
         assert_eq!(answered.media().len(), session.media().len());
         call.answer(&session).expect("what was answered once is answered again");

@@ -31,10 +31,11 @@ use crate::{
     random::Random,
     rtp::Header,
     sdp::Negotiated,
+    srtp::OVERHEAD,
 };
 
 /// The largest datagram there is.
-const DATAGRAM: usize = Header::LEN + LONGEST;
+const DATAGRAM: usize = Header::LEN + LONGEST + OVERHEAD;
 
 /// How a junction is set up.
 #[derive(Clone, Debug)]

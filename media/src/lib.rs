@@ -6,6 +6,7 @@
 //! - [`rtp`]: a view of a received packet, the header of one to send, sequence numbers beyond sixteen bits.
 //! - [`rtcp`]: reports read and written, and what they tell: loss, jitter, round trip.
 //! - [`source`]: whose packets are heard, and where ours may go.
+//! - [`srtp`]: packets sealed and opened.
 //! - [`dtmf`]: digits as telephone events, each once.
 //! - [`sdp`]: the text of a session, and offer/answer over it.
 //! - [`frame`]: samples and media time; [`codec`]: G.711, G.722 and Opus at the carrier's rate.
@@ -29,6 +30,7 @@ pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 pub mod source;
+pub mod srtp;
 mod tone;
 
 pub use codec::opus::Profile;

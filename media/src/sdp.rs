@@ -9,6 +9,7 @@
 
 mod address;
 mod codec;
+mod crypto;
 mod error;
 mod events;
 mod exchange;
@@ -25,5 +26,5 @@ pub use events::Events;
 pub use exchange::Exchange;
 pub use media::{Direction, Media};
 pub use negotiate::{Format, Negotiated, accept_answer, answer, offer};
-pub use policy::{Local, Policy, Preference};
+pub use policy::{Encryption, Local, Policy, Preference};
 pub use session::Session;

@@ -14,8 +14,9 @@ use media::{
     dtmf::{Event, Press},
     rtcp::Clock,
     rtp::{Header, Ssrc},
-    sdp::{Codec, Direction, Local, Negotiated, Policy, Session, answer},
+    sdp::{Codec, Direction, Encryption, Local, Negotiated, Policy, Session, answer},
     source::Mode,
+    srtp::{OVERHEAD, Secret, Sender, Suite},
 };
 
 /// Counts what the thread under test asks for.
@@ -64,15 +65,18 @@ fn terms_of(payload_type: u8) -> Negotiated {
                 m=audio 4000 RTP/AVP {payload_type} 101\r\na=rtpmap:101 telephone-event/8000\r\n"
     );
     let offer = Session::parse(text.as_bytes()).expect("a session");
-    let local = Local {
+    answer(&offer, &local(), &Policy::with_codecs(&[Codec::G722], false)).expect("an answer").0
+}
+
+fn local() -> Local {
+    Local {
         address: [192, 0, 2, 9].into(),
         rtp_port: 5_000,
         rtcp_port: 5_001,
         session_id: 1,
         version: 1,
         direction: Direction::SendRecv,
-    };
-    answer(&offer, &local, &Policy::with_codecs(&[Codec::G722], false)).expect("an answer").0
+    }
 }
 
 fn config(now: Instant) -> CarrierConfig {
@@ -321,4 +325,58 @@ fn a_phone_and_a_guest_allocate_nothing() {
         }
     });
     assert_eq!(count, 0);
+}
+
+#[test]
+fn encryption_allocates_nothing() {
+    for suite in Suite::ALL {
+        let start = beginning();
+        let secret = Secret::new([1; 32]);
+        let keys = Secret::new([9; 32]).keys(suite, 0);
+        let offer = format!(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r\n\
+             a=rtcp-mux\r\na=crypto:1 {} inline:{}\r\n",
+            suite.name(),
+            keys.to_base64()
+        );
+        let offer = Session::parse(offer.as_bytes()).expect("a session");
+        let policy = Policy { encryption: Encryption::Require(secret), ..Policy::default() };
+        let (negotiated, _) = answer(&offer, &local(), &policy).expect("an answer");
+        let mut junction =
+            Junction::new(start, &Config { carrier: config(start), profile: Profile::default() }).expect("a junction");
+        junction.set_carrier(start, &negotiated).expect("terms that can be met");
+        junction.start(start);
+        let (mut peer_sends, mut rtp, mut rtcp, mut room) = (Sender::new(&keys), 0, 0, 0);
+        let count = allocations_during(|| {
+            for n in 1..2_000u32 {
+                let now = start + Duration::from_millis(20 * u64::from(n));
+                let (mut packet, mut buffer) = ([0; 172], [0; 172 + OVERHEAD]);
+                let length = carrier_packet(n, &mut packet);
+                buffer[..length].copy_from_slice(&packet[..length]);
+                let sealed = peer_sends.seal_rtp(&mut buffer, length).expect("RTP");
+                for _ in 0..1 + n % 2 {
+                    junction.handle_rtp(now, peer(), &buffer[..sealed]);
+                }
+                junction.handle_rtp(now, peer(), &packet[..length]);
+                loop {
+                    while let Some(output) = junction.poll_output() {
+                        match output {
+                            Output::Rtp { .. } => rtp += 1,
+                            Output::Rtcp { .. } => rtcp += 1,
+                            Output::Room { .. } => room += 1,
+                            Output::Event(_) => {}
+                        }
+                    }
+                    match junction.next_timeout().filter(|at| *at <= now + Duration::from_millis(19)) {
+                        Some(at) => junction.handle_timeout(at.max(now)),
+                        None => break,
+                    }
+                }
+            }
+        });
+        let report = junction.report();
+        assert!(rtp > 1_900 && room > 1_900 && rtcp > 3, "{rtp} to the carrier, {room} to the room, {rtcp} reports");
+        assert_eq!(report.carrier.forged + report.carrier.replayed, 2_999, "what came again or not encrypted");
+        assert_eq!(count, 0, "{suite:?}");
+    }
 }

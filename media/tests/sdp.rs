@@ -309,7 +309,7 @@ fn one_line_is_taken_and_the_others_refused() {
         ),
         ("fax", &["image 4000 udptl t38"], Err(Error::NoAudio)),
         ("fax instead of audio", &["audio 0 RTP/AVP 0", "image 4000 udptl t38"], Err(Error::NoAudio)),
-        ("secure alone", &["audio 4000 RTP/SAVP 0"], Err(Error::Protocol("RTP/SAVP".to_owned()))),
+        ("secure alone", &["audio 4000 RTP/SAVP 0"], Err(Error::Encrypted)),
         ("browser alone", &["audio 9 UDP/TLS/RTP/SAVPF 111"], Err(Error::Protocol("UDP/TLS/RTP/SAVPF".to_owned()))),
         ("nothing", &[], Err(Error::NoAudio)),
     ];
@@ -423,7 +423,7 @@ fn an_answer_may_have_its_own_types_and_order() {
             Error::NotAnAnswer,
         ),
         ("a line less", "c=IN IP4 198.51.100.7\r\n", Error::NotAnAnswer),
-        ("secure", "c=IN IP4 198.51.100.7\r\nm=audio 4000 RTP/SAVP 0\r\n", Error::Protocol("RTP/SAVP".to_owned())),
+        ("secure", "c=IN IP4 198.51.100.7\r\nm=audio 4000 RTP/SAVP 0\r\n", Error::Encrypted),
     ];
     for (name, rest, expected) in cases {
         assert_eq!(accept_answer(&text(rest), &local(), &policy).as_ref(), Err(expected), "{name}");

@@ -1,5 +1,5 @@
 //! What carriers really send, replayed from `tests/data/carriers` with the addresses of this machine, and what must come
-//! of it. Left to later versions: SRTP (`*-tls-srtp`), Opus alone, transfers (`twilio-notify-refer-*`), and
+//! of it. Left to later versions: Opus alone, transfers (`twilio-notify-refer-*`), and
 //! calls that we place through a carrier (`twilio-term-*`).
 
 use std::time::{Duration, Instant};
@@ -97,6 +97,51 @@ fn invites_of_carriers_reach_the_room() {
         assert_eq!(ended.status(), 200, "{}: BYE", case.file);
         bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
         bed.listener.forget();
+    }
+}
+
+/// Encrypted audio itself is judged with a phone that has it; this is what is said about it.
+#[test]
+fn secure_trunks_are_answered_as_the_trunk_says() {
+    for (encryption, encrypted, plain) in [
+        ("SIP_MEDIA_ENCRYPT_DISABLE", 488, 200),
+        ("SIP_MEDIA_ENCRYPT_ALLOW", 200, 200),
+        ("SIP_MEDIA_ENCRYPT_REQUIRE", 200, 488),
+    ] {
+        let mut setup = Setup { tls: true, ..setup() };
+        for trunk in setup.trunks.as_array_mut().expect("a list") {
+            trunk["media"] = json!({"encryption": encryption});
+        }
+        let Some(mut bed) = Bed::new("carriers-secure", &setup, &[]) else { return };
+        bed.listener.join("clinic", 880.0);
+        for (file, status) in [
+            ("twilio-invite-tls-srtp.sip", encrypted),
+            ("telnyx-invite-tls-srtp.sip", encrypted),
+            ("twilio-invite-tls-plain-rtp.sip", plain),
+        ] {
+            let mut carrier = Carrier::new(&bed, "TLS");
+            carrier.send(file, None);
+            let answer = carrier.answer().unwrap_or_else(|| panic!("{file}: no answer"));
+            assert_eq!(answer.status(), status, "{file}, {encryption}: {}", answer.start());
+            if status != 200 {
+                continue;
+            }
+            let theirs = std::fs::read_to_string(data("carriers").join(file)).expect("the fixture can be read");
+            let (secure, body) = (theirs.contains("RTP/SAVP"), answer.body());
+            let keys = |sdp: &str| -> Vec<String> {
+                sdp.lines().filter(|line| line.starts_with("a=crypto:")).map(str::to_owned).collect()
+            };
+            assert_eq!(body.contains("RTP/SAVP "), secure, "{file}: {body}");
+            assert_eq!(keys(body).len(), usize::from(secure), "{file}: {body}");
+            for line in keys(body) {
+                assert!(line.starts_with("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"), "{file}: {line}");
+                assert!(!keys(&theirs).contains(&line), "{file}: a key of our own");
+            }
+            carrier.acknowledge(&answer);
+            assert_eq!(carrier.in_dialog("BYE", &answer).status(), 200, "{file}");
+            bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
+            bed.listener.forget();
+        }
     }
 }
 

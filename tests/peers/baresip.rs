@@ -49,7 +49,8 @@ impl Baresip {
              audio_player aubridge,sink\n\
              audio_level no\n\
              module_path {}\n\
-             module g711.so\nmodule g722.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule stdio.so\n\
+             module g711.so\nmodule g722.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+             module stdio.so\n\
              module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
              ctrl_tcp_listen 127.0.0.1:{control}\n\
              snd_path {}\n\

@@ -215,7 +215,10 @@ impl Driver {
             Action::HearEarly(Offer(description)) => return self.hear_early(&description).await,
             Action::Agree(Offer(description)) => return Some(self.agree(&description).await),
             Action::Press => return self.press().await,
-            Action::StartMedia => return self.order_line(Command::Start).await,
+            Action::StartMedia => {
+                self.tell_encryption();
+                return self.order_line(Command::Start).await;
+            }
             Action::SetStatus(status) => self.set_status(status),
             Action::Renegotiate(Offer(offer)) => self.renegotiate(&offer).await,
             Action::RefuseReoffer(status) => self.refuse_reoffer(status).await,
@@ -273,10 +276,20 @@ impl Driver {
             Ok(body) => {
                 let is_held = self.media.is_held();
                 self.listing.update(|info| info.held = is_held);
+                self.tell_encryption();
                 let command = sip::Command::AnswerReinvite { call: self.leg.call(), headers: Vec::new(), body };
                 self.send(command).await;
             }
             Err(reason) => self.refuse_reoffer(reason.outcome().status).await,
+        }
+    }
+
+    /// Whether media is encrypted, where calls are looked at: in the log and the list.
+    fn tell_encryption(&self) {
+        let suite = self.media.suite();
+        if self.listing.info().is_some_and(|info| info.encrypted != suite.is_some()) {
+            info!(suite = suite.map_or("none", ::media::srtp::Suite::name), "encryption of the phone's media");
+            self.listing.update(|info| info.encrypted = suite.is_some());
         }
     }
 

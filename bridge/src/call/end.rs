@@ -29,7 +29,7 @@ pub enum EndReason {
     OfferMalformed,
     /// The offer has nothing that we speak (RFC 3264 §6).
     OfferUnacceptable,
-    /// The trunk or the rule asks for encrypted media, which there is not.
+    /// One side asks for encrypted media, and the other has none, or none that both can.
     EncryptionUnavailable,
     /// The range of RTP ports is used up.
     PortsExhausted,

@@ -99,7 +99,7 @@ fn status(call: &Value) -> String {
     if status.is_empty() {
         status = "starting".into();
     }
-    for (name, word) in [("held", "held"), ("transferring", "transferring")] {
+    for (name, word) in [("held", "held"), ("encrypted", "encrypted"), ("transferring", "transferring")] {
         if field(call, name) == true {
             status = format!("{status}, {word}");
         }

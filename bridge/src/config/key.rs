@@ -467,7 +467,7 @@ const CODEC: &[Field] =
 const MEDIA: &[Field] = &[
     field("only_listed_codecs", Kind::Bool, "No codec beside the listed ones."),
     field("codecs", Kind::Objects(CODEC), "Codecs in the order of preference."),
-    field("encryption", Kind::Choice(ENCRYPTION), "SRTP."),
+    field("encryption", Kind::Choice(ENCRYPTION), "SRTP: never, if the other side can, always."),
     field("media_timeout", Kind::SignedDuration, "The call ends if media stays away for this long."),
 ];
 

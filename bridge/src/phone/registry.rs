@@ -44,6 +44,8 @@ pub struct CallInfo {
     pub answered_at: Option<SystemTime>,
     /// The phone has put us on hold.
     pub held: bool,
+    /// Media is encrypted on the phone's side.
+    pub encrypted: bool,
     /// A transfer is under way.
     pub transferring: bool,
 }
@@ -184,6 +186,7 @@ pub(crate) mod tests {
             started_at: SystemTime::UNIX_EPOCH + Duration::from_secs(second),
             answered_at: None,
             held: false,
+            encrypted: false,
             transferring: false,
         }
     }

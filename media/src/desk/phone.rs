@@ -15,9 +15,10 @@ use crate::{
     plc::{LIMIT, Narrow},
     rtp::Header,
     sdp::{Codec, Negotiated},
+    srtp::OVERHEAD,
 };
 
-const DATAGRAM: usize = Header::LEN + LONGEST;
+const DATAGRAM: usize = Header::LEN + LONGEST + OVERHEAD;
 /// How long a key is held, and how long it is left alone before the next.
 const KEY: (Duration, Duration) = (Duration::from_millis(120), Duration::from_millis(80));
 

@@ -1,5 +1,6 @@
 //! The carrier's leg: RTP and RTCP of one negotiated stream of G.711 or G.722, with telephone events.
 
+mod seal;
 mod sounds;
 mod terms;
 mod watch;
@@ -10,6 +11,7 @@ use std::{
 };
 
 use self::{
+    seal::Seal,
     terms::{Kind, Terms},
     watch::Watch,
 };
@@ -64,6 +66,10 @@ pub struct CarrierReport {
     pub strangers: u64,
     /// Datagrams that are no RTP, or of a payload type that was not agreed upon.
     pub unusable: u64,
+    /// Packets that were not encrypted as agreed upon, or by somebody else.
+    pub forged: u64,
+    /// Encrypted packets that came again.
+    pub replayed: u64,
     /// Packets that came after their place was filled.
     pub late: u64,
     /// Packets that came twice.
@@ -91,6 +97,7 @@ pub(crate) struct Carrier {
     peer: Option<IpAddr>,
     lock: Option<Lock>,
     terms: Terms,
+    seal: Seal,
     control: Control,
     receiver: Receiver,
     digits: dtmf::Receiver,
@@ -116,6 +123,7 @@ impl Carrier {
             peer: config.peer,
             lock: None,
             terms: Terms::default(),
+            seal: Seal::default(),
             control: Control::new(now, config.clock, ssrc, RATE, random.next() as u32),
             receiver: Receiver::new(now),
             digits: dtmf::Receiver::new(RATE),
@@ -133,6 +141,7 @@ impl Carrier {
     /// Takes what was agreed upon, at the answer or at a later one.
     pub(crate) fn set(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
         self.terms = Terms::new(negotiated, &self.terms)?;
+        self.seal.set(negotiated.encryption());
         if let Some(keys) = self.keys.as_mut().filter(|_| self.terms.send_events.is_none()) {
             keys.clear();
         }
@@ -173,6 +182,8 @@ impl Carrier {
         if self.terms.mux && rtcp::is_rtcp(datagram) {
             return self.handle_rtcp(now, from, datagram);
         }
+        // Whoever cannot encrypt proves nothing about where the peer is.
+        let Some(datagram) = self.seal.open_rtp(datagram) else { return };
         let packet = Packet::parse(datagram);
         let (Some(packet), Some(lock)) = (packet, &mut self.lock) else {
             self.unusable += 1;
@@ -215,6 +226,7 @@ impl Carrier {
     /// Takes in a datagram of the RTCP socket.
     pub(crate) fn handle_rtcp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         let Some(lock) = &mut self.lock else { return };
+        let Some(datagram) = self.seal.open_rtcp(datagram) else { return };
         if lock.judge_rtcp(from) != Verdict::Refuse {
             // A goodbye is not the end of a call, only a BYE of the signalling is.
             self.control.handle_datagram(now, datagram);
@@ -289,9 +301,10 @@ impl Carrier {
                 return Some(sent);
             }
             let written = self.sender.poll(datagram)?;
+            let sealed = self.seal.seal_rtp(datagram, written.length);
             if let Some(to) = self.lock.as_mut().and_then(Lock::send_rtp) {
                 self.control.handle_sent(now, written.timestamp, written.length - Header::LEN);
-                return Some((to, written.length));
+                return Some((to, sealed?));
             }
         }
     }
@@ -303,7 +316,8 @@ impl Carrier {
         }
         let random = self.random.next() as u32;
         let length = self.control.poll_report(now, random, &self.cname, datagram)?;
-        Some((self.lock.as_mut().and_then(Lock::send_rtcp)?, length))
+        let sealed = self.seal.seal_rtcp(datagram, length)?;
+        Some((self.lock.as_mut().and_then(Lock::send_rtcp)?, sealed))
     }
 
     /// When the next packet is due by the clock; `None` while nothing is sent.
@@ -353,6 +367,8 @@ impl Carrier {
             last_heard: self.last_heard,
             strangers: self.lock.map_or(0, |lock| lock.strangers()),
             unusable: self.unusable,
+            forged: self.seal.forged(),
+            replayed: self.seal.replayed(),
             late: counts.late,
             repeated: counts.repeated,
             source: self.lock.and_then(|lock| lock.locked()),

@@ -42,11 +42,12 @@ pub(crate) struct Written {
 }
 
 impl Sender {
-    /// A stream that begins at random numbers (RFC 3550 §5.1), taken from a seed.
+    /// A stream that begins at random numbers (RFC 3550 §5.1), taken from a seed. The first sequence number is in the lower
+    /// half, so that its first wrap is far away when its first packets are lost (RFC 3711 §3.3.1).
     pub(crate) fn new(ssrc: Ssrc, random: u64) -> Self {
         Self {
             ssrc,
-            sequence: random as u16,
+            sequence: random as u16 >> 1,
             origin: (random >> 16) as u32,
             position: 0,
             coder: Coder::Law(Law::Mu),

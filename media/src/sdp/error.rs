@@ -21,8 +21,17 @@ pub enum Error {
     #[error("no audio in the SDP")]
     NoAudio,
     /// Audio, but in a transport that we do not speak.
-    #[error("transport {0} is not supported, only RTP/AVP")]
+    #[error("transport {0} is not supported, only RTP/AVP and RTP/SAVP")]
     Protocol(String),
+    /// Encrypted audio, and encryption is switched off.
+    #[error("the media is encrypted, which is not allowed here")]
+    Encrypted,
+    /// Audio that is not encrypted, and it has to be.
+    #[error("the media is not encrypted, which is required here")]
+    NotEncrypted,
+    /// Encrypted audio, but with none of our suites, or with keys that cannot be used.
+    #[error("no usable a=crypto in the SDP")]
+    NoCommonSuite,
     /// Audio, but none of our codecs.
     #[error("no codec in common")]
     NoCommonCodec,
@@ -53,11 +62,19 @@ impl Error {
             Self::Malformed { .. } | Self::TooMany(_) | Self::NoAddress | Self::NotAnAnswer => 400,
             Self::NoAudio
             | Self::Protocol(_)
+            | Self::Encrypted
+            | Self::NotEncrypted
+            | Self::NoCommonSuite
             | Self::NoCommonCodec
             | Self::NotAnAddress
             | Self::RefusedAddress(_)
             | Self::RefusedPort(..)
             | Self::AddressFamily(_) => 488,
         }
+    }
+
+    /// Whether it is the encryption that one side wants and the other has not.
+    pub fn is_about_encryption(&self) -> bool {
+        matches!(self, Self::Encrypted | Self::NotEncrypted | Self::NoCommonSuite)
     }
 }

@@ -58,7 +58,7 @@ impl Exchange {
     /// Takes the answer to the offer that is open.
     pub fn accept_answer(&mut self, answer: &Session) -> Result<Negotiated, Error> {
         let offer = self.offered.as_ref().ok_or(Error::NotAnAnswer)?;
-        let negotiated = accept(answer, offer, &self.local, &self.policy)?;
+        let negotiated = accept(answer, offer, &self.local, &self.policy, self.negotiated())?;
         let lines = self.offered.take().ok_or(Error::NotAnAnswer)?;
         self.agreed = Some(Agreed { negotiated: negotiated.clone(), lines });
         Ok(negotiated)

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
-use super::Codec;
 use super::address::Host;
+use super::crypto::Crypto;
+use super::{Codec, Error};
+
+/// Packets that are not encrypted.
+pub(super) const PLAIN: &str = "RTP/AVP";
+/// Packets that are.
+pub(super) const SECURE: &str = "RTP/SAVP";
 
 /// A media line (RFC 8866 §5.14) with the attributes that matter here; the others are not kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +27,16 @@ pub struct Media {
     pub(super) direction: Option<Direction>,
     pub(super) rtcp: Option<Rtcp>,
     pub(super) mux: bool,
+    pub(super) crypto: Vec<Crypto>,
+}
+
+/// The profiles that we speak (RFC 3551, RFC 3711 §3; those with feedback add nothing for audio).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    /// `RTP/AVP`.
+    Plain,
+    /// `RTP/SAVP`, `RTP/SAVPF`.
+    Secure,
 }
 
 /// Which way media flows, seen from whoever says it (RFC 8866 §6.7).
@@ -68,12 +84,24 @@ impl Media {
             direction: None,
             rtcp: None,
             mux: false,
+            crypto: Vec::new(),
         }
     }
 
     /// The same line with port zero: how an answer refuses it (RFC 3264 §6).
     pub(super) fn refused(&self) -> Self {
         Self { formats: self.formats.clone(), ..Self::new(&self.kind, 0, &self.protocol) }
+    }
+
+    pub(super) fn transport(&self) -> Result<Transport, Error> {
+        let is = |name: &str| self.protocol.eq_ignore_ascii_case(name);
+        if is(PLAIN) {
+            return Ok(Transport::Plain);
+        }
+        if is(SECURE) || is("RTP/SAVPF") {
+            return Ok(Transport::Secure);
+        }
+        Err(Error::Protocol(self.protocol.chars().filter(|char| !char.is_control()).take(32).collect()))
     }
 
     pub(super) fn is_audio(&self) -> bool {

@@ -2,11 +2,14 @@
 
 mod audio;
 mod own;
+mod secrecy;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use self::secrecy::Secrecy;
 use super::{Codec, Direction, Error, Events, Local, Policy, Session};
+use crate::srtp::Pair;
 
 /// What both ends have agreed upon.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct Negotiated {
     pub ptime: Duration,
     /// Which way media flows, seen from us.
     pub direction: Direction,
+    /// How packets are encrypted, if they are.
+    pub(super) secrecy: Secrecy,
     /// Which of the media lines this is about.
     pub(super) line: usize,
 }
@@ -50,6 +55,11 @@ impl Negotiated {
     /// The codec of a packet that is heard, if its payload type was agreed upon.
     pub fn codec_of(&self, payload_type: u8) -> Option<Codec> {
         self.receive.iter().find(|format| format.payload_type == payload_type).map(|format| format.codec)
+    }
+
+    /// The keys of both directions; without them nothing is encrypted.
+    pub fn encryption(&self) -> Option<&Pair> {
+        self.secrecy.pair.as_ref()
     }
 
     /// Whether the peer has put us on hold: it does not want to hear us.
@@ -72,7 +82,7 @@ pub fn offer(local: &Local, policy: &Policy) -> String {
 
 /// Reads the answer to [`offer`] of the same arguments.
 pub fn accept_answer(answer: &Session, local: &Local, policy: &Policy) -> Result<Negotiated, Error> {
-    accept(answer, &own::offer(local, policy, None), local, policy)
+    accept(answer, &own::offer(local, policy, None), local, policy, None)
 }
 
 pub(super) use audio::{accept, choose};

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::{Codec, Direction};
+use crate::srtp::Secret;
 
 /// What we accept and prefer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Policy {
     pub ptime: Duration,
     /// Whether our offers propose `rtcp-mux`; that of a peer is accepted anyway.
     pub offer_mux: bool,
+    /// Whether packets are encrypted.
+    pub encryption: Encryption,
 }
 
 /// Whose order of codecs decides in an answer.
@@ -32,6 +35,18 @@ pub enum Preference {
     Ours,
     /// The offerer's (RFC 3264 §6.1 would rather have this).
     Theirs,
+}
+
+/// Whether packets are encrypted (RFC 4568), with what our keys are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Encryption {
+    /// Never: an offer of nothing else is refused.
+    #[default]
+    Disable,
+    /// If the peer can. Our offer is one of plain RTP with keys beside it, as PBXs do it, for a peer that knows of none.
+    Allow(Secret),
+    /// Always: an offer or an answer without is refused.
+    Require(Secret),
 }
 
 /// Our end of the media.
@@ -61,6 +76,7 @@ impl Default for Policy {
             own: Vec::new(),
             ptime: Duration::from_millis(20),
             offer_mux: false,
+            encryption: Encryption::Disable,
         }
     }
 }
@@ -77,5 +93,14 @@ impl Policy {
             }
         }
         policy
+    }
+}
+
+impl Encryption {
+    pub(super) fn secret(self) -> Option<Secret> {
+        match self {
+            Self::Disable => None,
+            Self::Allow(secret) | Self::Require(secret) => Some(secret),
+        }
     }
 }

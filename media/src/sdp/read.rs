@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::address::Host;
+use super::crypto::Crypto;
 use super::media::{Map, Rtcp};
 use super::session::Origin;
 use super::{Direction, Error, Media, Session};
@@ -117,6 +118,7 @@ fn read_attribute(media: &mut Media, value: &str) -> Result<(), Error> {
         "maxptime" => media.maxptime = read_ptime(value).or(media.maxptime),
         "rtcp" => media.rtcp = read_rtcp(value).or(media.rtcp.take()),
         "rtcp-mux" => media.mux = true,
+        "crypto" => push(&mut media.crypto, Crypto::read(value), "keys")?,
         _ => media.direction = read_direction(name).or(media.direction),
     }
     Ok(())

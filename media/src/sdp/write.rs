@@ -44,6 +44,7 @@ impl fmt::Display for Media {
         if self.mux {
             write!(f, "a=rtcp-mux\r\n")?;
         }
+        self.crypto.iter().try_for_each(|crypto| write!(f, "{crypto}"))?;
         for (name, value) in [("ptime", self.ptime), ("maxptime", self.maxptime)] {
             value.iter().try_for_each(|value| write!(f, "a={name}:{}\r\n", value.as_millis()))?;
         }

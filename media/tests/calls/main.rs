@@ -8,6 +8,7 @@ mod keys;
 mod mixing;
 mod quiet;
 mod ringing;
+mod sealed;
 mod sound;
 mod uplink;
 mod wideband;

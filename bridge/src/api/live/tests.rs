@@ -59,6 +59,7 @@ fn info() -> CallInfo {
         started_at: SystemTime::UNIX_EPOCH,
         answered_at: None,
         held: false,
+        encrypted: false,
         transferring: false,
     }
 }

@@ -47,6 +47,7 @@ impl Bench {
             started_at: UNIX_EPOCH + Duration::from_millis(1_795_239_715_120),
             answered_at: None,
             held: false,
+            encrypted: false,
             transferring: false,
         };
         let (orders, asked) = mpsc::channel(1);

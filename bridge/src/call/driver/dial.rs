@@ -15,6 +15,8 @@ use crate::dispatch::outbound;
 use crate::phone::{CallError, Placed};
 use crate::plane::Command;
 
+/// What the API says when there are no keys.
+const NOT_ENCRYPTED: &str = "one side requires encryption, and the other cannot";
 /// Names take no longer, whatever the resolver thinks.
 const LOCATE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -134,7 +136,10 @@ impl Driver {
                 Input::MediaReady
             }
             Err(reason) => {
-                self.detail = Some(CallError::Media("the callee's answer does not fit our offer"));
+                self.detail = Some(match reason {
+                    EndReason::EncryptionUnavailable => CallError::Media(NOT_ENCRYPTED),
+                    _ => CallError::Media("the callee's answer does not fit our offer"),
+                });
                 Input::MediaRefused(reason)
             }
         }
@@ -208,7 +213,7 @@ pub(super) fn error_of(reason: EndReason, detail: Option<CallError>) -> CallErro
         EndReason::AnswerUnusable | EndReason::OfferMalformed | EndReason::OfferUnacceptable => {
             CallError::Media("the callee's answer does not fit our offer")
         }
-        EndReason::EncryptionUnavailable => CallError::Media("encryption is required, and there is none yet"),
+        EndReason::EncryptionUnavailable => CallError::Media(NOT_ENCRYPTED),
         EndReason::PortsExhausted => CallError::Media("no port is free"),
         EndReason::MediaTimeout | EndReason::MediaFault => CallError::Media("it has broken down"),
         EndReason::GatewayFault => CallError::Gateway,

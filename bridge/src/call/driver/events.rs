@@ -13,7 +13,10 @@ impl Driver {
         let input = match event {
             None => Input::Hangup(EndReason::GatewayFault), // The endpoint is gone.
             Some(Event::Acked { body, .. }) => match self.media.acknowledged(&body) {
-                Ok(()) => Input::Acknowledged,
+                Ok(()) => {
+                    self.tell_encryption();
+                    Input::Acknowledged
+                }
                 Err(reason) => Input::MediaRefused(reason),
             },
             Some(Event::Ended { request, .. }) => {

@@ -126,6 +126,7 @@ impl Leg {
             started_at: SystemTime::now(),
             answered_at: None,
             held: false,
+            encrypted: false,
             transferring: false,
         }
     }

@@ -6,14 +6,15 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use media::sdp::{Codec, Direction, Exchange, Local, Policy, Session};
+use media::sdp::{Codec, Direction, Encryption, Exchange, Local, Policy, Session};
+use media::srtp::{Secret, Suite};
 use media::{CarrierConfig, Profile, rtcp};
 use tokio::sync::{mpsc, oneshot};
 
 use super::leg::family;
 use super::{Leg, Parts, Settings};
 use crate::call::end::EndReason;
-use crate::dispatch::{self, Encryption};
+use crate::dispatch;
 use crate::plane::{
     self, Command, EngineReport, EngineSpec, Family, LineEvent, LineHandle, Plane, Report, RoomSide, Spec,
 };
@@ -29,7 +30,6 @@ pub(super) struct Media {
     family: Family,
     policy: Policy,
     setup: Setup,
-    encryption: Encryption,
     report: Option<Box<Report>>,
 }
 
@@ -73,7 +73,12 @@ impl Media {
             bitrate: settings.opus_bitrate,
         };
         let policy = policy(settings, wanted);
-        Self { state: State::Closed, offer, family, policy, setup, encryption: wanted.encryption, report: None }
+        Self { state: State::Closed, offer, family, policy, setup, report: None }
+    }
+
+    #[cfg(test)]
+    pub(super) fn set_offer(&mut self, offer: &str) {
+        self.offer = Bytes::copy_from_slice(offer.as_bytes());
     }
 
     /// Media of a call that we place goes to the first of these addresses whose family we have.
@@ -92,9 +97,6 @@ impl Media {
 
     /// Reads the offer before it reserves ports for it, so that nonsense costs nothing.
     pub(super) fn prepare(&mut self, plane: &Plane) -> Result<(), EndReason> {
-        if self.encryption == Encryption::Require {
-            return Err(EndReason::EncryptionUnavailable);
-        }
         let offer = match self.offer.is_empty() {
             true => None,
             false => Some(Session::parse(&self.offer).map_err(|error| refused(&error))?),
@@ -176,7 +178,7 @@ impl Media {
         let description = if description.is_empty() { &early } else { description };
         let unusable = |error: &media::sdp::Error| {
             tracing::info!(%error, "the answer cannot be used");
-            EndReason::AnswerUnusable
+            if error.is_about_encryption() { EndReason::EncryptionUnavailable } else { EndReason::AnswerUnusable }
         };
         let session = Session::parse(description).map_err(|error| unusable(&error))?;
         let negotiated = open.exchange.accept_answer(&session).map_err(|error| unusable(&error))?;
@@ -189,6 +191,12 @@ impl Media {
     pub(super) fn is_held(&self) -> bool {
         let State::Open(open) = &self.state else { return false };
         open.exchange.negotiated().is_some_and(media::sdp::Negotiated::is_held)
+    }
+
+    /// How packets are encrypted, if they are.
+    pub(super) fn suite(&self) -> Option<Suite> {
+        let State::Open(open) = &self.state else { return None };
+        Some(open.exchange.negotiated()?.encryption()?.suite())
     }
 
     /// Hands an order to the line.
@@ -317,8 +325,12 @@ impl fmt::Display for Summary<'_> {
         }
         write!(f, "; room: {} in, {} late, {} out", report.room_received, report.room_late, report.room_sent)?;
         match report.carrier.strangers {
-            0 => Ok(()),
-            strangers => write!(f, "; {strangers} packets of strangers dropped"),
+            0 => {}
+            strangers => write!(f, "; {strangers} packets of strangers dropped")?,
+        }
+        match (report.carrier.forged, report.carrier.replayed) {
+            (0, 0) => Ok(()),
+            (forged, replayed) => write!(f, "; {forged} packets without a right tag dropped, {replayed} repeated"),
         }
     }
 }
@@ -331,12 +343,20 @@ fn policy(settings: &Settings, wanted: &dispatch::Media) -> Policy {
         let others: Vec<_> = enabled.iter().filter(|codec| !codecs.contains(codec)).copied().collect();
         codecs.extend(others);
     }
-    Policy { codecs, allow_loopback: settings.allow_loopback, own: settings.own.clone(), ..Policy::default() }
+    let secret = || Secret::new(rand::random());
+    let encryption = match wanted.encryption {
+        dispatch::Encryption::Disable => Encryption::Disable,
+        dispatch::Encryption::Allow => Encryption::Allow(secret()),
+        dispatch::Encryption::Require => Encryption::Require(secret()),
+    };
+    let (allow_loopback, own) = (settings.allow_loopback, settings.own.clone());
+    Policy { codecs, allow_loopback, own, encryption, ..Policy::default() }
 }
 
 fn refused(error: &media::sdp::Error) -> EndReason {
     tracing::info!(%error, "the offer is refused");
     match error.status_hint() {
+        _ if error.is_about_encryption() => EndReason::EncryptionUnavailable,
         400 => EndReason::OfferMalformed,
         _ => EndReason::OfferUnacceptable,
     }

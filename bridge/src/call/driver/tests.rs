@@ -209,8 +209,32 @@ async fn a_call_that_must_be_encrypted_is_refused_rather_than_heard_by_everybody
     let yaml = TRUNK.replace("headers: {X-Fixed", "media: {encryption: SIP_MEDIA_ENCRYPT_REQUIRE}, headers: {X-Fixed");
     let mut driver = active(&yaml).await.driver;
     let plane = driver.parts.plane.clone();
+    let head = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000";
+    let keys = "a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:GgKxatEc+sYepjANRwH2+vEG+trLPpi6/0eJ4bdl\r\n";
+    for offer in [format!("{head} RTP/AVP 0\r\n"), format!("{head} RTP/SAVP 0\r\n")] {
+        driver.media.set_offer(&offer);
+        assert_eq!(driver.media.prepare(&plane), Err(EndReason::EncryptionUnavailable));
+        assert_eq!(plane.stats().ports, 0);
+    }
+    driver.media.set_offer(&format!("{head} RTP/SAVP 0\r\n{keys}"));
+    assert_eq!(driver.media.prepare(&plane), Ok(()));
+    assert_eq!(driver.media.suite(), Some(::media::srtp::Suite::AesCm128Sha1Tag80));
+    driver.tell_encryption();
+    assert!(driver.listing.info().is_some_and(|info| info.encrypted));
+    let answer = String::from_utf8(driver.media.description().to_vec()).unwrap();
+    assert!(
+        answer.contains("RTP/SAVP 0\r\n") && answer.contains("a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn encryption_that_is_switched_off_is_told_apart_from_a_codec_that_is_not_spoken() {
+    let mut driver = active(TRUNK).await.driver;
+    let plane = driver.parts.plane.clone();
+    let offer = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/SAVP 0\r\n";
+    driver.media.set_offer(offer);
     assert_eq!(driver.media.prepare(&plane), Err(EndReason::EncryptionUnavailable));
-    assert_eq!(plane.stats().ports, 0);
 }
 
 #[tokio::test]

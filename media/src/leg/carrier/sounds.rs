@@ -86,8 +86,9 @@ impl Carrier {
         };
         let rest = header.write(datagram)?;
         rest.get_mut(..outgoing.payload.len())?.copy_from_slice(&outgoing.payload);
+        let sealed = self.seal.seal_rtp(datagram, Header::LEN + outgoing.payload.len())?;
         let to = self.lock.as_mut().and_then(Lock::send_rtp)?;
         self.control.handle_sent(now, outgoing.timestamp, outgoing.payload.len());
-        Some((to, Header::LEN + outgoing.payload.len()))
+        Some((to, sealed))
     }
 }

@@ -3,12 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{Format, Negotiated};
+use super::{Format, Negotiated, secrecy};
 use crate::sdp::address::check_target;
 use crate::sdp::media::Media;
 use crate::sdp::{Codec, Direction, Error, Events, Local, Policy, Preference, Session};
 
-const TRANSPORT: &str = "RTP/AVP";
 const TELEPHONE_EVENT: &str = "telephone-event";
 /// Packets of ours are no shorter than this unless the peer can take no more, and never longer than the other: a longer one
 /// costs more delay than its header saves.
@@ -26,10 +25,10 @@ pub(in crate::sdp) fn choose(
     before: Option<&Negotiated>,
 ) -> Result<Negotiated, Error> {
     let mut why_not = Error::NoAudio;
-    let kept = before.map_or(0, |before| before.line);
-    let lines = offer.media.iter().enumerate();
-    let (mut lines, others): (Vec<_>, Vec<_>) = lines.partition(|(line, _)| *line == kept);
-    lines.extend(others);
+    let kept = before.map(|before| before.line);
+    let mut lines: Vec<_> = offer.media.iter().enumerate().collect();
+    // Of a stream that is offered twice, the encrypted line is the one to take.
+    lines.sort_by_key(|(line, media)| (Some(*line) != kept, !secrecy::is_preferred(media, policy)));
     for (line, media) in lines {
         if !media.is_audio() {
             continue;
@@ -50,6 +49,7 @@ pub(in crate::sdp) fn accept(
     offer: &Session,
     local: &Local,
     policy: &Policy,
+    before: Option<&Negotiated>,
 ) -> Result<Negotiated, Error> {
     if answer.media.len() != offer.media.len() {
         return Err(Error::NotAnAnswer);
@@ -61,7 +61,7 @@ pub(in crate::sdp) fn accept(
     if !theirs.is_audio() {
         return Err(Error::NoAudio);
     }
-    check_transport(theirs)?;
+    let secrecy = secrecy::accept(ours, theirs, policy, before.map_or(0, |before| before.secrecy.generation))?;
     // Theirs that we have offered, in the order of the answer; what they send comes under the types of our offer.
     let common: Vec<_> = formats(theirs, policy).filter(|format| ours.codec_is_listed(format.codec)).collect();
     let chosen = *common.first().ok_or(Error::NoCommonCodec)?;
@@ -82,6 +82,7 @@ pub(in crate::sdp) fn accept(
         keys: events.map_or(Events::KEYS, |(_, keys)| keys),
         ptime: ptime(theirs, policy),
         direction,
+        secrecy,
         line,
     })
 }
@@ -93,7 +94,7 @@ fn choose_from(
     policy: &Policy,
     before: Option<&Negotiated>,
 ) -> Result<Negotiated, Error> {
-    check_transport(media)?;
+    let theirs = secrecy::theirs(media, policy, before)?;
     let common: Vec<_> = formats(media, policy).collect();
     let chosen = prefer(&common, policy, before).ok_or(Error::NoCommonCodec)?;
     let events = policy.events.then(|| common_events(media, chosen.codec)).flatten();
@@ -101,6 +102,7 @@ fn choose_from(
     let mux = media.mux && muxable(chosen.payload_type) && events.is_none_or(|(event, _)| muxable(event));
     let target = target(offer, media, local, policy, mux)?;
     let direction = held(&target, offer.direction(media)).reversed().and(local.direction);
+    let moved = before.is_some_and(|before| before.remote_rtp != target.rtp);
     Ok(Negotiated {
         remote_rtp: target.rtp,
         remote_rtcp: target.rtcp,
@@ -113,15 +115,9 @@ fn choose_from(
         keys: events.map_or(Events::KEYS, |(_, keys)| keys),
         ptime: ptime(media, policy),
         direction,
+        secrecy: secrecy::answer(theirs, policy, before, moved),
         line: 0,
     })
-}
-
-fn check_transport(media: &Media) -> Result<(), Error> {
-    match media.protocol.eq_ignore_ascii_case(TRANSPORT) {
-        true => Ok(()),
-        false => Err(Error::Protocol(media.protocol.chars().filter(|char| !char.is_control()).take(32).collect())),
-    }
 }
 
 /// The formats of a line that we speak, in its order.

@@ -1,10 +1,11 @@
 //! Our side of the talk, as sessions to be written.
 
-use super::{Format, Negotiated};
+use super::{Format, Negotiated, secrecy};
 use crate::sdp::address::Host;
-use crate::sdp::media::{Map, Media, Rtcp};
+use crate::sdp::crypto::Crypto;
+use crate::sdp::media::{Map, Media, PLAIN, Rtcp, SECURE};
 use crate::sdp::session::Origin;
-use crate::sdp::{Codec, Events, Local, Policy, Session};
+use crate::sdp::{Codec, Encryption, Events, Local, Policy, Session};
 
 /// Where telephone events are usually found.
 const EVENTS: u8 = 101;
@@ -21,7 +22,13 @@ pub(in crate::sdp) fn answer(offer: &Session, negotiated: &Negotiated, local: &L
 /// An offer of all that we speak; or, within a call, of what is in force first and under the types it has, with the
 /// media lines that there are.
 pub(in crate::sdp) fn offer(local: &Local, policy: &Policy, before: Option<(&Session, &Negotiated)>) -> Session {
-    let mut media = Media::new("audio", local.rtp_port, "RTP/AVP");
+    let protocol = match (policy.encryption, before) {
+        (_, Some((last, negotiated))) => last.media.get(negotiated.line).map_or(PLAIN, |line| &line.protocol),
+        (Encryption::Require(_), None) => SECURE,
+        (Encryption::Disable | Encryption::Allow(_), None) => PLAIN,
+    };
+    let mut media = Media::new("audio", local.rtp_port, protocol);
+    media.crypto = secrecy::offer(policy, before.map(|(_, negotiated)| negotiated));
     let Some((last, negotiated)) = before else {
         for codec in &policy.codecs {
             add_codec(&mut media, codec.payload_type(), *codec);
@@ -67,6 +74,8 @@ fn accepted(offered: &Media, negotiated: &Negotiated, local: &Local) -> Media {
     }
     finish(&mut media, local, negotiated.mux);
     media.direction = Some(negotiated.direction);
+    let ours = negotiated.secrecy.pair.map(|pair| Crypto { tag: negotiated.secrecy.tag, keys: pair.ours });
+    media.crypto = ours.into_iter().collect();
     media.ptime = Some(negotiated.ptime);
     media
 }
