@@ -23,6 +23,7 @@ fn info(id: &str) -> CallInfo {
         started_at: SystemTime::now(),
         answered_at: None,
         held: false,
+        encrypted: false,
         transferring: true,
     }
 }
