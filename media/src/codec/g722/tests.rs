@@ -100,6 +100,28 @@ fn what_is_narrow_is_widened_with_hardly_an_image() {
 }
 
 #[test]
+fn nothing_overflows_whatever_comes() {
+    let mut random = crate::random::Random::new(7);
+    let mut wild = move |n: usize| match n / 4_000 % 5 {
+        0 => random.next() as u8,
+        1 => 0x20,
+        2 => 0x84,
+        3 => [0xa0, 0x04][n % 2],
+        _ => 0x80 | random.next() as u8 & 0x3f,
+    };
+    let bytes: Vec<u8> = (0..100_000).map(&mut wild).collect();
+    let loud = decoded(&bytes).into_iter().enumerate().map(|(n, sample)| match n / 3_000 % 4 {
+        0 => sample,
+        1 => i16::MAX,
+        2 => [i16::MIN, i16::MAX][n % 2],
+        _ => [i16::MIN, i16::MAX][n / 2 % 2],
+    });
+    let loud: Vec<i16> = loud.collect();
+    let again = decoded(&encoded(&loud));
+    assert_eq!(again.len(), loud.len());
+}
+
+#[test]
 fn lengths_that_do_not_match() {
     let mut bytes = [0; 4];
     assert_eq!(Encoder::default().encode(&[1; 7], &mut bytes), 3);
