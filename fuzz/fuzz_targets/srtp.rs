@@ -6,13 +6,15 @@
 use libfuzzer_sys::fuzz_target;
 use media::srtp::{OVERHEAD, Receiver, Secret, Sender, Suite};
 
+const LONGEST: usize = 4_096;
+
 fuzz_target!(|input: (u8, Vec<&[u8]>)| {
     let (suite, datagrams) = input;
     let suite = Suite::ALL[usize::from(suite) % Suite::ALL.len()];
     let keys = Secret::new([7; 32]).keys(suite, 0);
     let (mut sender, mut receiver) = (Sender::new(&keys), Receiver::new(&keys));
-    let mut into = [0; 4_096];
-    for datagram in datagrams.into_iter().filter(|datagram| datagram.len() + OVERHEAD <= into.len()) {
+    let mut into = [0; LONGEST];
+    for datagram in datagrams.into_iter().filter(|datagram| datagram.len() + OVERHEAD <= LONGEST) {
         assert!(receiver.open_rtp(datagram, &mut into).is_err());
         assert!(receiver.open_rtcp(datagram, &mut into).is_err());
         let mut buffer = datagram.to_vec();

@@ -8,6 +8,7 @@ use std::{
 use media::{
     Config, Junction, Output, Profile,
     codec::g711::Law,
+    dtmf::{Event, Press},
     rtcp::packets,
     rtp::{Header, Packet, Ssrc},
     sdp::{Direction, Encryption, Exchange, Local, Policy, Session},
@@ -39,7 +40,8 @@ fn peer_keys(suite: Suite, generation: u32) -> Keys {
 
 fn offer(suite: Suite, keys: &Keys) -> Session {
     let text = format!(
-        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r\n\
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0 101\r\n\
+         a=rtpmap:101 telephone-event/8000\r\n\
          a=crypto:1 {} inline:{}\r\n",
         suite.name(),
         keys.to_base64()
@@ -268,4 +270,15 @@ fn new_keys_of_the_peer_are_taken_without_a_gap() {
     call.peer = old;
     call.speak(200..210, 0);
     assert_eq!(call.junction.report().carrier.forged, 10, "the old keys are over with the first packet under the new");
+}
+
+#[test]
+fn keys_pressed_for_the_peer_are_encrypted_like_the_rest() {
+    let mut call = Call::new(Suite::AesGcm128, 42);
+    call.speak(0..10, 0);
+    let keys = [Press::Key(Event(5))];
+    call.junction.press(call.at(10), &keys).expect("the peer takes events");
+    // Whatever leaves is opened as it comes.
+    call.speak(10..60, 0);
+    assert!(call.heard.iter().filter(|(_, payload)| payload.len() == 4 && payload[0] == 5).count() > 10);
 }
