@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use self::listen::{answers_strangers, bind, listeners};
+use self::listen::{bind, listeners};
 use self::reload::Reloader;
 use self::settings::{outbound_defaults, plane_config, settings};
 use crate::api::status::Configuration;
@@ -57,6 +57,9 @@ pub enum Error {
     /// SIP ports are taken, or the certificate cannot be read.
     #[error("cannot listen for SIP on {0}: {1}")]
     Sip(String, io::Error),
+    /// The certificate authorities cannot be read.
+    #[error("cannot read tls.ca_file: {0}")]
+    Authorities(io::Error),
     /// The media threads could not be started.
     #[error("cannot start the media threads: {0}")]
     Plane(io::Error),
@@ -108,16 +111,15 @@ impl App {
         let config = &loaded.config;
         let store = open_store(&config.store, loaded.snapshot.items())?;
         let objects = store.objects();
-        let answer_strangers = answers_strangers(config, &objects.load());
         let metrics = Arc::new(Metrics::new()?);
         health::serve_metrics(config.http.prometheus, Arc::clone(&metrics)).await?;
         let (health, health_seen) = watch::channel(Health::Starting);
         health::serve(config.http.health, health_seen).await?;
         let listeners = listeners(config).await?;
-        let own = listeners.iter().map(|listener| listener.bind).collect();
+        let own = listeners.iter().filter(|listener| listener.listens()).map(|listener| listener.bind).collect();
         let plane = Plane::start(&plane_config(config).await?).map_err(Error::Plane)?;
-        let (sip, events) = bind(config, listeners, &objects, answer_strangers).await?;
-        for listener in sip.listeners() {
+        let (sip, events) = bind(config, listeners, &objects).await?;
+        for listener in sip.listeners().iter().filter(|listener| listener.listens()) {
             let Advertised { host, port } = &listener.advertised;
             info!(wire = %listener.wire, bind = %listener.bind, "listening; carriers are told {host}:{port}");
         }
@@ -136,7 +138,7 @@ impl App {
             resolver: dns::Resolver::system(dns::Settings {
                 servers: config.outbound.dns_servers.clone(),
                 deny: config.outbound.deny.clone(),
-                v6: sip.listeners().iter().any(|listener| listener.bind.is_ipv6()),
+                ways: sip.listeners().iter().map(way).collect(),
             }),
             placer: placer.clone(),
             store: store.clone(),
@@ -300,8 +302,13 @@ fn tell(loaded: &Loaded) {
     }
 }
 
+fn way(listener: &sip::endpoint::Listener) -> dns::Way {
+    dns::Way { wire: listener.wire, is_ipv6: listener.bind.is_ipv6() }
+}
+
 fn status_of(sip: &sip::net::Handle) -> Status {
-    let listeners = sip.listeners().iter().map(|listener| format!("{}:{}", listener.wire, listener.bind)).collect();
+    let listening = sip.listeners().iter().filter(|listener| listener.listens());
+    let listeners = listening.map(|listener| format!("{}:{}", listener.wire, listener.bind)).collect();
     let configuration = Configuration { loaded_at: Some(SystemTime::now()), ..Configuration::default() };
     Status { listeners, configuration }
 }

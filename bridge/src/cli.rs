@@ -9,6 +9,7 @@ mod explain;
 mod gateway;
 mod join;
 mod json;
+mod noun;
 mod objects;
 mod origin;
 mod output;

@@ -21,6 +21,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use sip::NameAddr;
+
 use crate::dispatch::acl::Network;
 use crate::dispatch::{Answer, Codec, Reject};
 use crate::store::{Bridging, Snapshot};
@@ -146,6 +148,8 @@ pub struct Sip {
     pub hostname: String,
     /// TLS, if there are certificates.
     pub tls: Option<Tls>,
+    /// Authorities to believe beside the system's, PEM.
+    pub ca_file: Option<PathBuf>,
     /// How often a ringing call is told so.
     pub ringing_interval: Duration,
     /// What strangers get whom no trunk takes.
@@ -314,6 +318,8 @@ pub struct Outbound {
     pub calls_per_second: Option<u32>,
     /// How long a server may be silent before the next one is tried.
     pub patience: Duration,
+    /// The proxies that calls are sent by, where nothing else is said.
+    pub route: Vec<NameAddr>,
 }
 
 /// Transfers, where the trunk does not say.

@@ -27,7 +27,7 @@ pub mod template;
 pub mod trunk;
 
 pub use explain::{Explanation, explain};
-pub use query::{Query, Transport};
+pub use query::{Query, Transport, civil};
 pub use refusal::{Refusal, Reject};
 pub use rule::{Decision, Pin, decide};
 pub use seat::{Answer, Codec, Encryption, IncludeHeaders, Media, RoomName, Seat};

@@ -38,8 +38,10 @@ const SIDE_LIMIT: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_millis(1_200);
 const REPEATS: usize = 2;
 
-/// As many servers are tried in one call, and as many names of servers are looked up.
+/// As many servers are tried in one call.
 const MAX_HOPS: usize = 8;
+/// As many names of servers are looked up, some of which may have no address that we can send to.
+const MAX_NAMES: usize = 16;
 
 /// Where to go, before DNS was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,9 +63,32 @@ pub struct Settings {
     pub servers: Vec<SocketAddr>,
     /// Addresses that are not to be gone to.
     pub deny: Vec<Network>,
-    /// We can send over IPv6: then addresses of it are tried after those of IPv4. Without it they are taken only where
-    /// there are no others.
-    pub v6: bool,
+    /// What we can send over; empty for everything. With IPv6, addresses of it are tried after those of IPv4.
+    pub ways: Vec<Way>,
+}
+
+/// A transport over one family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The transport.
+    pub wire: Wire,
+    /// Over IPv6, not over IPv4.
+    pub is_ipv6: bool,
+}
+
+impl Settings {
+    fn goes_over(&self, wire: Wire) -> bool {
+        self.ways.is_empty() || self.ways.iter().any(|way| way.wire == wire)
+    }
+
+    fn goes_to(&self, hop: &NextHop) -> bool {
+        let way = Way { wire: hop.wire, is_ipv6: hop.address.ip().to_canonical().is_ipv6() };
+        self.ways.is_empty() || self.ways.contains(&way)
+    }
+
+    fn has_ipv6(&self) -> bool {
+        self.ways.is_empty() || self.ways.iter().any(|way| way.is_ipv6)
+    }
 }
 
 /// Asks DNS. Clones share a cache.
@@ -89,6 +114,9 @@ pub enum Error {
     /// All addresses lie in networks that no call may go to.
     #[error("{0} is in a network that calls may not go to (outbound_deny)")]
     Denied(String),
+    /// It has addresses, but we speak to none of them.
+    #[error("{0} cannot be reached from here: only over a transport or an IP version that this machine does not have")]
+    NoWay(String),
     /// `sips:` over a transport that anybody can read along.
     #[error("sips needs TLS, not {0}")]
     Insecure(Wire),
@@ -162,11 +190,16 @@ impl Resolver {
             let wire = wire.unwrap_or(Wire::Udp);
             return Ok(at(wire, wire.default_port(), &addresses?));
         }
+        let is_offered = listed.iter().any(|(_, servers)| servers.iter().any(|server| !server.target.is_empty()));
         let ordered = listed.into_iter().zip(seed..).flat_map(|((wire, servers), seed)| {
             order::servers(servers, seed).into_iter().map(move |server| (wire, server))
         });
         // A server without a name says that there is no such service (RFC 2782).
-        let ordered: Vec<_> = ordered.filter(|(_, server)| !server.target.is_empty()).take(MAX_HOPS).collect();
+        let is_there = |(wire, server): &(Wire, Server)| !server.target.is_empty() && self.settings.goes_over(*wire);
+        let ordered: Vec<_> = ordered.filter(is_there).take(MAX_NAMES).collect();
+        if ordered.is_empty() && is_offered {
+            return Err(Error::NoWay(name.to_owned()));
+        }
         let found =
             join_all(ordered.iter().map(|(wire, server)| async move {
                 Ok(at(*wire, server.port, &self.addresses(&server.target).await?))
@@ -186,13 +219,15 @@ impl Resolver {
         target: &Target,
     ) -> Result<Vec<NextHop>, Error> {
         let mut hops = Vec::<NextHop>::new();
-        let mut denied = None;
+        let (mut denied, mut is_elsewhere) = (None, false);
         for (wire, address) in found {
             // What the certificate has to carry is the name that was asked for, not the one that DNS made of it
             // (RFC 5922 §4).
             let hop = NextHop { wire, address, server_name: server_name.cloned() };
             if self.settings.deny.iter().any(|network| network.contains(address.ip())) {
                 denied = Some(address.ip());
+            } else if !self.settings.goes_to(&hop) {
+                is_elsewhere = true;
             } else if !hops.contains(&hop) {
                 hops.push(hop);
             }
@@ -205,6 +240,7 @@ impl Resolver {
         match (hops.is_empty(), denied) {
             (false, _) => Ok(hops),
             (true, Some(_)) => Err(Error::Denied(name())),
+            (true, None) if is_elsewhere => Err(Error::NoWay(name())),
             (true, None) => Err(Error::NoAddress(name())),
         }
     }
@@ -296,7 +332,9 @@ fn names(settings: &Settings) -> TokioResolver {
     let options: &mut ResolverOpts = builder.options_mut();
     options.timeout = PATIENCE;
     options.attempts = REPEATS;
-    options.ip_strategy = if settings.v6 { LookupIpStrategy::Ipv4AndIpv6 } else { LookupIpStrategy::Ipv4thenIpv6 };
+    // Without IPv6 of our own, its addresses are asked for to tell that there is nothing else.
+    options.ip_strategy =
+        if settings.has_ipv6() { LookupIpStrategy::Ipv4AndIpv6 } else { LookupIpStrategy::Ipv4thenIpv6 };
     builder.build().expect("only TLS to name servers can be set up wrong, and there is none")
 }
 

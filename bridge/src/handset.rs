@@ -1,7 +1,6 @@
 //! The test phone: places calls over the same SIP stack and media plane that the gateway runs on, and measures them.
 
 mod place;
-mod route;
 
 use std::collections::HashMap;
 use std::io;
@@ -11,12 +10,11 @@ use std::time::Duration;
 
 use sip::net::Roots;
 use sip::{CallHandle, HeaderName, Host, NameAddr, NextHop, Status, Uri, Wire};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::plane::{self, Plane};
 
 pub use place::{Heard, Outcome};
-pub use route::{Error as RouteError, resolve};
 
 /// Events of one call that wait for its task; a call makes a handful.
 const EVENTS: usize = 32;
@@ -26,8 +24,8 @@ const EVENTS: usize = 32;
 pub struct Plan {
     /// Whom to call.
     pub uri: Uri,
-    /// Where to send the INVITE.
-    pub to: NextHop,
+    /// Where to send the INVITE, in the order in which to try it.
+    pub to: Vec<NextHop>,
     /// Who calls.
     pub from: NameAddr,
     /// More headers.
@@ -51,17 +49,24 @@ pub struct Plan {
 pub struct Handset {
     sip: sip::net::Handle,
     plane: Plane,
+    ip: IpAddr,
+    over: watch::Sender<bool>,
     calls: Arc<Mutex<HashMap<CallHandle, mpsc::Sender<sip::Event>>>>,
 }
 
 impl Handset {
-    /// A phone that can call whatever this machine reaches `peer` from.
-    pub async fn start(wire: Wire, peer: SocketAddr, roots: Roots) -> io::Result<Self> {
-        let ip = local_address_toward(peer)?;
+    /// A phone that can call these hops, or those of them that are of the same family as the first one that this machine
+    /// has a route to.
+    pub async fn start(hops: &[NextHop], roots: Roots) -> io::Result<Self> {
+        let ip = local_address(hops)?;
         let bind = SocketAddr::new(ip, 0);
-        let advertised = sip::endpoint::Advertised { host: Host::from(ip), port: 0 };
-        let listener = sip::endpoint::Listener { wire, bind, advertised };
-        let mut endpoint = sip::endpoint::Config::new(vec![listener], rand::random());
+        let is_used = |wire: &Wire| hops.iter().any(|hop| hop.wire == *wire);
+        let listener = |wire| {
+            let advertised = sip::endpoint::Advertised { host: Host::from(ip), port: 0 };
+            sip::endpoint::Listener { wire, bind, advertised }
+        };
+        let listeners = [Wire::Udp, Wire::Tcp, Wire::Tls].into_iter().filter(is_used).map(listener).collect();
+        let mut endpoint = sip::endpoint::Config::new(listeners, rand::random());
         endpoint.user_agent = concat!("trunkline-call/", env!("CARGO_PKG_VERSION")).to_owned();
         let config = sip::net::Config { roots, connect_only: true, ..sip::net::Config::new(endpoint) };
         let (sip, events) = sip::net::bind(config).await?;
@@ -69,9 +74,19 @@ impl Handset {
         let (v4, v6) = if ip.is_ipv4() { (interface, None) } else { (None, interface) };
         let plane =
             Plane::start(&plane::Config { v4, v6, ports: 20_002..=65_000, pin: false, ..plane::Config::default() })?;
-        let handset = Self { sip, plane, calls: Arc::default() };
+        let handset = Self { sip, plane, ip, over: watch::Sender::new(false), calls: Arc::default() };
         tokio::spawn(handset.clone().distribute(events));
         Ok(handset)
+    }
+
+    /// Ends all calls, and begins no others.
+    pub fn hang_up(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// Whether [`hang_up`](Self::hang_up) was called.
+    pub fn is_over(&self) -> bool {
+        *self.over.borrow()
     }
 
     async fn distribute(self, mut events: mpsc::Receiver<sip::Event>) {
@@ -104,6 +119,18 @@ impl Handset {
     }
 }
 
+/// Ours toward the first hop that there is a route to.
+fn local_address(hops: &[NextHop]) -> io::Result<IpAddr> {
+    let mut failed = io::ErrorKind::HostUnreachable.into();
+    for hop in hops {
+        match local_address_toward(hop.address) {
+            Ok(ip) => return Ok(ip),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
 /// The address that the routes of this machine choose toward a peer. Nothing is sent.
 fn local_address_toward(peer: SocketAddr) -> io::Result<IpAddr> {
     let any: SocketAddr = if peer.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0u16; 8], 0).into() };
@@ -118,9 +145,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_phone_starts_over_every_transport() {
-        for wire in [Wire::Udp, Wire::Tcp, Wire::Tls] {
-            let started = Handset::start(wire, ([127, 0, 0, 1], 5061).into(), Roots::default()).await;
-            assert!(started.is_ok(), "{wire}: {started:?}");
+        let hop = |wire| NextHop { wire, address: ([127, 0, 0, 1], 5061).into(), server_name: None };
+        let all = [Wire::Udp, Wire::Tcp, Wire::Tls].map(hop);
+        for hops in [&all[..1], &all[1..2], &all[2..], &all] {
+            let started = Handset::start(hops, Roots::default()).await.unwrap();
+            assert_eq!(started.sip.listeners().len(), hops.len());
         }
+        assert!(Handset::start(&[], Roots::default()).await.is_err());
     }
 }

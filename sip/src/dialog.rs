@@ -124,7 +124,7 @@ impl Dialog {
     }
 
     fn compose(&self, method: Method, number: u32) -> Request {
-        let (uri, routes) = self.way();
+        let (uri, routes) = way(&self.target, &self.routes);
         let mut request = Request::new(method.clone(), uri);
         let headers = &mut request.headers;
         headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
@@ -135,20 +135,20 @@ impl Dialog {
         headers.push(HeaderName::CSeq, CSeq { number, method }.to_string());
         request
     }
+}
 
-    /// Request-URI and Route (RFC 3261 §12.2.1.1). The contact is the Request-URI however unreachable it looks: carriers
-    /// put private addresses there and mean it. A strict router, one without `lr`, takes its place and pushes it to the
-    /// end of the routes.
-    fn way(&self) -> (Uri, Vec<NameAddr>) {
-        match self.routes.split_first() {
-            Some((strict, rest)) if !strict.uri.params.contains("lr") => {
-                let mut uri = strict.uri.clone();
-                uri.headers = None;
-                uri.params.remove("method");
-                (uri, rest.iter().cloned().chain([NameAddr::new(self.target.clone())]).collect())
-            }
-            _ => (self.target.clone(), self.routes.clone()),
+/// Request-URI and Route (RFC 3261 §12.2.1.1). The contact is the Request-URI however unreachable it looks: carriers put
+/// private addresses there and mean it. A strict router, one without `lr`, takes its place and pushes it to the end of the
+/// routes.
+pub(crate) fn way(target: &Uri, routes: &[NameAddr]) -> (Uri, Vec<NameAddr>) {
+    match routes.split_first() {
+        Some((strict, rest)) if !strict.uri.params.contains("lr") => {
+            let mut uri = strict.uri.clone();
+            uri.headers = None;
+            uri.params.remove("method");
+            (uri, rest.iter().cloned().chain([NameAddr::new(target.clone())]).collect())
         }
+        _ => (target.clone(), routes.to_vec()),
     }
 }
 

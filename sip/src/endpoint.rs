@@ -61,7 +61,7 @@ use self::{
 };
 pub use self::{
     command::{CallHandle, Command, ExtraHeaders, Invite},
-    config::{Acl, Config, Limits, Rate},
+    config::{Acl, Choice, Config, Limits, Rate},
     event::{Event, Failure, Output},
     flow::{Advertised, ConnectionId, Destination, Flow, Listener, NextHop, Wire},
     stats::Stats,
@@ -156,9 +156,19 @@ impl Endpoint {
 
     /// Bytes could not be sent: no listener at the other end, no proof of its name, a stream that we opened was closed.
     pub fn handle_unreachable(&mut self, now: Instant, to: &Destination) {
+        self.fail_toward(now, to, Failure::Transport);
+    }
+
+    /// As [`handle_unreachable`](Self::handle_unreachable), because of the certificate that was shown there.
+    pub fn handle_untrusted(&mut self, now: Instant, to: &Destination) {
+        self.fail_toward(now, to, Failure::Untrusted);
+    }
+
+    fn fail_toward(&mut self, now: Instant, to: &Destination, why: Failure) {
         // Datagrams have no streams to fail, and a request sent again over a new stream is not concerned by the old one.
         for id in self.transactions.clients_toward(|sent_to| sent_to == to) {
             if let Some(tx) = self.transactions.client_mut(id) {
+                tx.unsent = why;
                 tx.machine.handle_transport_error(now);
             }
             self.settle_client(now, id, None);
@@ -257,7 +267,7 @@ impl Endpoint {
 
     /// Whether somebody may see that there is anything at this address.
     fn is_visible(&self, trusted: bool) -> bool {
-        trusted || self.config.answer_strangers
+        trusted || (self.config.answer_strangers)()
     }
 
     fn stateless_tag(&self, headers: &Headers) -> Tag {

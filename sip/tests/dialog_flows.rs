@@ -11,7 +11,14 @@ mod transfer;
 #[path = "dialog_flows/wire.rs"]
 mod wire;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use sip::{CallHandle, Command, Event, Failure, HeaderName, Message, Method, Status, Tag, endpoint::Limits};
@@ -404,7 +411,10 @@ fn a_second_copy_of_a_call_is_refused() {
 #[test]
 fn strangers_meet_silence_unless_a_call_is_theirs() {
     let mut hiding = config(1);
-    (hiding.answer_strangers, hiding.trusted) = (false, Arc::new(|ip| ip == address(0).ip()));
+    let is_open = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&is_open);
+    hiding.answer_strangers = Arc::new(move || asked.load(Ordering::Relaxed));
+    hiding.trusted = Arc::new(|ip| ip == address(0).ip());
     let mut world = World::with(config(0), hiding, Faults::default(), 1);
     for (name, method) in
         [("ping", "OPTIONS"), ("registration", "REGISTER"), ("unknown", "DANCE"), ("bye", "BYE"), ("cancel", "CANCEL")]
@@ -420,6 +430,12 @@ fn strangers_meet_silence_unless_a_call_is_theirs() {
     world.inject(1, carrier(), &text("CANCEL", &[]));
     world.expect(1, "Cancelled");
     assert_eq!(world.said(1), [""; 0], "nothing at all");
+    // Until there is something for strangers.
+    is_open.store(true, Ordering::Relaxed);
+    world.inject(1, carrier(), &text("OPTIONS", &[("Call-ID", "c3")]));
+    assert_eq!(world.said(1), ["200"]);
+    is_open.store(false, Ordering::Relaxed);
+    world.log.clear();
     // The same from a carrier is answered, and its calls work.
     world.inject(1, address(0), &text("OPTIONS", &[("Call-ID", "c2")]));
     assert_eq!(world.said(1), ["200"]);
@@ -493,7 +509,7 @@ fn five_thousand_half_open_calls_do_not_lock_out_an_honest_one() {
 #[test]
 fn one_stranger_cannot_flood() {
     let mut guarded = config(1);
-    (guarded.answer_strangers, guarded.trusted) = (true, Arc::new(|_| false));
+    guarded.trusted = Arc::new(|_| false);
     let mut world = World::with(config(0), guarded, Faults::default(), 1);
     for n in 0..2_000 {
         let via = format!("SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK{n}");

@@ -8,7 +8,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustls::{RootCertStore, pki_types::CertificateDer};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
 use sip::{
     Command, Event, Host, Invite, NameAddr, NextHop, Uri, Wire,
     endpoint::{self, Advertised, Listener},
@@ -155,6 +158,71 @@ async fn a_large_call_goes_over_tcp_and_back_to_udp_where_nobody_listens() {
     }
 }
 
+/// A side that shows no certificate and believes these authorities.
+async fn connects_only(authority: &Authority, change: impl FnOnce(&mut Config)) -> Side {
+    let mut config = config(&[(Wire::Udp, V4), (Wire::Tls, V4)], 1, None);
+    (config.connect_only, config.roots) = (true, authority.roots.clone());
+    change(&mut config);
+    net::bind(config).await.expect("sockets")
+}
+
+/// A port of TCP that nobody uses now.
+async fn free_port() -> u16 {
+    let listener = tokio::net::TcpListener::bind((V4, 0)).await.expect("a port");
+    listener.local_addr().expect("its address").port()
+}
+
+#[tokio::test]
+async fn without_a_certificate_tls_is_called_and_either_side_hangs_up() {
+    let authority = Authority::new("connects");
+    let port = free_port().await;
+    let alice = connects_only(&authority, |config| config.endpoint.listeners[1].advertised.port = port).await;
+    assert!(!alice.0.listeners()[1].listens() && alice.0.listeners()[0].listens());
+    assert!(TcpStream::connect((V4, port)).await.is_err(), "nothing listens");
+    let bob = net::bind(config(&[(Wire::Tls, V4)], 2, Some(&authority))).await.expect("sockets");
+    let to = address(&bob, Wire::Tls, V4);
+    let mut sides = [alice, bob];
+    for ends in [0, 1, 1] {
+        call(&mut sides, Wire::Tls, to, ends).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_could_open_again_comes_from_its_port_and_is_kept() {
+    let authority = Authority::new("kept");
+    let port = free_port().await;
+    let mut alice = connects_only(&authority, |config| {
+        config.endpoint.listeners[1].advertised.port = port;
+        (config.limits.idle, config.limits.keep_alive) = (Duration::from_millis(100), Duration::from_millis(50));
+        config.limits.keep_alives = 20;
+    })
+    .await;
+    let carrier = tokio::net::TcpListener::bind((V4, 0)).await.expect("a port");
+    let chain = CertificateDer::pem_file_iter(&authority.certificate.chain).expect("a chain");
+    let key = PrivateKeyDer::from_pem_file(&authority.certificate.key).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(chain.collect::<Result<_, _>>().expect("a chain"), key)
+        .expect("a certificate");
+    let invite = invite(&alice, Wire::Tls, carrier.local_addr().expect("its address"), Some("localhost"));
+    alice.0.send(Command::Invite(Box::new(invite))).await.expect("a driver");
+    let (stream, from) = timeout(Duration::from_secs(5), carrier.accept()).await.expect("in time").expect("a stream");
+    assert_eq!(from.port(), port);
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
+    let mut stream = timeout(Duration::from_secs(5), acceptor.accept(stream)).await.expect("in time").expect("TLS");
+    let mut heard = Vec::new();
+    let ended = timeout(Duration::from_secs(10), stream.read_to_end(&mut heard)).await;
+    assert!(matches!(ended, Ok(Ok(_))), "it ends after so many signs of life: {ended:?}");
+    let text = String::from_utf8(heard).expect("text");
+    let (request, signs) = text.split_once("v=0\r\n").expect("an INVITE with its body");
+    assert!(request.contains(&format!("Contact: <sip:127.0.0.1:{port};transport=tls>")), "{request}");
+    assert_eq!(signs, "\r\n\r\n".repeat(20), "long after others are closed");
+    assert!(matches!(next(&mut alice).await, Event::Failed { why: sip::Failure::Transport, .. }));
+}
+
 #[tokio::test]
 async fn a_peer_that_nobody_vouches_for_is_not_called() {
     let (ours, theirs) = (Authority::new("ours"), Authority::new("theirs"));
@@ -170,7 +238,7 @@ async fn a_peer_that_nobody_vouches_for_is_not_called() {
         let mut alice = net::bind(config).await.expect("sockets");
         let invite = invite(&alice, Wire::Tls, to, Some(name));
         alice.0.send(Command::Invite(Box::new(invite))).await.expect("a driver");
-        assert!(matches!(next(&mut alice).await, Event::Failed { why: sip::Failure::Transport, .. }), "{case}");
+        assert!(matches!(next(&mut alice).await, Event::Failed { why: sip::Failure::Untrusted, .. }), "{case}");
     }
 }
 

@@ -46,6 +46,7 @@ def describe(error):
             sip_status_code=error.sip_status_code,
             sip_status=error.sip_status,
             sip_transfer_reason=error.sip_transfer_reason,
+            sip_transfer_id=error.sip_transfer_id,
         )
     return told
 

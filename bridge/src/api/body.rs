@@ -16,6 +16,8 @@ use super::shape::{self, Shaped};
 
 /// No request of this API comes near it.
 const LONGEST: usize = 1024 * 1024;
+/// A few names.
+const LONGEST_OF_STRANGERS: usize = 16 * 1024;
 /// Thousands of trunks.
 const LONGEST_DOCUMENT: usize = 16 * LONGEST;
 /// Whoever sends a body has it at hand.
@@ -62,6 +64,11 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Error
     read_within(PATIENCE, LONGEST, headers, body).await
 }
 
+/// Reads a body that has to be understood before it is known who may judge whom it is from.
+pub(crate) async fn read_of_stranger(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
+    read_within(PATIENCE, LONGEST_OF_STRANGERS, headers, body).await
+}
+
 /// Reads a document of all objects, which may be longer.
 pub(crate) async fn read_document(headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     read_within(PATIENCE, LONGEST_DOCUMENT, headers, body).await
@@ -69,7 +76,7 @@ pub(crate) async fn read_document(headers: &HeaderMap, body: Body) -> Result<Byt
 
 async fn read_within(patience: Duration, longest: usize, headers: &HeaderMap, body: Body) -> Result<Bytes, Error> {
     let too_long = || {
-        let text = format!("the request body is longer than {} MiB, or it was cut short", longest >> 20);
+        let text = format!("the request body is longer than {} KiB, or it was cut short", longest >> 10);
         Error::new(Code::Malformed, text)
     };
     let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());

@@ -15,70 +15,7 @@ use livekit_protocol as proto;
 use prost::Message as _;
 
 use super::token::Invalid;
-
-/// The kinds of errors that Twirp knows, but for `dataloss`: nothing here loses what it has acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Code {
-    /// It was given up.
-    Canceled,
-    /// Nothing better is known.
-    Unknown,
-    /// The request can never succeed as it is.
-    InvalidArgument,
-    /// The body is none.
-    Malformed,
-    /// It took too long.
-    DeadlineExceeded,
-    /// There is no such thing.
-    NotFound,
-    /// There is no such method.
-    BadRoute,
-    /// There is one already.
-    AlreadyExists,
-    /// Whoever asks may not.
-    PermissionDenied,
-    /// Whoever asks has not proved who he is.
-    Unauthenticated,
-    /// Too much of something.
-    ResourceExhausted,
-    /// Things do not stand as they must for this.
-    FailedPrecondition,
-    /// Something else came between.
-    Aborted,
-    /// Beyond the end.
-    OutOfRange,
-    /// Not here.
-    Unimplemented,
-    /// Our fault.
-    Internal,
-    /// Not now.
-    Unavailable,
-}
-
-impl Code {
-    /// How Twirp spells it, the HTTP status it travels with, and its number in gRPC.
-    fn row(self) -> (&'static str, StatusCode, i32) {
-        match self {
-            Self::Canceled => ("canceled", StatusCode::REQUEST_TIMEOUT, 1),
-            Self::Unknown => ("unknown", StatusCode::INTERNAL_SERVER_ERROR, 2),
-            Self::InvalidArgument => ("invalid_argument", StatusCode::BAD_REQUEST, 3),
-            Self::Malformed => ("malformed", StatusCode::BAD_REQUEST, 3),
-            Self::DeadlineExceeded => ("deadline_exceeded", StatusCode::REQUEST_TIMEOUT, 4),
-            Self::NotFound => ("not_found", StatusCode::NOT_FOUND, 5),
-            Self::BadRoute => ("bad_route", StatusCode::NOT_FOUND, 5),
-            Self::AlreadyExists => ("already_exists", StatusCode::CONFLICT, 6),
-            Self::PermissionDenied => ("permission_denied", StatusCode::FORBIDDEN, 7),
-            Self::ResourceExhausted => ("resource_exhausted", StatusCode::TOO_MANY_REQUESTS, 8),
-            Self::FailedPrecondition => ("failed_precondition", StatusCode::PRECONDITION_FAILED, 9),
-            Self::Aborted => ("aborted", StatusCode::CONFLICT, 10),
-            Self::OutOfRange => ("out_of_range", StatusCode::BAD_REQUEST, 11),
-            Self::Unimplemented => ("unimplemented", StatusCode::NOT_IMPLEMENTED, 12),
-            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, 13),
-            Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE, 14),
-            Self::Unauthenticated => ("unauthenticated", StatusCode::UNAUTHORIZED, 16),
-        }
-    }
-}
+pub(crate) use crate::dispatch::outbound::Code;
 
 /// An answer that says no.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +70,7 @@ impl Error {
             type_url: "type.googleapis.com/livekit.SIPStatus".into(),
             value: sip.encode_to_vec().into(),
         };
-        let (_, _, code) = self.code.row();
+        let (_, code) = numbers(self.code);
         let status = RpcStatus { code, message: self.message.clone(), details: vec![detail] };
         STANDARD.encode(status.encode_to_vec())
     }
@@ -141,8 +78,8 @@ impl Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let (name, status, _) = self.code.row();
-        let mut body = serde_json::json!({"code": name, "msg": self.message});
+        let (status, _) = numbers(self.code);
+        let mut body = serde_json::json!({"code": self.code.as_str(), "msg": self.message});
         if !self.meta.is_empty() {
             body["meta"] = serde_json::json!(self.meta);
         }
@@ -156,6 +93,27 @@ impl IntoResponse for Invalid {
     fn into_response(self) -> Response {
         let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
         (StatusCode::UNAUTHORIZED, headers, format!("{self}\n")).into_response()
+    }
+}
+
+/// The HTTP status that a code travels with, and its number in gRPC.
+fn numbers(code: Code) -> (StatusCode, i32) {
+    match code {
+        Code::Canceled => (StatusCode::REQUEST_TIMEOUT, 1),
+        Code::Unknown => (StatusCode::INTERNAL_SERVER_ERROR, 2),
+        Code::InvalidArgument | Code::Malformed => (StatusCode::BAD_REQUEST, 3),
+        Code::DeadlineExceeded => (StatusCode::REQUEST_TIMEOUT, 4),
+        Code::NotFound | Code::BadRoute => (StatusCode::NOT_FOUND, 5),
+        Code::AlreadyExists => (StatusCode::CONFLICT, 6),
+        Code::PermissionDenied => (StatusCode::FORBIDDEN, 7),
+        Code::ResourceExhausted => (StatusCode::TOO_MANY_REQUESTS, 8),
+        Code::FailedPrecondition => (StatusCode::PRECONDITION_FAILED, 9),
+        Code::Aborted => (StatusCode::CONFLICT, 10),
+        Code::OutOfRange => (StatusCode::BAD_REQUEST, 11),
+        Code::Unimplemented => (StatusCode::NOT_IMPLEMENTED, 12),
+        Code::Internal => (StatusCode::INTERNAL_SERVER_ERROR, 13),
+        Code::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, 14),
+        Code::Unauthenticated => (StatusCode::UNAUTHORIZED, 16),
     }
 }
 
@@ -191,7 +149,7 @@ mod tests {
                 "failed_precondition" => Code::FailedPrecondition,
                 other => panic!("{other} is not among them"),
             };
-            assert_eq!(u64::from(code.row().1.as_u16()), row["status"].as_u64().unwrap(), "{}", row["case"]);
+            assert_eq!(u64::from(numbers(code).0.as_u16()), row["status"].as_u64().unwrap(), "{}", row["case"]);
             // Its own texts carry the name of a library in front, the details do not.
             let message = row["response"]["msg"].as_str().unwrap().trim_start_matches("twirp error unknown: ");
             let (status, reason) = (meta["sip_status_code"].as_str().unwrap(), meta["sip_status"].as_str().unwrap());

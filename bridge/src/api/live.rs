@@ -33,7 +33,7 @@ async fn move_participant(keys: &Keys, calls: &Switchboard, proxy: &Proxy, reque
         _ => return proxy.pass(request).await,
     };
     let (head, body) = request.into_parts();
-    let bytes = match body::read(&head.headers, body).await {
+    let bytes = match body::read_of_stranger(&head.headers, body).await {
         Ok(bytes) => bytes,
         Err(error) => return error.into_response(),
     };

@@ -8,7 +8,7 @@ use livekit_protocol as proto;
 use sip::HeaderName;
 
 use super::body;
-use super::error::{Code, Error};
+use super::error::Error;
 use super::twirp::Call;
 use crate::dispatch::outbound;
 use crate::phone::{CallError, Participant, Transfer, Transferred};
@@ -111,43 +111,23 @@ fn response(transferred: Transferred) -> proto::TransferSipParticipantResponse {
 
 impl From<outbound::Refusal> for Error {
     fn from(refusal: outbound::Refusal) -> Self {
-        Self::new(refusal.code().into(), refusal.to_string())
+        Self::new(refusal.code(), refusal.to_string())
     }
 }
 
 impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
-        let answer = Self::new(error.code().into(), error.to_string());
+        let answer = Self::new(error.code(), error.to_string());
         let answer = match error.sip_status() {
             Some((status, reason)) => answer.with_sip_status(status, reason),
             None => answer,
         };
         match error {
-            CallError::Transfer(error) => answer.with("transfer_id", error.transfer_id),
+            // By these names LiveKit's SDKs know a transfer, one that had no SIP status too.
+            CallError::Transfer(error) => answer
+                .with("sip_transfer_reason", error.reason.as_str_name())
+                .with("sip_transfer_id", error.transfer_id),
             _ => answer,
-        }
-    }
-}
-
-impl From<outbound::Code> for Code {
-    fn from(code: outbound::Code) -> Self {
-        use outbound::Code as Of;
-        match code {
-            Of::Canceled => Self::Canceled,
-            Of::Unknown => Self::Unknown,
-            Of::InvalidArgument => Self::InvalidArgument,
-            Of::DeadlineExceeded => Self::DeadlineExceeded,
-            Of::NotFound => Self::NotFound,
-            Of::AlreadyExists => Self::AlreadyExists,
-            Of::PermissionDenied => Self::PermissionDenied,
-            Of::Unauthenticated => Self::Unauthenticated,
-            Of::ResourceExhausted => Self::ResourceExhausted,
-            Of::FailedPrecondition => Self::FailedPrecondition,
-            Of::Aborted => Self::Aborted,
-            Of::OutOfRange => Self::OutOfRange,
-            Of::Unimplemented => Self::Unimplemented,
-            Of::Internal => Self::Internal,
-            Of::Unavailable => Self::Unavailable,
         }
     }
 }

@@ -9,6 +9,8 @@ use livekit_protocol as proto;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::spelling::{camel, spelled};
+
 /// A message whose JSON has a table.
 pub(crate) trait Shaped: Serialize {
     /// Its fields.
@@ -75,7 +77,7 @@ fn field(kind: Kind, value: Option<Value>) -> Option<Value> {
             items.into_iter().map(|item| object(shape, item)).collect()
         }
         (Kind::Time, Some(Value::String(time))) => zulu(time).into(),
-        (Kind::Opaque, Some(value)) => snake_names(value),
+        (Kind::Opaque, Some(value)) => spelled(&value),
         (_, Some(value)) => value,
         (Kind::Optional | Kind::OneOf(_), None) => return None,
         (Kind::Text, None) => "".into(),
@@ -94,45 +96,6 @@ fn zulu(time: String) -> String {
         Some(time) => format!("{time}Z"),
         None => time,
     }
-}
-
-/// The names in a message we have no table for. Its maps of texts are called `metadata`.
-fn snake_names(value: Value) -> Value {
-    match value {
-        Value::Object(entries) => entries
-            .into_iter()
-            .map(|(name, value)| {
-                let value = if name == "metadata" { value } else { snake_names(value) };
-                (snake(&name), value)
-            })
-            .collect(),
-        Value::Array(items) => items.into_iter().map(snake_names).collect(),
-        scalar => scalar,
-    }
-}
-
-/// `auth_username` as `authUsername`.
-fn camel(name: &str) -> String {
-    let mut words = name.split('_');
-    let mut camel = words.next().unwrap_or_default().to_owned();
-    for word in words {
-        let mut chars = word.chars();
-        camel.extend(chars.next().map(|first| first.to_ascii_uppercase()));
-        camel.push_str(chars.as_str());
-    }
-    camel
-}
-
-/// `authUsername` as `auth_username`.
-pub(crate) fn snake(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake
 }
 
 #[cfg(test)]

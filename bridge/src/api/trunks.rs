@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::body;
 use super::error::Error;
-use super::shape::{Shape, Shaped, snake};
+use super::shape::{Shape, Shaped};
 use super::twirp::Call;
+use crate::spelling::snake;
 
 type Answer = Result<Response, Error>;
 

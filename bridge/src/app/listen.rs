@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use sip::endpoint::{Advertised, Listener};
-use sip::net::TlsVersions;
+use sip::net::{Roots, TlsVersions};
 use sip::{Host, Wire};
+use tracing::warn;
 
 use super::{Error, address};
 use crate::config::{self, Addresses, Config, External};
@@ -18,17 +19,23 @@ pub(super) async fn bind(
     config: &Config,
     listeners: Vec<Listener>,
     objects: &Arc<ArcSwap<Snapshot>>,
-    answer_strangers: bool,
 ) -> Result<(sip::net::Handle, tokio::sync::mpsc::Receiver<sip::Event>), Error> {
-    let names = listeners.iter().map(|l| format!("{}:{}", l.wire, l.bind)).collect::<Vec<_>>().join(", ");
-    let objects = Arc::clone(objects);
+    let names = listeners
+        .iter()
+        .filter(|l| l.listens())
+        .map(|l| format!("{}:{}", l.wire, l.bind))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let (trunks, objects) = (Arc::clone(objects), Arc::clone(objects));
+    let (hide, reject) = (config.sip.hide, config.sip.reject);
     let endpoint = sip::endpoint::Config {
         user_agent: config.sip.user_agent.clone(),
         trusted: Arc::new(move |address| dispatch::is_trusted_source(&objects.load(), address)),
-        answer_strangers,
+        answer_strangers: Arc::new(move || answers_strangers(hide, reject, &trunks.load())),
         ..sip::endpoint::Config::new(listeners, rand::random())
     };
-    let mut net = sip::net::Config::new(endpoint);
+    let mut net = sip::net::Config { connect_only: config.sip.tls.is_none(), ..sip::net::Config::new(endpoint) };
+    net.roots = roots(config)?;
     if let Some(tls) = &config.sip.tls {
         let files = |cert: &config::Certificate| sip::net::Certificate {
             chain: cert.cert_file.clone(),
@@ -45,10 +52,19 @@ pub(super) async fn bind(
     sip::net::bind(net).await.map_err(|error| Error::Sip(names, error))
 }
 
+/// Whom calls out over TLS believe.
+fn roots(config: &Config) -> Result<Roots, Error> {
+    let roots = crate::tls::roots(config.sip.ca_file.as_deref()).map_err(Error::Authorities)?;
+    if roots.is_empty() {
+        warn!("this machine knows no certificate authorities: calls over TLS need tls.ca_file");
+    }
+    Ok(Roots(Arc::new(roots)))
+}
+
 /// Strangers who ask for nothing but a sign of life get none, unless some trunk takes calls from everywhere.
-pub(super) fn answers_strangers(config: &Config, snapshot: &Snapshot) -> bool {
+pub(super) fn answers_strangers(hide: bool, reject: Reject, snapshot: &Snapshot) -> bool {
     let is_open = snapshot.inbound_trunks.iter().any(|trunk| trunk.networks.is_empty());
-    !config.sip.hide && (is_open || config.sip.reject != Reject::Silent)
+    !hide && (is_open || reject != Reject::Silent)
 }
 
 pub(super) async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
@@ -61,13 +77,19 @@ pub(super) async fn listeners(config: &Config) -> Result<Vec<Listener>, Error> {
         for wire in [Wire::Udp, Wire::Tcp] {
             add(wire, config.sip.port_listen, config.sip.port, Host::from(told));
         }
-        if let Some(tls) = &config.sip.tls {
-            let host = if config.sip.hostname.is_empty() {
-                Host::from(told)
-            } else {
-                Host::from(config.sip.hostname.replace("${IP}", &told.to_string().replace(['.', ':'], "-")).as_str())
-            };
-            add(Wire::Tls, tls.port_listen, tls.port, host);
+        match &config.sip.tls {
+            Some(tls) => {
+                let host = if config.sip.hostname.is_empty() {
+                    Host::from(told)
+                } else {
+                    Host::from(
+                        config.sip.hostname.replace("${IP}", &told.to_string().replace(['.', ':'], "-")).as_str(),
+                    )
+                };
+                add(Wire::Tls, tls.port_listen, tls.port, host);
+            }
+            // We call over TLS all the same.
+            None => add(Wire::Tls, 0, Wire::Tls.default_port(), Host::from(told)),
         }
     }
     Ok(listeners)

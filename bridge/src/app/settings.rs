@@ -54,7 +54,7 @@ pub(super) fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
 pub(super) fn outbound_defaults(config: &Config) -> Defaults {
     let outbound = &config.outbound;
     let caps = Caps { max_calls: outbound.max_calls, calls_per_second: outbound.calls_per_second };
-    Defaults { caps, allow_emergency: outbound.allow_emergency }
+    Defaults { caps, allow_emergency: outbound.allow_emergency, route: outbound.route.as_slice().into() }
 }
 
 /// Those that the media plane speaks; others of the configuration wait for a later version.

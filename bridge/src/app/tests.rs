@@ -4,7 +4,7 @@ use sip::Wire;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use super::listen::{interfaces, listen_addresses};
+use super::listen::{answers_strangers, interfaces, listen_addresses};
 use super::*;
 use crate::config::External;
 use crate::config::tests::loaded;
@@ -20,12 +20,18 @@ fn config(yaml: &str) -> Config {
 
 /// A gateway on ports of loopback that were free a moment ago, and the folder of its store.
 async fn started() -> (App, Folder) {
+    started_with("[{name: file, numbers: ['1']}]").await
+}
+
+/// The same with these inbound trunks.
+async fn started_with(trunks: &str) -> (App, Folder) {
     let free = || std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap().port();
-    let folder = Folder::new();
     for _ in 0..20 {
+        // A gateway that has failed may hold its store for a moment longer.
+        let folder = Folder::new();
         let yaml = format!(
             "sip_port: {}\napi_port: {}\nlisten_ip: 127.0.0.1\nmedia_threads: 1\nstore: {}\n\
-             inbound_trunks: [{{name: file, numbers: ['1']}}]",
+             inbound_trunks: {trunks}",
             free(),
             free(),
             folder.path("store.db").display()
@@ -53,7 +59,7 @@ fn strangers_are_answered_where_there_is_something_for_them() {
     ];
     for (name, yaml, expected) in cases {
         let Loaded { config, snapshot, .. } = loaded(yaml).unwrap();
-        assert_eq!(answers_strangers(&config, &snapshot), expected, "{name}");
+        assert_eq!(answers_strangers(config.sip.hide, config.sip.reject, &snapshot), expected, "{name}");
     }
 }
 
@@ -103,6 +109,25 @@ async fn a_gateway_without_its_endpoint_does_not_pretend_to_serve() {
     let ended = timeout(LIMIT, app.run()).await.expect("it ends");
     assert!(matches!(ended, Err(Error::Lost)), "{ended:?}");
     assert_eq!(*health.borrow(), Health::Draining);
+}
+
+#[tokio::test]
+async fn a_trunk_for_everybody_is_answered_for_as_soon_as_it_is_written() {
+    let (app, _folder) = started_with("[{name: walled, allowed_addresses: [192.0.2.1]}]").await;
+    let gateway = app.sip().listeners()[0].bind;
+    let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let is_answered = async |branch: &str, limit| {
+        let options = format!(
+            "OPTIONS sip:{gateway} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK{branch}\r\n\
+             From: <sip:a@127.0.0.1>;tag=1\r\nTo: <sip:{gateway}>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\r\n"
+        );
+        stranger.send_to(options.as_bytes(), gateway).await.unwrap();
+        timeout(limit, stranger.recv_from(&mut [0; 2048])).await.is_ok()
+    };
+    assert!(!is_answered("1", Duration::from_millis(300)).await, "nothing is for strangers here");
+    let open = livekit_protocol::SipInboundTrunkInfo { numbers: vec!["+2".to_owned()], ..Default::default() };
+    app.store().create_inbound_trunk(open).unwrap();
+    assert!(is_answered("2", LIMIT).await, "now there is something");
 }
 
 #[tokio::test]

@@ -12,15 +12,16 @@ mod events;
 mod headers;
 mod leg;
 mod media;
+mod parts;
 mod record;
 mod refer;
 mod room;
+mod tie;
 mod transfer;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use sip::{HeaderName, NextHop, Status, Tag};
 use tokio::sync::{mpsc, watch};
@@ -31,98 +32,21 @@ use self::dial::{error_of, families};
 use self::events::from_line;
 pub use self::leg::{Inbound, Leg, Outbound};
 use self::media::Media;
+pub use self::parts::{Parts, Settings, Stop, Wires};
 use self::room::{Move, next_event, next_move_event};
+use self::tie::Ties;
 use self::transfer::{Running, next_bridge_event};
 use super::end::EndReason;
 use super::order::{Order, Progress};
 use super::{Action, Call, Input, Key, Offer};
-use crate::dispatch::{Answer, RoomName};
-use crate::dns::Resolver;
-use crate::metrics::Metrics;
-use crate::phone::{CallError, Listing, Placer, Switchboard};
-use crate::plane::{Command, LineEvent, Plane};
+use crate::dispatch::RoomName;
+use crate::phone::{CallError, Listing, Switchboard};
+use crate::plane::{Command, LineEvent};
 use crate::room as rooms;
-use crate::store::{Bridging, Direction, Store};
+use crate::store::Direction;
 
 /// Seconds after which a carrier may try again what failed for want of a room or of ports.
 const RETRY_AFTER: &str = "10";
-
-/// What every call needs of the gateway. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Parts {
-    /// The SIP endpoint.
-    pub sip: sip::net::Handle,
-    /// The media plane.
-    pub plane: Plane,
-    /// The LiveKit server.
-    pub server: rooms::Server,
-    /// Names of carriers.
-    pub resolver: Resolver,
-    /// Makes placements for transfers.
-    pub placer: Placer,
-    /// Where calls leave their records.
-    pub store: Store,
-    /// What the configuration says about calls.
-    pub settings: Arc<Settings>,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-}
-
-/// What the configuration says about calls.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// When callers are answered where their rule says nothing.
-    pub answer: Answer,
-    /// How often 180 is repeated.
-    pub ringing_interval: Duration,
-    /// How long a room may be lost before the call ends.
-    pub room_reconnect_limit: Duration,
-    /// Codecs that are enabled, the best first.
-    pub codecs: Vec<::media::sdp::Codec>,
-    /// Whether media may go to and come from this machine itself.
-    pub allow_loopback: bool,
-    /// How a caller's address is told from a stranger's.
-    pub source: ::media::source::Mode,
-    /// No RTP since the answer.
-    pub media_timeout_initial: Duration,
-    /// RTP that has stopped.
-    pub media_timeout: Duration,
-    /// Opus toward the room, in bits a second.
-    pub opus_bitrate: u32,
-    /// Listeners of ours that media must not be aimed at.
-    pub own: Vec<SocketAddr>,
-    /// How long a server of a carrier may be silent before the next one is tried.
-    pub patience: Duration,
-    /// Whether peers may transfer us, where their trunk does not say.
-    pub allow_refer: bool,
-    /// When we call the target of a transfer ourselves, where the trunk does not say.
-    pub bridge_transfers: Bridging,
-}
-
-/// What the gateway asks of all its calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stop {
-    /// Nothing.
-    #[default]
-    Run,
-    /// End now.
-    End,
-}
-
-/// The lines between a call and the rest of the gateway.
-#[derive(Debug)]
-pub struct Wires {
-    /// What the endpoint tells of it.
-    pub sip_events: mpsc::Receiver<sip::Event>,
-    /// What others ask of it.
-    pub orders: mpsc::Receiver<Order>,
-    /// Its place in the list of calls.
-    pub(crate) listing: Listing,
-    /// The way to other calls.
-    pub switchboard: Switchboard,
-    /// What is asked of all calls.
-    pub stop: watch::Receiver<Stop>,
-}
 
 /// Runs a call to its end.
 pub async fn run(parts: Parts, leg: Leg, wires: Wires) -> EndReason {
@@ -159,7 +83,7 @@ struct Driver {
     /// The call that the peer has asked us for.
     referral: Option<JoinHandle<()>>,
     /// Calls that end with this one.
-    ties: Vec<String>,
+    ties: Ties,
     answered_at: Option<SystemTime>,
     /// What went wrong, in more words than the reason of the end has.
     detail: Option<CallError>,
@@ -184,6 +108,7 @@ impl Driver {
             sip_events,
             orders,
             listing,
+            ties: Ties::new(switchboard.clone()),
             switchboard,
             stop,
             locating: None,
@@ -192,7 +117,6 @@ impl Driver {
             moving: None,
             transfer: None,
             referral: None,
-            ties: Vec::new(),
             answered_at: None,
             detail: None,
         }
@@ -227,7 +151,7 @@ impl Driver {
             located = located(&mut self.locating) => Woken::Located(located),
             event = next_move_event(&mut self.moving) => Woken::Moving(event),
             input = next_bridge_event(&mut self.transfer) => Woken::Bridge(input),
-            () = abandoned(&self.leg, self.answered_at.is_some()) => Woken::Abandoned,
+            () = abandoned(&self.leg, self.answered_at.is_some(), self.call.is_in_room()) => Woken::Abandoned,
             _ = self.stop.wait_for(|stop| *stop == Stop::End) => Woken::Stop,
             () = wake_at(deadline) => Woken::Clock,
         }
@@ -266,7 +190,7 @@ impl Driver {
             Order::Hangup(reason) => return Some(Input::Hangup(reason)),
             Order::Transfer(transfer, reply) => return self.transfer(*transfer, reply).await,
             Order::Move(room, reply) => self.move_to(room, reply).await,
-            Order::Tie(other) => self.ties.push(other),
+            Order::Tie(other) => self.ties.add(other),
         }
         None
     }
@@ -363,18 +287,27 @@ impl Driver {
         }
     }
 
+    /// No more orders are taken. Those that came too late are answered by being dropped; but a call that was to end with
+    /// this one does.
+    async fn take_last_orders(&mut self) {
+        self.orders.close();
+        while let Some(order) = self.orders.recv().await {
+            if let Order::Tie(other) = order {
+                self.ties.add(other);
+            }
+        }
+    }
+
     /// Tells everybody who has to know, and writes down what is left.
     async fn finish(&mut self, reason: EndReason, started: Instant) {
+        self.take_last_orders().await;
         self.end_transfer(reason).await;
         self.end_referral(reason);
         if self.leg.direction() == Direction::Outbound && self.answered_at.is_none() {
             self.parts.metrics.refused(Direction::Outbound, reason.outcome().label);
             self.tell(Progress::Failed(error_of(reason, self.detail.clone())));
         }
-        for other in std::mem::take(&mut self.ties) {
-            // It may have been quicker.
-            let _ = self.switchboard.order(&other, Order::Hangup(EndReason::BridgeOver)).await;
-        }
+        self.ties.end();
         self.leave(reason).await;
         let outcome = reason.outcome();
         tracing::Span::current().record("end", outcome.label);
@@ -419,11 +352,11 @@ async fn located(locating: &mut Option<JoinHandle<Located>>) -> Located {
     }
 }
 
-/// Whoever waits for the answer of a call that we place has gone.
-async fn abandoned(leg: &Leg, is_answered: bool) {
+/// Whoever has placed a call has gone before it came to what he waits for: its answer, or its place in the room.
+async fn abandoned(leg: &Leg, is_answered: bool, is_in_room: bool) {
     match leg {
-        Leg::Outbound(outbound) if outbound.placement.wait_until_answered && !is_answered => {
-            outbound.tell.closed().await;
+        Leg::Outbound(call) if !(if call.placement.wait_until_answered { is_answered } else { is_in_room }) => {
+            call.tell.closed().await;
         }
         _ => std::future::pending().await,
     }

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge::handset::{Handset, Outcome, Plan, resolve};
+use bridge::dns::{self, Resolver, Target};
+use bridge::handset::{Handset, Outcome, Plan};
 use clap::ValueEnum;
 use media::desk::Play;
 use serde_json::json;
 use sip::digest::Credentials;
-use sip::{HeaderName, NameAddr, Status, Uri, Wire};
+use sip::{HeaderName, NameAddr, Scheme, Status, Uri, Wire};
 use tokio::task::JoinSet;
 
 use super::output::{duration, milliseconds, pitch, quantile, rounded};
@@ -20,6 +21,9 @@ use super::{Failure, wav};
 const TALK: Duration = Duration::from_secs(10);
 /// What was played last has to come back before we hang up.
 const TAIL: Duration = Duration::from_millis(500);
+
+/// The exit code of whoever was interrupted: 128 and the number of SIGINT.
+const INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -106,8 +110,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 async fn place(args: &Args) -> Result<ExitCode, Failure> {
     let plan = plan(args).await?;
-    let roots = sip::net::Roots(Arc::new(super::tls::roots(args.ca.as_deref(), plan.to.wire)?));
-    let handset = Handset::start(plan.to.wire, plan.to.address, roots).await?;
+    let roots = sip::net::Roots(Arc::new(bridge::tls::roots(args.ca.as_deref())?));
+    let handset = Handset::start(&plan.to, roots).await?;
+    tokio::spawn(interrupted(handset.clone()));
     let outcomes = place_all(args, &handset, plan).await;
     if let (Some(file), Some(heard)) = (&args.record, outcomes.iter().find_map(|outcome| outcome.heard.as_ref())) {
         wav::write(file, &heard.recording)?;
@@ -119,7 +124,22 @@ async fn place(args: &Args) -> Result<ExitCode, Failure> {
         (outcomes, true) => println!("{:#}", summary_json(outcomes)),
     }
     let is_good = |outcome: &Outcome| outcome.is_answered() && (!args.expect_audio || outcome.is_audible());
+    if handset.is_over() {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
     Ok(if outcomes.iter().all(is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Hangs up on Ctrl-C, and waits for no answer to that on the second one.
+async fn interrupted(handset: Handset) {
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    eprintln!("hanging up; once more to leave at once");
+    handset.hang_up();
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(INTERRUPTED.into());
+    }
 }
 
 /// Begins the calls at their rate, and waits for all.
@@ -130,6 +150,9 @@ async fn place_all(args: &Args, handset: &Handset, plan: Plan) -> Vec<Outcome> {
     let mut calls = JoinSet::new();
     for number in 0..count {
         pace.tick().await;
+        if handset.is_over() {
+            break;
+        }
         let (handset, mut plan) = (handset.clone(), plan.clone());
         plan.uri.user = plan.uri.user.map(|user| counted_up(&user, number));
         plan.from.uri.user = plan.from.uri.user.map(|user| counted_up(&user, number));
@@ -159,7 +182,7 @@ async fn plan(args: &Args) -> Result<Plan, Failure> {
         let proxy = Uri::parse(&format!("sip:{proxy}")).map_err(|_| format!("{proxy:?} is no host"))?;
         (toward.host, toward.port) = (proxy.host, proxy.port);
     }
-    let to = resolve(&toward, args.transport.map(Wire::from)).await?;
+    let to = Resolver::system(dns::Settings::default()).locate(&target(&toward, args.transport)?).await?;
     let file = args.play.as_deref().map(wav::read).transpose()?;
     let length = file.as_ref().map(|pcm| Duration::from_secs_f64(pcm.len() as f64 / 8000.0) + TAIL);
     let play = match (file, args.tone) {
@@ -186,6 +209,20 @@ async fn plan(args: &Args) -> Result<Plan, Failure> {
         talk: args.duration.or(length).unwrap_or(TALK),
         patience: args.patience,
     })
+}
+
+fn target(uri: &Uri, transport: Option<Transport>) -> Result<Target, Failure> {
+    let sips = match uri.scheme {
+        Scheme::Sip => false,
+        Scheme::Sips => true,
+        _ => return Err(format!("{uri} is not a sip: or sips: address").into()),
+    };
+    let named = || uri.params.get("transport").map(|name| Transport::from_str(name, true)).transpose();
+    let wire = match transport {
+        Some(transport) => Some(transport),
+        None => named().map_err(|_| format!("no such transport in {uri} (there are udp, tcp and tls)"))?,
+    };
+    Ok(Target { host: uri.host.clone(), port: uri.port, wire: wire.map(Wire::from), sips })
 }
 
 /// The digits at the end of a number plus `more`, with as many digits as before where they fit.
@@ -367,6 +404,30 @@ fn header(text: &str) -> Result<(HeaderName, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn addresses_lead_to_hops() {
+        type Case = (&'static str, Option<Transport>, Option<&'static str>);
+        let cases: &[Case] = &[
+            ("sip:+1555@127.0.0.1", None, Some("udp 127.0.0.1:5060")),
+            ("sip:+1555@127.0.0.1:5070;transport=TCP", None, Some("tcp 127.0.0.1:5070")),
+            ("sip:+1555@[::1];transport=tls", None, Some("tls [::1]:5061")),
+            ("sips:+1555@127.0.0.1", None, Some("tls 127.0.0.1:5061")),
+            ("sips:+1555@127.0.0.1", Some(Transport::Udp), None),
+            ("sip:+1555@127.0.0.1", Some(Transport::Tls), Some("tls 127.0.0.1:5061")),
+            ("sip:+1555@127.0.0.1;transport=sctp", None, None),
+            ("tel:+1555", None, None),
+        ];
+        let resolver = Resolver::system(dns::Settings::default());
+        for (uri, transport, expected) in cases {
+            let found = match target(&Uri::parse(uri).unwrap(), *transport) {
+                Ok(target) => resolver.locate(&target).await.ok(),
+                Err(_) => None,
+            };
+            let found = found.map(|hops| format!("{} {}", hops[0].wire, hops[0].address));
+            assert_eq!(found.as_deref(), *expected, "{uri}");
+        }
+    }
 
     #[test]
     fn numbers_count_up() {

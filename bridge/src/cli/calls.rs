@@ -3,25 +3,21 @@
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bridge::dispatch::civil;
 use clap::Subcommand;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Failure;
-use super::gateway::{Gateway, GatewayArgs, block_on, print_json};
+use super::gateway::{Gateway, print_json};
 use super::json::{field, items, words};
+use super::noun::{self, tell};
 use super::table::{Table, facts};
 
-#[derive(clap::Args)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-}
+pub(super) type Args = noun::Args<Verb>;
 
 #[derive(Subcommand)]
-enum Command {
+pub(super) enum Verb {
     /// List the calls that are there.
     #[command(visible_alias = "ls")]
     List,
@@ -57,22 +53,17 @@ enum Command {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let gateway = args.gateway.gateway()?;
-    let json = args.gateway.json;
-    block_on(async {
-        match &args.command {
-            Command::List => list(&gateway, json).await,
-            Command::Show { call } => show(&gateway, call, json).await,
-            Command::Hangup { calls } => hang_up(&gateway, calls, json).await,
-            Command::History { limit, room, trunk, number, before } => {
-                let mut query = vec![("limit", limit.to_string())];
-                let said = [("room", room), ("trunk", trunk), ("number", number), ("before", before)];
-                query.extend(said.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
-                history(&gateway, &query, json).await
-            }
+    args.run(async |gateway, verb, json| match verb {
+        Verb::List => list(gateway, json).await,
+        Verb::Show { call } => show(gateway, call, json).await,
+        Verb::Hangup { calls } => hang_up(gateway, calls, json).await,
+        Verb::History { limit, room, trunk, number, before } => {
+            let mut query = vec![("limit", limit.to_string())];
+            let said = [("room", room), ("trunk", trunk), ("number", number), ("before", before)];
+            query.extend(said.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))));
+            history(gateway, &query, json).await
         }
-    })?;
-    Ok(ExitCode::SUCCESS)
+    })
 }
 
 async fn list(gateway: &Gateway, json: bool) -> Result<(), Failure> {
@@ -148,7 +139,7 @@ async fn show(gateway: &Gateway, id: &str, json: bool) -> Result<(), Failure> {
 async fn hang_up(gateway: &Gateway, ids: &[String], json: bool) -> Result<(), Failure> {
     for id in ids {
         gateway.own(Method::DELETE, &format!("calls/{}", segment(id)), None).await?;
-        super::trunk::tell(&json!({"id": id}), json, |_| format!("Hung up {id}."));
+        tell(&json!({"id": id}), json, |_| format!("Hung up {id}."));
     }
     Ok(())
 }
@@ -207,18 +198,6 @@ fn moment(value: &Value) -> String {
     let (day, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = civil(day);
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
-}
-
-/// The date of a day since 1970. March is the first month of this year, so the day that comes and goes is its last.
-fn civil(day: u64) -> (u64, u64, u64) {
-    let day = day + 719_468;
-    let (era, day) = (day / 146_097, day % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let date = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
-    (era * 400 + year, month, date)
 }
 
 fn since(value: &Value, now: SystemTime) -> String {

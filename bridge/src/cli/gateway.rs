@@ -6,10 +6,11 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 
 use bridge::config;
+use bridge::spelling::spelled;
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
-use super::json::{masked, snake};
+use super::json::masked;
 use super::{ConfigArgs, Failure, Trouble, tls};
 
 pub(super) use token::Grant;
@@ -193,7 +194,7 @@ impl Gateway {
             }
             let value: Value = serde_json::from_slice(&body)
                 .map_err(|_| Trouble(format!("{} does not speak like a gateway: {}", self.url, excerpt(&body))))?;
-            return Ok(snake(&value));
+            return Ok(spelled(&value));
         }
         Err(self.refused(status.as_u16(), &body).into())
     }

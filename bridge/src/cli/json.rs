@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use bridge::spelling::{is_map, snake, spelled};
 use serde_json::{Map, Value};
 
 use super::{Failure, Trouble};
@@ -13,17 +14,6 @@ pub(super) const HIDDEN: &str = "••••";
 const LONGEST: u64 = 32 * 1024 * 1024;
 /// What is nobody's to see.
 const SECRETS: &[&str] = &["auth_password", "inbound_password", "outbound_password", "pin"];
-/// Fields whose keys are somebody's own words.
-const MAPS: &[&str] = &[
-    "headers",
-    "headers_to_attributes",
-    "attributes_to_headers",
-    "attributes",
-    "participant_attributes",
-    "tags",
-    "meta",
-    "origins",
-];
 /// What is the gateway's to say, not the object's.
 const THEIRS: &[&str] = &["created_at", "updated_at", "origin"];
 /// Names of values that are as good as not set, in the fields where they are.
@@ -46,7 +36,7 @@ pub(super) fn read(argument: &str) -> Result<Value, Failure> {
     };
     let value: Value =
         serde_json::from_str(&text).map_err(|error| Trouble(format!("{argument} is no JSON: {error}")))?;
-    let value = snake(&value);
+    let value = spelled(&value);
     if !value.is_object() {
         return Err(Trouble(format!("{argument} should be a JSON object")).into());
     }
@@ -95,33 +85,6 @@ pub(super) fn items(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The same with all names in snake_case, and with what was not set left out.
-pub(super) fn snake(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            let entry = |(name, value): (&String, &Value)| {
-                let name = snake_name(name);
-                let value = if MAPS.contains(&name.as_str()) { value.clone() } else { snake(value) };
-                (name, value)
-            };
-            Value::Object(map.iter().filter(|(_, value)| !value.is_null()).map(entry).collect())
-        }
-        Value::Array(list) => list.iter().map(snake).collect(),
-        scalar => scalar.clone(),
-    }
-}
-
-fn snake_name(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake
-}
-
 /// The same without secrets.
 pub(super) fn masked(value: &Value) -> Value {
     match value {
@@ -135,7 +98,7 @@ pub(super) fn masked(value: &Value) -> Value {
 
 fn hide(name: &str, value: &Value) -> Value {
     match value {
-        Value::String(text) if SECRETS.contains(&snake_name(name).as_str()) && !text.is_empty() => HIDDEN.into(),
+        Value::String(text) if SECRETS.contains(&snake(name).as_str()) && !text.is_empty() => HIDDEN.into(),
         value => masked(value),
     }
 }
@@ -154,7 +117,7 @@ fn hidden(value: &Value) -> Option<&str> {
 
 /// What an object says: without defaults and without what the gateway adds.
 pub(super) fn essence(object: &Value) -> Value {
-    let Value::Object(map) = snake(object) else { return object.clone() };
+    let Value::Object(map) = spelled(object) else { return object.clone() };
     let mut essence = Map::new();
     for (name, value) in map {
         if THEIRS.contains(&name.as_str()) {
@@ -176,7 +139,7 @@ pub(super) fn essence(object: &Value) -> Value {
 
 fn essence_of(name: &str, value: &Value) -> Value {
     match value {
-        Value::Object(_) if !MAPS.contains(&name) => essence(value),
+        Value::Object(_) if !is_map(name) => essence(value),
         Value::Array(list) => list.iter().map(|item| essence_of("", item)).collect(),
         value => value.clone(),
     }
@@ -216,12 +179,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn both_spellings_are_one() {
-        let camel = json!({"trunk": {"authUsername": "u", "headers": {"X-Own": "1", "aB": "2"}, "media": null}});
-        assert_eq!(snake(&camel), json!({"trunk": {"auth_username": "u", "headers": {"X-Own": "1", "aB": "2"}}}));
-    }
 
     #[test]
     fn secrets_do_not_show_and_are_not_written_back() {

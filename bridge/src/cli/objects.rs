@@ -143,7 +143,7 @@ pub(super) fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::FAILURE);
         }
         let done = put(format!("objects?mode={mode}"))?;
-        super::trunk::tell(&done, args.gateway.json, |_| "Done.".into());
+        super::noun::tell(&done, args.gateway.json, |_| "Done.".into());
     } else if args.gateway.json && !args.dry_run {
         print_json(&plan);
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::gateway::{Gateway, GatewayArgs, Grant, PATIENCE, block_on};
+use super::gateway::{Gateway, Grant, PATIENCE};
 use super::json::{map, pair, read, set, words};
+use super::noun::{self, tell};
 use super::output::duration;
 use super::table::facts;
 use super::{Failure, Trouble};
@@ -17,16 +18,10 @@ const RINGING: Duration = Duration::from_secs(80);
 /// The gateway gives up the ringing before whoever asked gives up the waiting.
 const SLACK: Duration = Duration::from_secs(10);
 
-#[derive(clap::Args)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-}
+pub(super) type Args = noun::Args<Verb>;
 
 #[derive(Subcommand)]
-enum Command {
+pub(super) enum Verb {
     /// Call a phone into a room: from a file, from flags, or from both (flags win).
     Create(Box<Create>),
     /// Let a phone be called away by its carrier (REFER).
@@ -57,7 +52,7 @@ enum Command {
 }
 
 #[derive(clap::Args)]
-struct Who {
+pub(super) struct Who {
     /// The room that it is in.
     #[arg(long)]
     room: String,
@@ -67,7 +62,7 @@ struct Who {
 }
 
 #[derive(clap::Args)]
-struct Create {
+pub(super) struct Create {
     /// LiveKit's JSON (CreateSIPParticipant); `-` for standard input.
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     file: Option<String>,
@@ -119,29 +114,24 @@ struct Create {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let gateway = args.gateway.gateway()?;
-    let json = args.gateway.json;
-    block_on(async {
-        match &args.command {
-            Command::Create(create) => call(&gateway, create, json).await,
-            Command::Transfer { who, to, play_dialtone, timeout, headers } => {
-                let mut request = json!({
-                    "room_name": who.room, "participant_identity": who.identity, "transfer_to": to,
-                    "play_dialtone": play_dialtone, "headers": map(headers),
-                });
-                set(&mut request, "ringing_timeout", timeout.map(seconds));
-                transfer(&gateway, who, &request, timeout.unwrap_or(PATIENCE) + SLACK, json).await
-            }
-            Command::Move { who, to } => {
-                let request = json!({"room": who.room, "identity": who.identity, "destination_room": to});
-                let grant = Grant::Move { room: &who.room, destination: to };
-                let moved = gateway.twirp("RoomService", "MoveParticipant", &request, &grant, PATIENCE).await?;
-                super::trunk::tell(&moved, json, |_| format!("Moved {} from {} to {to}.", who.identity, who.room));
-                Ok(())
-            }
+    args.run(async |gateway, verb, json| match verb {
+        Verb::Create(create) => call(gateway, create, json).await,
+        Verb::Transfer { who, to, play_dialtone, timeout, headers } => {
+            let mut request = json!({
+                "room_name": who.room, "participant_identity": who.identity, "transfer_to": to,
+                "play_dialtone": play_dialtone, "headers": map(headers),
+            });
+            set(&mut request, "ringing_timeout", timeout.map(seconds));
+            transfer(gateway, who, &request, timeout.unwrap_or(PATIENCE) + SLACK, json).await
         }
-    })?;
-    Ok(ExitCode::SUCCESS)
+        Verb::Move { who, to } => {
+            let request = json!({"room": who.room, "identity": who.identity, "destination_room": to});
+            let grant = Grant::Move { room: &who.room, destination: to };
+            let moved = gateway.twirp("RoomService", "MoveParticipant", &request, &grant, PATIENCE).await?;
+            tell(&moved, json, |_| format!("Moved {} from {} to {to}.", who.identity, who.room));
+            Ok(())
+        }
+    })
 }
 
 async fn call(gateway: &Gateway, create: &Create, json: bool) -> Result<(), Failure> {
@@ -150,7 +140,7 @@ async fn call(gateway: &Gateway, create: &Create, json: bool) -> Result<(), Fail
     let patience = create.patience(&request);
     let grant = Grant::Call { room: &room };
     let called = gateway.twirp("SIP", "CreateSIPParticipant", &request, &grant, patience).await?;
-    super::trunk::tell(&called, json, |called| {
+    tell(&called, json, |called| {
         facts(&[
             ("call", words(called, "sip_call_id")),
             ("room", words(called, "room_name")),
@@ -172,9 +162,7 @@ async fn transfer(
 ) -> Result<(), Failure> {
     let grant = Grant::Transfer { room: &who.room };
     let transferred = gateway.twirp("SIP", "TransferSIPParticipant", request, &grant, patience).await?;
-    super::trunk::tell(&transferred, json, |_| {
-        format!("Transferred {} to {}.", who.identity, words(request, "transfer_to"))
-    });
+    tell(&transferred, json, |_| format!("Transferred {} to {}.", who.identity, words(request, "transfer_to")));
     Ok(())
 }
 

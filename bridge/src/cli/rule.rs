@@ -5,23 +5,20 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::gateway::{Gateway, GatewayArgs, block_on, print_json};
-use super::json::{essence, field, items, masked, read, set, words};
+use super::gateway::{Gateway, print_json};
+use super::json::{field, items, read, set, words};
+use super::noun::{self, change, label, tell, unwrapped};
 use super::origin::Origins;
-use super::table::{Table, facts};
-use super::trunk::tell;
+use super::table::Table;
 use super::{Failure, Trouble};
 
-#[derive(clap::Args)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-}
+/// Where the id of a rule stands.
+const ID: &str = "sip_dispatch_rule_id";
+
+pub(super) type Args = noun::Args<Verb>;
 
 #[derive(Subcommand)]
-enum Command {
+pub(super) enum Verb {
     /// List rules.
     #[command(visible_alias = "ls")]
     List {
@@ -63,7 +60,7 @@ enum Command {
 
 /// The fields that are set most. The others are in files.
 #[derive(clap::Args, Default)]
-struct Fields {
+pub(super) struct Fields {
     /// A name that says what it is for.
     #[arg(long)]
     name: Option<String>,
@@ -100,25 +97,20 @@ struct Fields {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let gateway = args.gateway.gateway()?;
-    let json = args.gateway.json;
-    block_on(async {
-        match &args.command {
-            Command::List { trunks } => list(&gateway, trunks, json).await,
-            Command::Show { rule } => show(&gateway, rule, json).await,
-            Command::Create { file, fields } => create(&gateway, file.as_deref(), fields, json).await,
-            Command::Update { rule, file, fields } => update(&gateway, rule, file.as_deref(), fields, json).await,
-            Command::Delete { rules } => delete(&gateway, rules, json).await,
-        }
-    })?;
-    Ok(ExitCode::SUCCESS)
+    args.run(async |gateway, verb, json| match verb {
+        Verb::List { trunks } => list(gateway, trunks, json).await,
+        Verb::Show { rule } => show(gateway, rule, json).await,
+        Verb::Create { file, fields } => create(gateway, file.as_deref(), fields, json).await,
+        Verb::Update { rule, file, fields } => update(gateway, rule, file.as_deref(), fields, json).await,
+        Verb::Delete { rules } => delete(gateway, rules, json).await,
+    })
 }
 
 async fn list(gateway: &Gateway, trunks: &[String], json: bool) -> Result<(), Failure> {
     let rules = gateway.sip("ListSIPDispatchRule", &json!({"trunk_ids": trunks})).await?;
     let origins = Origins::ask(gateway).await;
     if json {
-        print_json(&json!({"dispatch_rules": origins.beside(&rules["items"], "sip_dispatch_rule_id")}));
+        print_json(&json!({"dispatch_rules": origins.beside(&rules["items"], ID)}));
         return Ok(());
     }
     let mut table = Table::new(&["ID", "NAME", "ROOM", "PIN", "TRUNKS", "CALLERS", "AGENTS", "ORIGIN"]);
@@ -138,7 +130,7 @@ async fn list(gateway: &Gateway, trunks: &[String], json: bool) -> Result<(), Fa
 fn row(rule: &Value, origins: &Origins) -> [String; 8] {
     let or = |text: String, otherwise: &str| if text.is_empty() { otherwise.to_owned() } else { text };
     let (room, pin) = room(&rule["rule"]);
-    let id = words(rule, "sip_dispatch_rule_id");
+    let id = words(rule, ID);
     let agents = items(field(rule, "room_config.agents")).iter().map(|agent| words(agent, "agent_name"));
     let origin = origins.of(&id);
     [
@@ -173,20 +165,7 @@ fn room(rule: &Value) -> (String, bool) {
 
 async fn show(gateway: &Gateway, rule: &str, json: bool) -> Result<(), Failure> {
     let rule = find(gateway, rule).await?;
-    let origins = Origins::ask(gateway).await;
-    if json {
-        print_json(&origins.beside_one(&rule, "sip_dispatch_rule_id"));
-        return Ok(());
-    }
-    let id = words(&rule, "sip_dispatch_rule_id");
-    let mut lines = vec![("id", id.clone()), ("origin", origins.of(&id)), ("room", room(&rule["rule"]).0)];
-    let rule = masked(&rule);
-    let said = essence(&rule);
-    for (name, _) in said.as_object().into_iter().flatten().filter(|(name, _)| *name != "sip_dispatch_rule_id") {
-        lines.push((name, words(&said, name)));
-    }
-    lines.extend([("created_at", words(&rule, "created_at")), ("updated_at", words(&rule, "updated_at"))]);
-    print!("{}", facts(&lines));
+    noun::show(gateway, &rule, ID, ("room", room(&rule["rule"]).0), json).await;
     Ok(())
 }
 
@@ -194,7 +173,7 @@ async fn show(gateway: &Gateway, rule: &str, json: bool) -> Result<(), Failure> 
 async fn find(gateway: &Gateway, wanted: &str) -> Result<Value, Failure> {
     let rules = gateway.sip("ListSIPDispatchRule", &json!({})).await?;
     let rules = items(&rules["items"]);
-    if let Some(rule) = rules.iter().find(|rule| field(rule, "sip_dispatch_rule_id") == wanted) {
+    if let Some(rule) = rules.iter().find(|rule| field(rule, ID) == wanted) {
         return Ok(rule.clone());
     }
     let named: Vec<_> = rules.iter().filter(|rule| field(rule, "name") == wanted).collect();
@@ -207,7 +186,7 @@ async fn find(gateway: &Gateway, wanted: &str) -> Result<Value, Failure> {
 
 async fn create(gateway: &Gateway, file: Option<&str>, fields: &Fields, json: bool) -> Result<(), Failure> {
     let mut rule = match file {
-        Some(file) => unwrapped(read(file)?),
+        Some(file) => unwrapped(read(file)?, "dispatch_rule"),
         None => json!({}),
     };
     fields.fill(&mut rule);
@@ -217,7 +196,7 @@ async fn create(gateway: &Gateway, file: Option<&str>, fields: &Fields, json: bo
         );
     }
     let created = gateway.sip("CreateSIPDispatchRule", &json!({"dispatch_rule": rule})).await?;
-    tell(&created, json, |created| format!("Created rule {}.", label(created)));
+    tell(&created, json, |created| format!("Created rule {}.", label(created, ID)));
     Ok(())
 }
 
@@ -226,7 +205,7 @@ async fn update(gateway: &Gateway, rule: &str, file: Option<&str>, fields: &Fiel
     let mut request = json!({"sip_dispatch_rule_id": found["sip_dispatch_rule_id"]});
     match file {
         Some(file) => {
-            let mut replacement = unwrapped(read(file)?);
+            let mut replacement = unwrapped(read(file)?, "dispatch_rule");
             fields.fill(&mut replacement);
             replacement["sip_dispatch_rule_id"] = found["sip_dispatch_rule_id"].clone();
             request["replace"] = replacement;
@@ -234,7 +213,7 @@ async fn update(gateway: &Gateway, rule: &str, file: Option<&str>, fields: &Fiel
         None => request["update"] = fields.update()?,
     }
     let updated = gateway.sip("UpdateSIPDispatchRule", &request).await?;
-    tell(&updated, json, |updated| format!("Updated rule {}.", label(updated)));
+    tell(&updated, json, |updated| format!("Updated rule {}.", label(updated, ID)));
     Ok(())
 }
 
@@ -243,7 +222,7 @@ async fn delete(gateway: &Gateway, rules: &[String], json: bool) -> Result<(), F
         let found = find(gateway, rule).await?;
         let id = &found["sip_dispatch_rule_id"];
         gateway.sip("DeleteSIPDispatchRule", &json!({"sip_dispatch_rule_id": id})).await?;
-        tell(&found, json, |found| format!("Deleted rule {}.", label(found)));
+        tell(&found, json, |found| format!("Deleted rule {}.", label(found, ID)));
     }
     Ok(())
 }
@@ -275,12 +254,7 @@ impl Fields {
         }
         let mut update = json!({});
         self.shared(&mut update);
-        match &self.trunks[..] {
-            [] => {}
-            // An empty word clears the list: --trunks ''.
-            [only] if only.is_empty() => update["trunk_ids"] = json!({"clear": true}),
-            trunks => update["trunk_ids"] = json!({"set": trunks}),
-        }
+        set(&mut update, "trunk_ids", change(&self.trunks));
         if update == json!({}) {
             return Err(Trouble("say what to change: a file, or flags as for `create`".into()).into());
         }
@@ -303,22 +277,6 @@ impl Fields {
             let prefix = self.callee.as_ref()?;
             Some(json!({"dispatch_rule_callee": {"room_prefix": prefix, "pin": pin, "randomize": self.randomize}}))
         }
-    }
-}
-
-/// What is inside `dispatch_rule`.
-fn unwrapped(mut file: Value) -> Value {
-    match file.get_mut("dispatch_rule") {
-        Some(rule) => rule.take(),
-        None => file,
-    }
-}
-
-/// Name and id.
-fn label(rule: &Value) -> String {
-    match (words(rule, "name"), words(rule, "sip_dispatch_rule_id")) {
-        (name, id) if name.is_empty() => id,
-        (name, id) => format!("{name:?} ({id})"),
     }
 }
 

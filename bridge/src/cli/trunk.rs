@@ -5,22 +5,20 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::Failure;
-use super::gateway::{Gateway, GatewayArgs, block_on, print_json};
+use super::gateway::{Gateway, print_json};
 use super::json::{field, items, map, pair, read, set, words};
+use super::noun::{self, change, label, tell, unwrapped};
 use super::origin::Origins;
-use super::table::{Table, facts};
+use super::table::Table;
+use super::{Failure, Trouble};
 
-#[derive(clap::Args)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    gateway: GatewayArgs,
-}
+/// Where the id of a trunk stands.
+const ID: &str = "sip_trunk_id";
+
+pub(super) type Args = noun::Args<Verb>;
 
 #[derive(Subcommand)]
-enum Command {
+pub(super) enum Verb {
     /// List trunks.
     #[command(visible_alias = "ls")]
     List {
@@ -65,7 +63,7 @@ enum Command {
 }
 
 #[derive(clap::Args)]
-struct KindArgs {
+pub(super) struct KindArgs {
     /// A trunk that calls come in by.
     #[arg(long, short, conflicts_with = "outbound")]
     inbound: bool,
@@ -76,7 +74,7 @@ struct KindArgs {
 
 /// The fields that are set most. The others are in files.
 #[derive(clap::Args, Default)]
-struct Fields {
+pub(super) struct Fields {
     /// A name that says what it is for.
     #[arg(long)]
     name: Option<String>,
@@ -167,20 +165,13 @@ impl KindArgs {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let gateway = args.gateway.gateway()?;
-    let json = args.gateway.json;
-    block_on(async {
-        match &args.command {
-            Command::List { kind, numbers } => list(&gateway, kind.said(), numbers, json).await,
-            Command::Show { trunk } => show(&gateway, trunk, json).await,
-            Command::Create { file, kind, fields } => {
-                create(&gateway, file.as_deref(), kind.said(), fields, json).await
-            }
-            Command::Update { trunk, file, fields } => update(&gateway, trunk, file.as_deref(), fields, json).await,
-            Command::Delete { trunks } => delete(&gateway, trunks, json).await,
-        }
-    })?;
-    Ok(ExitCode::SUCCESS)
+    args.run(async |gateway, verb, json| match verb {
+        Verb::List { kind, numbers } => list(gateway, kind.said(), numbers, json).await,
+        Verb::Show { trunk } => show(gateway, trunk, json).await,
+        Verb::Create { file, kind, fields } => create(gateway, file.as_deref(), kind.said(), fields, json).await,
+        Verb::Update { trunk, file, fields } => update(gateway, trunk, file.as_deref(), fields, json).await,
+        Verb::Delete { trunks } => delete(gateway, trunks, json).await,
+    })
 }
 
 async fn list(gateway: &Gateway, kind: Option<Kind>, numbers: &[String], json: bool) -> Result<(), Failure> {
@@ -192,7 +183,7 @@ async fn list(gateway: &Gateway, kind: Option<Kind>, numbers: &[String], json: b
         for trunk in items(&trunks["items"]) {
             table.row(row(kind, trunk, &origins));
         }
-        all[format!("{}_trunks", kind.word())] = origins.beside(&trunks["items"], "sip_trunk_id");
+        all[format!("{}_trunks", kind.word())] = origins.beside(&trunks["items"], ID);
     }
     if json {
         print_json(&all);
@@ -210,7 +201,7 @@ fn row(kind: Kind, trunk: &Value, origins: &Origins) -> [String; 7] {
         Kind::Inbound => or(words(trunk, "allowed_addresses"), "any"),
         Kind::Outbound => words(trunk, "address"),
     };
-    let id = words(trunk, "sip_trunk_id");
+    let id = words(trunk, ID);
     let origin = origins.of(&id);
     let numbers = or(words(trunk, "numbers"), if kind == Kind::Inbound { "any" } else { "" });
     [id, kind.word().into(), words(trunk, "name"), numbers, peer, words(trunk, "auth_username"), origin]
@@ -218,20 +209,7 @@ fn row(kind: Kind, trunk: &Value, origins: &Origins) -> [String; 7] {
 
 async fn show(gateway: &Gateway, trunk: &str, json: bool) -> Result<(), Failure> {
     let (kind, trunk) = find(gateway, trunk).await?;
-    let origins = Origins::ask(gateway).await;
-    if json {
-        print_json(&origins.beside_one(&trunk, "sip_trunk_id"));
-        return Ok(());
-    }
-    let trunk = super::json::masked(&trunk);
-    let mut lines = vec![("id", words(&trunk, "sip_trunk_id")), ("kind", kind.word().into())];
-    lines.push(("origin", origins.of(&words(&trunk, "sip_trunk_id"))));
-    let essence = super::json::essence(&trunk);
-    for (name, _) in essence.as_object().into_iter().flatten().filter(|(name, _)| *name != "sip_trunk_id") {
-        lines.push((name, words(&essence, name)));
-    }
-    lines.extend([("created_at", words(&trunk, "created_at")), ("updated_at", words(&trunk, "updated_at"))]);
-    print!("{}", facts(&lines));
+    noun::show(gateway, &trunk, ID, ("kind", kind.word().into()), json).await;
     Ok(())
 }
 
@@ -241,7 +219,7 @@ async fn find(gateway: &Gateway, wanted: &str) -> Result<(Kind, Value), Failure>
     for kind in Kind::ALL {
         let trunks = gateway.sip(&kind.method("List"), &json!({})).await?;
         for trunk in items(&trunks["items"]) {
-            if field(trunk, "sip_trunk_id") == wanted {
+            if field(trunk, ID) == wanted {
                 return Ok((kind, trunk.clone()));
             }
             if field(trunk, "name") == wanted {
@@ -266,14 +244,14 @@ async fn create(
     json: bool,
 ) -> Result<(), Failure> {
     let mut trunk = match file {
-        Some(file) => unwrapped(read(file)?),
+        Some(file) => unwrapped(read(file)?, "trunk"),
         None => json!({}),
     };
     fields.fill(&mut trunk);
     let guess = Kind::of(&trunk);
     let kind = kind.unwrap_or(guess);
     let created = gateway.sip(&kind.method("Create"), &json!({"trunk": trunk})).await?;
-    tell(&created, json, |created| format!("Created {} trunk {}.", kind.word(), label(created)));
+    tell(&created, json, |created| format!("Created {} trunk {}.", kind.word(), label(created, ID)));
     Ok(())
 }
 
@@ -288,7 +266,7 @@ async fn update(
     let mut request = json!({"sip_trunk_id": found["sip_trunk_id"]});
     match file {
         Some(file) => {
-            let mut replacement = unwrapped(read(file)?);
+            let mut replacement = unwrapped(read(file)?, "trunk");
             fields.fill(&mut replacement);
             replacement["sip_trunk_id"] = found["sip_trunk_id"].clone();
             request["replace"] = replacement;
@@ -296,7 +274,7 @@ async fn update(
         None => request["update"] = fields.update()?,
     }
     let updated = gateway.sip(&kind.method("Update"), &request).await?;
-    tell(&updated, json, |updated| format!("Updated {} trunk {}.", kind.word(), label(updated)));
+    tell(&updated, json, |updated| format!("Updated {} trunk {}.", kind.word(), label(updated, ID)));
     Ok(())
 }
 
@@ -305,7 +283,7 @@ async fn delete(gateway: &Gateway, trunks: &[String], json: bool) -> Result<(), 
         // The API says yes to whatever is deleted; here a slip of the pen should not look like success.
         let (kind, found) = find(gateway, trunk).await?;
         gateway.sip("DeleteSIPTrunk", &json!({"sip_trunk_id": found["sip_trunk_id"]})).await?;
-        tell(&found, json, |found| format!("Deleted {} trunk {}.", kind.word(), label(found)));
+        tell(&found, json, |found| format!("Deleted {} trunk {}.", kind.word(), label(found, ID)));
     }
     Ok(())
 }
@@ -332,15 +310,10 @@ impl Fields {
         let mut update = json!({});
         self.scalars(&mut update);
         for (name, list) in self.lists() {
-            match list {
-                [] => {}
-                // An empty word clears the list: --numbers ''.
-                [only] if only.is_empty() => update[name] = json!({"clear": true}),
-                list => update[name] = json!({"set": list}),
-            }
+            set(&mut update, name, change(list));
         }
         if update == json!({}) {
-            return Err(super::Trouble("say what to change: a file, or flags as for `create`".into()).into());
+            return Err(Trouble("say what to change: a file, or flags as for `create`".into()).into());
         }
         Ok(update)
     }
@@ -376,27 +349,6 @@ impl Transport {
             Self::Tls => "SIP_TRANSPORT_TLS",
         }
     }
-}
-
-/// What is inside `trunk`.
-fn unwrapped(mut file: Value) -> Value {
-    match file.get_mut("trunk") {
-        Some(trunk) => trunk.take(),
-        None => file,
-    }
-}
-
-/// Name and id.
-fn label(trunk: &Value) -> String {
-    match (words(trunk, "name"), words(trunk, "sip_trunk_id")) {
-        (name, id) if name.is_empty() => id,
-        (name, id) => format!("{name:?} ({id})"),
-    }
-}
-
-/// The whole object for scripts, a sentence for people.
-pub(super) fn tell(object: &Value, json: bool, sentence: impl FnOnce(&Value) -> String) {
-    if json { print_json(object) } else { println!("{}", sentence(object)) }
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Certificates,
         "[]",
         "[{cert_file: /etc/trunkline/cert.pem, key_file: /etc/trunkline/key.pem}]",
-        "Certificate chains and keys, PEM. TLS is on as soon as there is one.",
+        "Certificate chains and keys, PEM. We listen for TLS as soon as there is one.",
     ),
     key("tls.min_version", Kind::Choice(TLS_VERSIONS), "tls1.2", "tls1.3", "Oldest TLS; older than 1.2 is not spoken."),
     key("tls.max_version", Kind::Choice(TLS_VERSIONS), "tls1.3", "tls1.2", "Newest TLS."),
@@ -147,6 +147,13 @@ pub(crate) const KEYS: &[Key] = &[
         "[sip]",
         "[]",
         "Protocols that are offered by ALPN; an empty list for peers that reject it.",
+    ),
+    key(
+        "tls.ca_file",
+        Kind::Text,
+        "",
+        "/etc/trunkline/ca.pem",
+        "Certificate authorities, PEM, that are believed beside the system's when we call over TLS. Calls need no `tls.certs`.",
     ),
     idle(
         "tls.cipher_suites",
@@ -161,7 +168,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Choice(Reject::WORDS),
         "silent",
         "403",
-        "What somebody gets whom no trunk takes and whose address no `allowed_addresses` names: nothing, or this status, the same for every number.",
+        "What somebody gets whom no trunk takes and whose address no `allowed_addresses` names: nothing, or this status, the same for every number. Not where a trunk with a password takes every address: there strangers are asked for it (407), whichever number they try.",
     ),
     key(
         "hide_inbound_port",
@@ -191,11 +198,12 @@ pub(crate) const KEYS: &[Key] = &[
         "A refused INVITE is answered from memory as long as its transaction lasts, and no longer.",
     ),
     idle("add_record_route", Kind::Bool, "false", "A user agent adds no Record-Route (RFC 3261 §16)."),
-    idle(
+    key(
         "outbound_route_headers",
         Kind::Texts,
+        "[]",
         "[<sip:proxy.example.com;lr>]",
-        "Write a `Route` in `headers` of the outbound trunk.",
+        "`Route` of every call out whose trunk and request have none: the first address is where the INVITE goes.",
     ),
     idle(
         "experimental.inbound_wait_ack",
@@ -507,7 +515,11 @@ pub(crate) const OUTBOUND_TRUNK: &[Field] = &[
     field("auth_username", Kind::Text, "User for the carrier's challenge."),
     field("auth_password", Kind::Secret, "His password."),
     field("from_host", Kind::Text, "Host of our From header; the address that others see if not set."),
-    field("headers", Kind::TextMap, "Headers for our INVITE. `Route` is the server to send it to."),
+    field(
+        "headers",
+        Kind::TextMap,
+        "Headers for our INVITE. The first address of `Route` is the server to send it to.",
+    ),
     field("headers_to_attributes", Kind::TextMap, "Headers of the answer that become attributes."),
     field("attributes_to_headers", Kind::TextMap, "Attributes that become headers of our BYE."),
     field("include_headers", Kind::Choice(HEADERS), "Which headers of the answer become attributes `sip.h.<name>`."),

@@ -8,6 +8,7 @@ use super::key::{self, Field};
 use super::tree::{Node, Value};
 use super::value::Kind;
 use crate::dispatch::Answer;
+use crate::spelling::snake;
 use crate::store::{Bridging, InboundItem, OutboundExtras, OutboundItem, RuleItem, Transfers};
 
 /// Reads one inbound trunk, with or without `trunk:` around it.
@@ -164,27 +165,16 @@ pub(crate) fn misfit(node: &Node, path: &str, kind: Kind) -> Error {
     Error::Value { place: node.place, key: path.to_owned(), value, expected: kind.expected() }
 }
 
-/// `authUsername` as `auth_username`.
-fn snake(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use livekit_protocol as proto;
-    use serde::de::{self, Deserialize, Visitor};
+    use serde::de::Deserialize;
 
     use super::*;
     use crate::config::tests::{loaded, snapshot};
+    use crate::spelling::names_of;
 
     /// The files that people have for `lk`, as they are.
     const FILES: &[(&str, &str, &str)] = &[
@@ -250,8 +240,7 @@ mod tests {
     #[test]
     fn tables_of_fields_are_those_of_the_messages() {
         fn check<T: for<'de> Deserialize<'de>>(what: &str, fields: &[Field], ours: &[&str]) {
-            let mut theirs = BTreeSet::new();
-            let _ = T::deserialize(FieldNames(&mut theirs));
+            let mut theirs: BTreeSet<_> = names_of::<T>().iter().map(|name| snake(name)).collect();
             theirs.extend(ours.iter().map(|name| (*name).to_owned()));
             assert_eq!(fields.iter().map(|field| field.name.to_owned()).collect::<BTreeSet<_>>(), theirs, "{what}");
         }
@@ -281,31 +270,5 @@ mod tests {
         check::<proto::SipDispatchRuleCallee>("callee", inner(rule, &["rule", "dispatch_rule_callee"]), &[]);
         check::<proto::RoomConfiguration>("room", inner(rule, &["room_config"]), &[]);
         check::<proto::RoomAgentDispatch>("agent", inner(rule, &["room_config", "agents"]), &[]);
-    }
-
-    /// A deserializer that listens which fields a message asks for, in snake_case, and gives none.
-    struct FieldNames<'a>(&'a mut BTreeSet<String>);
-
-    impl<'de> de::Deserializer<'de> for FieldNames<'_> {
-        type Error = de::value::Error;
-
-        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-            Err(de::Error::custom("only messages are asked"))
-        }
-
-        fn deserialize_struct<V: Visitor<'de>>(
-            self,
-            _: &'static str,
-            fields: &'static [&'static str],
-            _: V,
-        ) -> Result<V::Value, Self::Error> {
-            self.0.extend(fields.iter().map(|name| snake(name)));
-            Err(de::Error::custom("that was all"))
-        }
-
-        serde::forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-        }
     }
 }

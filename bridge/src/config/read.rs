@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use sip::NameAddr;
+
 use super::key;
 use super::object;
 use super::tree::{Node, Place, Value};
@@ -13,6 +15,7 @@ use super::{
     Addresses, Calls, Config, Digest, Error, External, Http, Invalid, LiveKit, Loaded, Logging, Media, Note, NoteLevel,
     Opus, Outbound, Quarantine, Secret, Sip, StoreFile, Tls, Transfer,
 };
+use crate::dispatch::outbound::headers::routes;
 use crate::dispatch::{Answer, Codec, Reject};
 use crate::store::error::Problem;
 use crate::store::{self, Bridging, Items, Snapshot};
@@ -116,7 +119,7 @@ fn config(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>,
             drain_timeout: values.duration("drain_timeout"),
             room_reconnect_limit: values.duration("room_reconnect_limit"),
         },
-        outbound: outbound(values),
+        outbound: outbound(values, errors),
         transfer: Transfer {
             refer: values.bool("transfer.refer"),
             bridge: values.take("transfer.bridge", |node| Bridging::from_word(node.text()?)),
@@ -133,7 +136,7 @@ fn nonzero<T: Default + PartialEq>(number: T) -> Option<T> {
     (number != T::default()).then_some(number)
 }
 
-fn outbound(values: &Values<'_>) -> Outbound {
+fn outbound(values: &Values<'_>, errors: &mut Vec<Error>) -> Outbound {
     let cap = |key| values.take(key, |node| node.integer()?.try_into().ok().map(nonzero));
     Outbound {
         dns_servers: values.take("dns_servers", Node::servers),
@@ -142,7 +145,22 @@ fn outbound(values: &Values<'_>) -> Outbound {
         max_calls: cap("outbound.max_calls"),
         calls_per_second: cap("outbound.calls_per_second"),
         patience: values.duration("outbound.patience"),
+        route: route(values, errors),
     }
+}
+
+fn route(values: &Values<'_>, errors: &mut Vec<Error>) -> Vec<NameAddr> {
+    let key = "outbound_route_headers";
+    let Some(node) = values.set(key) else { return Vec::new() };
+    let text = node.texts().unwrap_or_default().join(", ");
+    if text.is_empty() {
+        return Vec::new();
+    }
+    routes(&text).unwrap_or_else(|_| {
+        let expected = "a list of at most eight SIP addresses, such as <sip:proxy.example.com;lr>".to_owned();
+        errors.push(Error::Value { place: node.place, key: key.to_owned(), value: node.shown(), expected });
+        Vec::new()
+    })
 }
 
 fn livekit(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> LiveKit {
@@ -205,6 +223,7 @@ fn sip(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> S
         port_listen,
         hostname: values.text("sip_hostname"),
         tls,
+        ca_file: Some(values.text("tls.ca_file")).filter(|file| !file.is_empty()).map(PathBuf::from),
         ringing_interval: values.duration("sip_ringing_interval"),
         reject,
         hide,

@@ -184,6 +184,8 @@ fn mistakes_name_the_key_the_value_and_what_is_expected() {
             "tls: {min_version: tls1.3, max_version: tls1.2, certs: [{cert_file: a, key_file: b}]}",
             &["exclude each other"],
         ),
+        ("outbound_route_headers: [proxy]", &["outbound_route_headers", "such as <sip:proxy.example.com;lr>"]),
+        ("outbound_route_headers: ['<sip:p;lr>', '<tel:+1>']", &["outbound_route_headers"]),
         ("codecs: {G723/8000: true}", &["codecs.G723/8000", "G722/8000"]),
         ("codecs: {PCMU/8000: false, PCMA/8000: false, G722/8000: false}", &["without any codec"]),
         ("ws_url: example.com", &["a URL that begins with ws://"]),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Admission, Decision, Pin, Query, Refusal, Seat, admit, decide, rule, trunk};
+use super::{Admission, Challenge, Decision, Pin, Query, Refusal, Seat, admit, decide, rule, trunk, veil};
 use crate::store::{DispatchRule, InboundTrunk, Snapshot};
 
 /// What would become of a call.
@@ -13,7 +13,7 @@ use crate::store::{DispatchRule, InboundTrunk, Snapshot};
 pub struct Explanation {
     /// Every inbound trunk in its order, and what it makes of the call.
     pub trunks: Vec<Finding>,
-    /// The password that the caller would be asked for.
+    /// The password that the caller would be asked for. A stranger may be asked for one before he is refused.
     pub password: Option<Password>,
     /// Every dispatch rule in its order, and what it makes of the call; none if no trunk takes it.
     pub rules: Vec<Finding>,
@@ -93,12 +93,13 @@ pub fn explain(objects: &Snapshot, query: &Query) -> Explanation {
     let (candidates, password) = match admit(objects, query) {
         Admission::Accept(trunk) => (vec![trunk], None),
         Admission::Challenge(challenge) => {
-            let users = challenge.trunks.iter().map(|trunk| trunk.info.auth_username.clone()).collect();
-            (challenge.trunks, Some(Password { realm: challenge.realm, users }))
+            let password = Password::of(&challenge);
+            (challenge.trunks, Some(password))
         }
         Admission::Refuse(refusal) => {
             let trunks = trunks(objects, query, &[]);
-            return Explanation { trunks, password: None, rules: Vec::new(), outcome: refused(&refusal) };
+            let password = veil(objects, query, &refusal).map(|challenge| Password::of(&challenge));
+            return Explanation { trunks, password, rules: Vec::new(), outcome: refused(&refusal) };
         }
     };
     let trunks = trunks(objects, query, &candidates);
@@ -111,6 +112,13 @@ pub fn explain(objects: &Snapshot, query: &Query) -> Explanation {
         Decision::Refuse(refusal) => (String::new(), refused(&refusal)),
     };
     Explanation { trunks, password, rules: rules(objects, taken, query, &rule_id), outcome }
+}
+
+impl Password {
+    fn of(challenge: &Challenge) -> Self {
+        let users = challenge.trunks.iter().map(|trunk| trunk.info.auth_username.clone()).collect();
+        Self { realm: challenge.realm.clone(), users }
+    }
 }
 
 impl Place {
@@ -255,7 +263,21 @@ dispatch_rules:
         assert_eq!((&outcome["result"], &outcome["reason"]), (&json!("refuse"), &json!("caller_not_allowed")));
         assert_eq!(outcome["status"], json!(403));
         assert_eq!(told["rules"], json!([]));
-        assert_eq!(told["password"], json!(null));
+    }
+
+    #[test]
+    fn strangers_are_asked_for_a_password_before_they_are_refused() {
+        let from = |source: &str| {
+            explained(|q| {
+                q.source = source.parse().unwrap();
+                q.to.user = "+4930".into();
+            })
+        };
+        let stranger = from("198.51.100.1:5060");
+        assert_eq!(stranger["password"], json!({"realm": "pbx", "users": ["alice", "bob"]}));
+        assert_eq!(stranger["outcome"]["result"], json!("refuse"));
+        let known = from("203.0.113.7:5060");
+        assert_eq!((&known["password"], &known["outcome"]["result"]), (&json!(null), &json!("refuse")));
     }
 
     /// What is explained is what happens.

@@ -1,6 +1,6 @@
 //! A call that the API asks for: by which trunk it goes out, whom it calls as whom, and who stands in the room for it.
 //!
-//! One pure function, [`place`], of a [`Snapshot`](crate::store::Snapshot) and a request. Nothing is looked up and nothing
+//! One pure function, [`place`], of a [`Snapshot`] and a request. Nothing is looked up and nothing
 //! is dialled here: the [`Placement`] says all that whoever does needs. Texts of refusals are LiveKit's where it has one.
 //!
 //! ```text
@@ -8,6 +8,7 @@
 //! ```
 
 mod address;
+mod code;
 pub(crate) mod headers;
 mod line;
 mod press;
@@ -25,8 +26,9 @@ use crate::dns;
 use crate::store::{OutboundTrunk, Snapshot};
 
 pub use address::{callee, transfer_target};
+pub use code::Code;
 pub use press::{Press, press};
-pub use refusal::{Code, Refusal};
+pub use refusal::Refusal;
 
 /// What a call out is made with beside the request.
 #[derive(Clone, Debug)]
@@ -42,12 +44,14 @@ pub struct Context {
 }
 
 /// What goes for every call out, unless its trunk says otherwise.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Defaults {
     /// Limits of a trunk.
     pub caps: Caps,
     /// Emergency numbers may be called.
     pub allow_emergency: bool,
+    /// The proxies that calls are sent by, where neither trunk nor request names one.
+    pub route: Arc<[NameAddr]>,
 }
 
 /// How much may be called on one trunk.
@@ -70,6 +74,8 @@ pub struct Placement {
     pub target: dns::Target,
     /// The Request-URI.
     pub uri: Uri,
+    /// The proxies that the INVITE is to visit; the target is the first of them.
+    pub route: Vec<NameAddr>,
     /// From, without a tag.
     pub from: NameAddr,
     /// To, without a tag.
@@ -106,23 +112,27 @@ pub fn place(
         return Err(Refusal::NoRoom);
     }
     address::check_destination(request.destination.as_ref())?;
-    let (headers, route) = headers::merged(&line, request)?;
+    let (headers, route) = headers::merged(&line, request, &context.defaults)?;
     let number = line.number(request, context.random)?;
-    if !context.defaults.allow_emergency && address::is_emergency(&callee) {
-        return Err(Refusal::Emergency(callee));
-    }
     let uri = address::request_uri(&line, request, &callee)?;
+    let target = address::target(&line, &uri, route.first())?;
+    let to = address::to(&line, request, &callee)?;
+    // Some carriers and PBXs go by To.
+    for user in [&callee, &to.uri.user_text().unwrap_or_default()] {
+        address::check_emergency(user, context.defaults.allow_emergency)?;
+    }
     Ok(Placement {
         call_id: context.call_id.clone(),
         seat: seat::seat(&line, request, &callee, &number, &context.call_id)?,
-        target: address::target(&line, &uri, route.as_ref())?,
+        credentials: line.credentials(request, &target),
+        target,
         from: address::from(&line, request, &number, &context.own_host)?,
-        to: address::to(&line, request, &callee)?,
+        to,
         uri,
+        route,
         callee,
         number,
         headers,
-        credentials: line.credentials(),
         dtmf: press(&request.dtmf)?,
         play_dialtone: plays_dialtone(request),
         wait_until_answered: request.wait_until_answered,

@@ -112,7 +112,7 @@ pub(crate) fn twelve(mut number: u128) -> String {
 
 /// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar, counted in eras of 400
 /// years that begin in March so that the leap day is the last of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;

@@ -73,7 +73,7 @@ async fn serve(zone: Zone) -> SocketAddr {
 
 async fn resolver(text: &str) -> Resolver {
     let deny = vec!["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()];
-    Resolver::system(Settings { servers: vec![serve(zone(text)).await], deny, v6: true })
+    Resolver::system(Settings { servers: vec![serve(zone(text)).await], deny, ways: Vec::new() })
 }
 
 /// `host`, `host:port`, either with `;udp`, `;tcp`, `;tls`, `;sips` behind it.
@@ -193,9 +193,35 @@ async fn the_certificate_is_that_of_the_name_that_was_asked_for() {
 #[tokio::test]
 async fn without_ipv6_of_our_own_there_is_none_beside_ipv4() {
     let servers = vec![serve(zone(ZONE)).await];
-    let resolver = Resolver::system(Settings { servers, ..Settings::default() });
+    let ways = vec![Way { wire: Wire::Udp, is_ipv6: false }];
+    let resolver = Resolver::system(Settings { servers, ways, ..Settings::default() });
     assert_eq!(located(&resolver, "both.test").await, "udp 192.0.2.2:5060");
-    assert_eq!(located(&resolver, "v6.test").await, "udp [2001:db8::6]:5060");
+    let not_here = "cannot be reached from here";
+    for target in ["v6.test", "plain.test;tcp", "srv.test;tls", "[2001:db8::9]", "192.0.2.9;tls"] {
+        let found = located(&resolver, target).await;
+        assert!(found.contains(not_here), "{target}: {found}");
+    }
+}
+
+#[tokio::test]
+async fn servers_that_we_cannot_send_to_take_no_place_of_others() {
+    let zone: String = (1..=20)
+        .map(|n| {
+            format!(
+                "_sips._tcp.farm.test SRV {n} 0 5061 s{n}.test\n_sip._udp.farm.test SRV {n} 0 5060 s{n}.test\n\
+                 s{n}.test AAAA 2001:db8::{n}\n"
+            )
+        })
+        .collect();
+    // The first ten have no address of IPv4.
+    let zone = zone + &(11..=20).map(|n| format!("s{n}.test A 192.0.2.{n}\n")).collect::<String>();
+    let zone = zone
+        + "farm.test NAPTR 10 10 SIPS+D2T _sips._tcp.farm.test\nfarm.test NAPTR 20 10 SIP+D2U _sip._udp.farm.test\n";
+    let ways = vec![Way { wire: Wire::Udp, is_ipv6: false }];
+    let servers = vec![serve(self::zone(&zone)).await];
+    let resolver = Resolver::system(Settings { servers, ways, ..Settings::default() });
+    let expected: Vec<_> = (11..=16).map(|n| format!("udp 192.0.2.{n}:5060")).collect();
+    assert_eq!(located(&resolver, "farm.test").await, expected.join(", "), "of sixteen names");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use media::desk::{Measurement, PhoneConfig, PhoneReport};
 use media::sdp::{Direction, Exchange, Local, Policy, Session};
 use media::{Desk, dtmf, rtcp, source};
 use sip::{CallHandle, Event, Invite, Response, Status};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 
 use super::{Handset, Plan};
@@ -100,6 +100,7 @@ struct Attempt {
     sip: sip::net::Handle,
     call: CallHandle,
     events: mpsc::Receiver<Event>,
+    over: watch::Receiver<bool>,
     line: Line,
     exchange: Exchange,
 }
@@ -112,7 +113,8 @@ enum Answer {
 
 impl Attempt {
     async fn begin(handset: &Handset, plan: &Plan) -> Result<Self, String> {
-        let family = if plan.to.address.is_ipv4() { Family::V4 } else { Family::V6 };
+        let family = if handset.ip.is_ipv4() { Family::V4 } else { Family::V6 };
+        let to = plan.to.iter().filter(|hop| hop.address.is_ipv4() == handset.ip.is_ipv4()).cloned().collect();
         let ports = handset.plane.reserve(family).map_err(|error| error.to_string())?;
         let local = Local {
             address: ports.advertised().ip(),
@@ -131,9 +133,10 @@ impl Attempt {
             credentials: plan.credentials.clone(),
             headers: plan.headers.clone(),
             body: Bytes::from(exchange.offer()),
-            ..Invite::new(call, vec![plan.to.clone()], plan.uri.clone(), plan.from.clone())
+            ..Invite::new(call, to, plan.uri.clone(), plan.from.clone())
         };
-        let attempt = Self { sip: handset.sip.clone(), call, events, line, exchange };
+        let over = handset.over.subscribe();
+        let attempt = Self { sip: handset.sip.clone(), call, events, over, line, exchange };
         attempt.send(sip::Command::Invite(Box::new(invite))).await;
         Ok(attempt)
     }
@@ -141,11 +144,18 @@ impl Attempt {
     async fn run(&mut self, plan: &Plan) -> Outcome {
         let started = Instant::now();
         let mut provisional = Vec::new();
-        let answer = match timeout(plan.patience, self.answer(&mut provisional)).await {
+        let mut over = self.over.clone();
+        let answer = tokio::select! {
+            answer = timeout(plan.patience, self.answer(&mut provisional)) => {
+                answer.map_err(|_| "no answer in time; cancelled")
+            }
+            _ = over.wait_for(|over| *over) => Err("interrupted; cancelled"),
+        };
+        let answer = match answer {
             Ok(answer) => answer,
-            Err(_) => {
+            Err(reason) => {
                 self.hang_up().await;
-                Answer::Nothing("no answer in time; cancelled".to_owned())
+                Answer::Nothing(reason.to_owned())
             }
         };
         let response = match answer {
@@ -203,6 +213,7 @@ impl Attempt {
     /// Talks; true when the other side has hung up.
     async fn talk(&mut self, plan: &Plan) -> bool {
         let keys = press(self.line.handle.clone(), plan.dtmf.clone());
+        let mut interrupted = self.over.clone();
         let over = async {
             loop {
                 tokio::select! {
@@ -224,6 +235,7 @@ impl Attempt {
         tokio::select! {
             ended_by_peer = over => ended_by_peer,
             () = async { tokio::join!(keys, sleep(plan.talk)); } => false,
+            _ = interrupted.wait_for(|over| *over) => false,
         }
     }
 

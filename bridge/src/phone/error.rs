@@ -31,6 +31,9 @@ pub enum CallError {
     /// The carrier does not answer at all, or cannot be reached.
     #[error("the carrier cannot be reached")]
     CarrierUnreachable,
+    /// The carrier's certificate is signed by nobody we believe, or is for another name.
+    #[error("the certificate of the carrier cannot be trusted")]
+    CarrierUntrusted,
     /// The carrier asks for a password, and the trunk has none.
     #[error("sip server required auth, but no username or password was provided")]
     NoCredentials,
@@ -134,6 +137,7 @@ impl CallError {
             Self::Destination(_) | Self::BadTarget(_) => Code::InvalidArgument,
             Self::Draining | Self::RoomUnreachable => Code::Unavailable,
             Self::CarrierUnreachable
+            | Self::CarrierUntrusted
             | Self::NoCredentials
             | Self::RoomRefused
             | Self::Media(_)

@@ -47,7 +47,7 @@ impl Placer {
             call_id: new_id("SCL_"),
             random: rand::random(),
             own_host: self.own_host.to_string(),
-            defaults: self.defaults,
+            defaults: self.defaults.clone(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::error::Problem;
 use super::item::{OutboundExtras, OutboundItem};
 use super::trunk::{check_header_names, check_headers, half_credentials, label, media, named};
 use crate::dispatch::Media;
-use crate::dispatch::outbound::headers::{next_hop, without_route};
+use crate::dispatch::outbound::headers::{routes, without_route};
 
 /// A trunk that calls go out by, checked.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl OutboundTrunk {
         }
         // Of the headers of the stack one may be set: the way that the call takes.
         let (others, route) = without_route(&info.headers);
-        let is_way = route.is_none_or(|route| next_hop(route).is_ok());
+        let is_way = route.is_none_or(|route| routes(route).is_ok());
         check_headers(if is_way { &others } else { &info.headers }, &mut problems);
         check_header_names("headers_to_attributes", info.headers_to_attributes.keys(), &mut problems);
         check_header_names("attributes_to_headers", info.attributes_to_headers.values(), &mut problems);

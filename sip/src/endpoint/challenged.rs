@@ -38,7 +38,7 @@ impl Endpoint {
         let Some(call) = self.calls.take(handle) else { return false };
         let is_heard = self.hear(id, &call.peer, &mut ask.asked, flow, response);
         self.put(handle, call);
-        is_heard && self.say_again(now, handle, ask, owner)
+        is_heard && self.say_again(now, handle, id, ask, owner)
     }
 
     /// Says a request within a call again over UDP, which was too large for it, but TCP did not work at all.
@@ -51,7 +51,7 @@ impl Endpoint {
         let Some(mut call) = self.calls.take(handle) else { return false };
         call.peer.path.datagrams_only = true;
         self.put(handle, call);
-        self.say_again(now, handle, ask, owner)
+        self.say_again(now, handle, id, ask, owner)
     }
 
     /// Takes note of a challenge; true when the request is worth another try.
@@ -63,13 +63,13 @@ impl Endpoint {
         is_challenge(response.status) && is_called && self.has_room() && login.hear(asked, &response.headers)
     }
 
-    fn say_again(&mut self, now: Instant, handle: CallHandle, ask: Ask, owner: Owner) -> bool {
+    fn say_again(&mut self, now: Instant, handle: CallHandle, before: TxId, ask: Ask, owner: Owner) -> bool {
         let Some(mut call) = self.calls.take(handle) else { return false };
         let Call { peer, state } = &mut call;
         let dialog = match (state, owner) {
             (State::Up { dialog, exchange: Exchange::Ours }, Owner::Reinvite(_)) => Some(dialog),
             (State::Closing { dialog, .. }, Owner::Bye(_)) => Some(dialog),
-            (State::Up { dialog, .. }, Owner::Refer(_)) => Some(dialog),
+            (State::Up { dialog, .. }, Owner::Refer(_)) if peer.referral.awaits(before) => Some(dialog),
             (
                 State::Up { dialog, .. } | State::Closing { dialog, .. } | State::Ended { dialog, .. },
                 Owner::Notify(_),
@@ -79,8 +79,8 @@ impl Endpoint {
         };
         let sent = dialog.and_then(|dialog| {
             let sent = self.send_within(now, peer, dialog, ask, owner);
-            if matches!(owner, Owner::Refer(_)) {
-                peer.referral.sent_again(dialog.last_number());
+            if let (Owner::Refer(_), Some(tx)) = (owner, sent) {
+                peer.referral.sent_again(tx, dialog.last_number());
             }
             sent
         });

@@ -131,8 +131,8 @@ pub enum Command {
         body: Bytes,
     },
     /// Ask the peer of an answered call to call somebody else (RFC 3515). What it says to that is
-    /// [`Event::ReferAnswered`], how the new call fares [`Event::Notified`]. One at a time: until a final status was told,
-    /// or nothing for three minutes, another one gets [`Event::ReferAnswered`] without a response.
+    /// [`Event::ReferAnswered`], how the new call fares [`Event::Notified`]. One at a time: another one takes its
+    /// place, and nothing more is told of it.
     ///
     /// [`Event::ReferAnswered`]: super::Event::ReferAnswered
     /// [`Event::Notified`]: super::Event::Notified
@@ -188,6 +188,10 @@ pub struct Invite {
     pub credentials: Option<Credentials>,
     /// The Request-URI.
     pub uri: Uri,
+    /// The proxies that the INVITE is to visit, in their order (RFC 3261 §8.1.2); written as in a dialog (§12.2.1.1), so
+    /// that a first one without `lr` takes the place of the Request-URI. `to` has to lead to that first one. The requests
+    /// of the call go the way that Record-Route says, as ever.
+    pub route: Vec<NameAddr>,
     /// From, without a tag.
     pub from: NameAddr,
     /// To, without a tag.
@@ -215,6 +219,7 @@ impl Invite {
             credentials: None,
             to_header: NameAddr::new(uri.clone()),
             uri,
+            route: Vec::new(),
             from,
             call_id: None,
             local_tag: None,

@@ -11,7 +11,7 @@ use super::{
     send::Ask,
 };
 use crate::{
-    dialog::MAX_FORWARDS,
+    dialog::{self, MAX_FORWARDS},
     message::{Branch, CSeq, HeaderName, Headers, Message, Method, NameAddr, Request, Response, Status, Tag, Uri, Via},
 };
 
@@ -79,12 +79,14 @@ impl Endpoint {
     /// Writes the INVITE of an outbound call.
     pub(super) fn compose_invite(&self, attempt: &Attempt, branch: &Branch, listener: &Listener) -> Request {
         let invite = &attempt.invite;
-        let mut request = Request::new(Method::Invite, invite.uri.clone());
+        let (uri, routes) = dialog::way(&invite.uri, &invite.route);
+        let mut request = Request::new(Method::Invite, uri);
         let mut from = invite.from.clone();
         from.set_tag(&attempt.local_tag);
         let headers = &mut request.headers;
         headers.push(HeaderName::Via, via_of(listener, branch).to_string());
         headers.push(HeaderName::MaxForwards, MAX_FORWARDS);
+        routes.iter().for_each(|route| headers.push(HeaderName::Route, route.to_string()));
         headers.push(HeaderName::From, from.to_string());
         headers.push(HeaderName::To, invite.to_header.to_string());
         headers.push(HeaderName::CallId, attempt.call_id.as_str());

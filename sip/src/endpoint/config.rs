@@ -10,6 +10,9 @@ use super::flow::Listener;
 /// that is replaced when the configuration changes.
 pub type Acl = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 
+/// Says yes or no, as things stand now; asked once for a message of a stranger, and so has to be quick too.
+pub type Choice = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// What an endpoint needs to know.
 #[derive(Clone)]
 pub struct Config {
@@ -21,7 +24,7 @@ pub struct Config {
     pub trusted: Acl,
     /// Whether strangers get the answers that the stack gives by itself (OPTIONS, 405, 481, 400, …). When false,
     /// whatever a stranger sends outside a call is met with silence; an INVITE is still passed up for a decision.
-    pub answer_strangers: bool,
+    pub answer_strangers: Choice,
     /// Option tags that the user above handles (RFC 3261 §19.2); a request that requires another gets 420.
     pub extensions: Vec<String>,
     /// Sizes of all tables.
@@ -37,7 +40,7 @@ impl Config {
             listeners,
             user_agent: "Trunkline".to_owned(),
             trusted: Arc::new(|_| true),
-            answer_strangers: true,
+            answer_strangers: Arc::new(|| true),
             extensions: Vec::new(),
             limits: Limits::default(),
             seed,
@@ -47,11 +50,10 @@ impl Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The seed is a secret and the predicate has no text.
+        // The seed is a secret and the predicates have no text.
         f.debug_struct("Config")
             .field("listeners", &self.listeners)
             .field("user_agent", &self.user_agent)
-            .field("answer_strangers", &self.answer_strangers)
             .field("extensions", &self.extensions)
             .field("limits", &self.limits)
             .finish_non_exhaustive()

@@ -229,6 +229,9 @@ pub enum Failure {
     /// The message could not be sent: what 503 would say.
     #[error("peer not reachable")]
     Transport,
+    /// The certificate of the peer is signed by nobody we believe, or is not for the name that was asked for (RFC 5922).
+    #[error("certificate of the peer cannot be trusted")]
+    Untrusted,
     /// The peer does not know the call any more (481, or 408 within the call: RFC 3261 §12.2.1.2).
     #[error("peer has lost the call")]
     Gone,

@@ -143,7 +143,11 @@ impl Setback {
 /// Takes out of addresses what belongs into no INVITE: headers and methods of URIs (RFC 3261 §19.1.1), tags that are not
 /// ours to give.
 fn tidy(invite: &mut Invite) {
-    let Invite { uri, from, to_header, .. } = invite;
+    let Invite { uri, route, from, to_header, .. } = invite;
+    for address in &mut *route {
+        address.uri.headers = None;
+        address.uri.params.remove("method");
+    }
     for address in [from, to_header] {
         let NameAddr { uri, params, .. } = address;
         params.remove("tag");

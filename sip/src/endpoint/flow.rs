@@ -136,8 +136,16 @@ pub struct Advertised {
 pub struct Listener {
     /// The protocol.
     pub wire: Wire,
-    /// The address of this machine.
+    /// The address of this machine. Port 0, once the listeners are bound: nothing listens there, and it stands for the
+    /// streams that we open.
     pub bind: SocketAddr,
     /// What Via and Contact say instead.
     pub advertised: Advertised,
+}
+
+impl Listener {
+    /// Whether anybody can reach us there.
+    pub fn listens(&self) -> bool {
+        self.bind.port() != 0
+    }
 }

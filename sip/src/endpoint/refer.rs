@@ -13,9 +13,10 @@ use super::{
     command::{CallHandle, ExtraHeaders},
     compose::Answer,
     event::Event,
-    referral::{Accepted, News, Theirs},
+    referral::{Accepted, News, Notice, Theirs},
     send::Ask,
     transactions::{Owner, TxId},
+    within::Within,
 };
 use crate::{
     message::{HeaderName, Method, Package, ReferTo, Request, Response, Sipfrag, Status, SubscriptionState, Tag},
@@ -27,47 +28,46 @@ impl Endpoint {
         let has_room = self.has_room();
         let Some(mut call) = self.calls.take(handle) else { return };
         let State::Up { dialog, .. } = &mut call.state else { return self.put(handle, call) };
-        let target = ReferTo::parse(refer_to).ok().filter(|_| has_room && call.peer.referral.may_refer());
+        let target = ReferTo::parse(refer_to).ok().filter(|_| has_room);
         let sent = target.and_then(|target| {
             let own = vec![(HeaderName::ReferTo, target.to_string())];
             let ask = Ask { own, headers, ..Ask::new(Method::Refer) };
             self.send_within(now, &mut call.peer, dialog, ask, Owner::Refer(handle))
         });
         match sent {
-            Some(_) => call.peer.referral.sent(now, dialog.last_number()),
+            Some(tx) => call.peer.referral.sent(now, tx, dialog.last_number()),
             None => self.tell(Event::ReferAnswered { call: handle, response: None }),
         }
         self.put(handle, call);
     }
 
     /// The answer to our REFER; `None`: there will be none.
-    pub(super) fn refer_answered(&mut self, handle: CallHandle, response: Option<Response>) {
+    pub(super) fn refer_answered(&mut self, handle: CallHandle, tx: TxId, response: Option<Response>) {
         if response.as_ref().is_some_and(|response| response.status.is_provisional()) {
             return;
         }
         let Some(mut call) = self.calls.take(handle) else { return };
+        if !call.peer.referral.awaits(tx) {
+            return self.put(handle, call);
+        }
         call.peer.referral.answered(response.as_ref().is_some_and(|response| response.status.is_success()));
         self.put(handle, call);
         self.tell(Event::ReferAnswered { call: handle, response: response.map(Box::new) });
     }
 
     /// A NOTIFY within a call, or in what is left of one.
-    pub(super) fn notified(
-        &mut self,
-        now: Instant,
-        handle: CallHandle,
-        mut call: Call,
-        tx: TxId,
-        tag: &Tag,
-        request: &Request,
-    ) {
+    pub(super) fn notified(&mut self, now: Instant, within: Within<'_>, request: &Request) {
+        let Within { handle, mut call, tx, tag } = within;
         let told = Sipfrag::of(&request.headers, &request.body);
         let state = SubscriptionState::of(&request.headers);
         let package = Package::of(&request.headers);
         let outcome = match &package {
             Some(package @ Package::Refer { .. }) => {
-                let over = call.peer.referral.notified(now, package, state, told.as_ref());
-                over.ok_or(Answer::new(Status::CALL_DOES_NOT_EXIST))
+                match call.peer.referral.notified(now, package, state, told.as_ref()) {
+                    Notice::Strange => Err(Answer::new(Status::CALL_DOES_NOT_EXIST)),
+                    Notice::Stale => Ok(None),
+                    Notice::News { is_last } => Ok(Some(is_last)),
+                }
             }
             // RFC 6665 §8.3.2: an event that nobody has subscribed to.
             Some(Package::Other) | None => Err(Answer::new(Status::BAD_EVENT).with(HeaderName::AllowEvents, "refer")),
@@ -76,6 +76,7 @@ impl Endpoint {
         match outcome {
             Ok(over) => {
                 self.answer_server(now, tx, tag, Answer::new(Status::OK));
+                let Some(over) = over else { return };
                 let (status, reason) = told.map_or((None, String::new()), |told| (Some(told.status), told.reason));
                 self.tell(Event::Notified { call: handle, status, reason, over });
             }
@@ -84,15 +85,8 @@ impl Endpoint {
     }
 
     /// The peer asks us to call somebody: whether we do is for the user above to say.
-    pub(super) fn referred(
-        &mut self,
-        now: Instant,
-        handle: CallHandle,
-        mut call: Call,
-        tx: TxId,
-        tag: &Tag,
-        request: Request,
-    ) {
+    pub(super) fn referred(&mut self, now: Instant, within: Within<'_>, request: Request) {
+        let Within { handle, mut call, tx, tag } = within;
         let answer = match (ReferTo::of(&request.headers), &call.peer.referral.theirs) {
             (Err(_), _) => {
                 let reason = Some("Exactly one readable Refer-To".to_owned());

@@ -5,6 +5,12 @@
 //! theirs   Asked ──202──► Accepted: we tell ──final status──► gone
 //! ```
 //!
+//! Another REFER of ours takes the place of the one before: whoever sends it has given up on that one, and is told no more of
+//! it, not even an answer that was still awaited. A NOTIFY that is about it gets 481, which ends its subscription
+//! ([RFC 6665 §4.2.2]).
+//!
+//! [RFC 6665 §4.2.2]: https://www.rfc-editor.org/rfc/rfc6665#section-4.2.2
+//!
 //! [RFC 3515 §2.4]: https://www.rfc-editor.org/rfc/rfc3515#section-2.4
 
 use std::time::{Duration, Instant};
@@ -27,17 +33,31 @@ const TOLD_FOR: Duration = Duration::from_secs(300);
 pub(crate) struct Referral {
     pub(crate) ours: Option<Ours>,
     pub(crate) theirs: Option<Theirs>,
+    /// Another REFER has taken the place of one that was not over.
+    is_superseded: bool,
+    /// The peer writes into a NOTIFY which REFER it is about.
+    is_numbering: bool,
+}
+
+/// What a NOTIFY is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// About nothing that we have asked for.
+    Strange,
+    /// About a REFER that was given up, as far as we can tell.
+    Stale,
+    /// About ours, and whether it was the last.
+    News { is_last: bool },
 }
 
 /// A REFER that we sent.
 #[derive(Debug)]
 pub(crate) struct Ours {
+    tx: TxId,
     /// Its CSeq; a later one when it was sent again with a proof. NOTIFY may mean any of them.
     first: u32,
     last: u32,
     is_answered: bool,
-    /// A final status was told.
-    is_concluded: bool,
     /// Nothing more will be told.
     is_over: bool,
     until: Instant,
@@ -76,28 +96,24 @@ impl Referral {
         self.ours.is_some() || matches!(self.theirs, Some(Theirs::Accepted(_)))
     }
 
-    /// Whether we may send a REFER: the last one has come to its end.
-    pub(crate) fn may_refer(&self) -> bool {
-        self.ours.as_ref().is_none_or(|ours| ours.is_answered && ours.is_concluded)
-    }
-
     /// We have sent one, with this number.
-    pub(crate) fn sent(&mut self, now: Instant, number: u32) {
-        self.ours = Some(Ours {
-            first: number,
-            last: number,
-            is_answered: false,
-            is_concluded: false,
-            is_over: false,
-            until: now + WAIT,
-        });
+    pub(crate) fn sent(&mut self, now: Instant, tx: TxId, number: u32) {
+        self.is_superseded |= self.ours.is_some();
+        let until = now + WAIT;
+        self.ours = Some(Ours { tx, first: number, last: number, is_answered: false, is_over: false, until });
     }
 
     /// We have sent it again, with a proof.
-    pub(crate) fn sent_again(&mut self, number: u32) {
+    pub(crate) fn sent_again(&mut self, tx: TxId, number: u32) {
         if let Some(ours) = &mut self.ours {
+            ours.tx = tx;
             ours.last = number;
         }
+    }
+
+    /// Whether this is the request that an answer is awaited to, and no other has taken its place.
+    pub(crate) fn awaits(&self, tx: TxId) -> bool {
+        self.ours.as_ref().is_some_and(|ours| ours.tx == tx)
     }
 
     /// It was answered for good.
@@ -108,17 +124,27 @@ impl Referral {
         }
     }
 
-    /// A NOTIFY came; `None`: it is about nothing that we have asked for. Otherwise whether it was the last.
+    /// A NOTIFY came.
     pub(crate) fn notified(
         &mut self,
         now: Instant,
         package: &Package,
         state: Option<SubscriptionState>,
         told: Option<&Sipfrag>,
-    ) -> Option<bool> {
-        let ours = self.ours.as_mut().filter(|ours| !ours.is_over && ours.is_meant(package))?;
+    ) -> Notice {
+        self.is_numbering |= matches!(package, Package::Refer { id: Some(_) });
+        // Without a number it is about the first REFER of the call (RFC 3515 §2.4.6), unless the peer numbers none.
+        let is_of_first = self.is_superseded && matches!(package, Package::Refer { id: None });
+        if is_of_first && self.is_numbering {
+            return Notice::Strange;
+        }
+        let Some(ours) = self.ours.as_mut().filter(|ours| !ours.is_over && ours.is_meant(package)) else {
+            return Notice::Strange;
+        };
+        if is_of_first && !ours.is_answered {
+            return Notice::Stale;
+        }
         let is_final = told.is_some_and(|told| told.status.is_final());
-        ours.is_concluded |= is_final;
         match state {
             Some(SubscriptionState::Active { expires }) => {
                 ours.until = now + expires.map_or(WAIT, |expires| expires.min(LONGEST_WAIT) + PATIENCE);
@@ -132,7 +158,7 @@ impl Referral {
         if ours.is_over && ours.is_answered {
             self.ours = None;
         }
-        Some(is_over)
+        Notice::News { is_last: is_over }
     }
 
     /// Time is up for our own; true when nothing will be told any more.

@@ -58,7 +58,7 @@ impl Endpoint {
                 }
                 transaction::Output::Deliver => delivered = news.take(),
                 transaction::Output::TimedOut => failure = Some(Failure::TimedOut),
-                transaction::Output::Unreachable => failure = Some(Failure::Transport),
+                transaction::Output::Unreachable => failure = Some(tx.unsent),
             }
         }
         self.alarms.set(Wake::Client(id), tx.machine.next_timeout());
@@ -75,14 +75,14 @@ impl Endpoint {
             }
             (Owner::Reinvite(handle), Some((_, response)), _) => self.reinvite_answered(now, handle, id, response),
             (Owner::Bye(handle), Some((_, response)), _) if response.status.is_final() => self.bye_done(now, handle),
-            (Owner::Refer(handle), Some((_, response)), _) => self.refer_answered(handle, Some(response)),
+            (Owner::Refer(handle), Some((_, response)), _) => self.refer_answered(handle, id, Some(response)),
             (Owner::Notify(handle), Some((_, response)), _) if response.status.is_final() => {
                 self.notify_done(now, handle, response.status.is_success());
             }
             (Owner::Invite(handle), None, Some(why)) => self.invite_failed(now, handle, id, why),
             (Owner::Reinvite(handle), None, Some(why)) => self.reinvite_failed(now, handle, why),
             (Owner::Bye(handle), None, Some(_)) => self.bye_done(now, handle),
-            (Owner::Refer(handle), None, Some(_)) => self.refer_answered(handle, None),
+            (Owner::Refer(handle), None, Some(_)) => self.refer_answered(handle, id, None),
             (Owner::Notify(handle), None, Some(_)) => self.notify_done(now, handle, false),
             // Provisional answers to BYE and NOTIFY, whatever becomes of a CANCEL, and nothing new.
             (Owner::Bye(_) | Owner::Notify(_) | Owner::Nobody, _, _)

@@ -45,15 +45,15 @@ impl Path {
     }
 
     /// Where a request of this dialog goes: to the topmost route or the contact, by the protocol that its URI names or
-    /// else the one in use. Not so when that cannot be right: a name we would have to look up, or an address that is
-    /// private while the peer is not, as phones and carriers behind NAT write them. Then it goes to the address that the
-    /// peer's packets come from.
+    /// else the one in use. Not so when that cannot be right: a name we would have to look up, an address that is private
+    /// while the peer is not, as phones and carriers behind NAT write them, or one that means something within a smaller
+    /// circle than the peer's own, this machine above all. Then it goes to the address that the peer's packets come from.
     pub(crate) fn within(&self, dialog: &Dialog) -> Destination {
         let uri = dialog.next_hop();
         let wire = wire_of(uri).unwrap_or(self.wire);
         let port = uri.port.unwrap_or(wire.default_port());
         let server_name = self.server_name.clone().or_else(|| name_of(uri)).or_else(|| name_of(&dialog.remote().uri));
-        let Some(ip) = uri.host.ip().filter(|ip| !is_private(*ip) || is_private(self.remote.ip())) else {
+        let Some(ip) = uri.host.ip().filter(|ip| circle(*ip) >= circle(self.remote.ip())) else {
             // The port that a stream came from is not one that can be connected to.
             let port = if wire.is_reliable() { port } else { self.remote.port() };
             let address = SocketAddr::new(self.remote.ip(), port);
@@ -119,16 +119,40 @@ fn name_of_host(host: &Host) -> Option<String> {
     }
 }
 
-/// Addresses that mean something only within one network.
-fn is_private(address: IpAddr) -> bool {
-    match address.to_canonical() {
+/// How far an address means something, the smallest circle first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Circle {
+    /// Nobody in particular: none, or many at once.
+    Nobody,
+    Machine,
+    Link,
+    Network,
+    World,
+}
+
+fn circle(address: IpAddr) -> Circle {
+    let address = address.to_canonical();
+    if address.is_unspecified() || address.is_multicast() {
+        return Circle::Nobody;
+    }
+    if address.is_loopback() {
+        return Circle::Machine;
+    }
+    match address {
         IpAddr::V4(ip) => {
             let [a, b, ..] = ip.octets();
             // 100.64.0.0/10 is the space between a carrier and its customers (RFC 6598).
             let is_shared = a == 100 && (64..128).contains(&b);
-            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified() || is_shared
+            match () {
+                () if a == 0 || ip.is_broadcast() => Circle::Nobody,
+                () if ip.is_link_local() => Circle::Link,
+                () if ip.is_private() || is_shared => Circle::Network,
+                () => Circle::World,
+            }
         }
-        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unspecified(),
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => Circle::Link,
+        IpAddr::V6(ip) if ip.is_unique_local() => Circle::Network,
+        IpAddr::V6(_) => Circle::World,
     }
 }
 
@@ -164,6 +188,20 @@ mod tests {
             ),
             ("phone behind NAT", Wire::Udp, public, "sip:a@192.168.0.2", None, "udp 198.51.100.7:40000"),
             ("both in one network", Wire::Udp, "10.0.0.9:5060", "sip:a@10.0.0.1", None, "udp 10.0.0.1:5060"),
+            (
+                "our own machine",
+                Wire::Udp,
+                "10.0.0.9:5060",
+                "sip:a@127.0.0.1:6379;transport=tcp",
+                None,
+                "tcp 10.0.0.9:6379",
+            ),
+            ("that in IPv6", Wire::Udp, "10.0.0.9:5060", "sip:a@[::ffff:127.0.0.1]:70", None, "udp 10.0.0.9:5060"),
+            ("neighbours", Wire::Udp, "10.0.0.9:5060", "sip:a@169.254.169.254:80", None, "udp 10.0.0.9:5060"),
+            ("many at once", Wire::Udp, public, "sip:a@224.0.1.75", None, "udp 198.51.100.7:40000"),
+            ("everybody", Wire::Udp, public, "sip:a@255.255.255.255", None, "udp 198.51.100.7:40000"),
+            ("nobody", Wire::Udp, "127.0.0.1:5070", "sip:a@0.0.0.0:80", None, "udp 127.0.0.1:5070"),
+            ("a proxy on our machine", Wire::Udp, "127.0.0.1:5070", "sip:a@10.0.0.1", None, "udp 10.0.0.1:5060"),
             ("a name", Wire::Udp, public, "sip:a@carrier.example", None, "udp 198.51.100.7:40000"),
             ("stream in use", Wire::Tcp, public, "sip:a@198.51.100.7:5062", None, "open tcp 198.51.100.7:5062"),
             ("stream of a phone behind NAT", Wire::Tcp, public, "sip:a@10.0.0.1", None, "open tcp 198.51.100.7:5060"),

@@ -103,8 +103,10 @@ impl Endpoint {
     /// Where a request within a dialog goes, and the listener that it names.
     fn way(&self, path: &Path, dialog: &Dialog) -> Option<(Destination, Listener)> {
         let mut to = path.within(dialog);
-        if self.listener(to.wire(), None, to.remote().ip()).is_none() {
-            // The route asks for a protocol that we do not have: the way that worked so far is better than none.
+        let found = self.listener(to.wire(), None, to.remote().ip());
+        if found.is_none_or(|listener| !listener.listens() && to.wire() != path.wire) {
+            // The route asks for a protocol that we do not have, or only for calls that began with it: the way that worked
+            // so far is better than none.
             to = path.destination();
         }
         let local = (to.wire() == path.wire).then_some(path.local);

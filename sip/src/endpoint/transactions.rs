@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     command::CallHandle,
     compose::skeleton,
+    event::Failure,
     flow::Destination,
     half_open::Place,
     key::{ClientKey, MergeKey, ServerKey},
@@ -73,6 +74,8 @@ pub(crate) struct ClientTx {
     pub(crate) to: Destination,
     pub(crate) owner: Owner,
     pub(crate) sent: Sent,
+    /// What it means if it cannot be sent.
+    pub(crate) unsent: Failure,
     /// The ACKs of 2xx, by the tag of the fork that sent it.
     pub(crate) acks: Vec<(Tag, (Bytes, Destination))>,
     key: ClientKey,
@@ -150,7 +153,10 @@ impl Transactions {
         let weight = OVERHEAD + request_len + sent.weight();
         self.retained += weight;
         self.client_ids.insert(key.clone(), id);
-        self.clients.insert(id, ClientTx { machine, to, owner, sent, acks: Vec::new(), key, weight });
+        self.clients.insert(
+            id,
+            ClientTx { machine, to, owner, sent, unsent: Failure::Transport, acks: Vec::new(), key, weight },
+        );
         id
     }
 

@@ -25,6 +25,16 @@ use crate::{
 /// Upper bound of the Retry-After of a 500 to a re-INVITE that came too soon (RFC 3261 §14.2).
 const REINVITE_PAUSE: u32 = 10;
 
+/// Where a request within a call belongs, and how it is answered.
+pub(super) struct Within<'a> {
+    pub(super) handle: CallHandle,
+    /// Taken out, to be put back.
+    pub(super) call: Call,
+    pub(super) tx: TxId,
+    /// Ours.
+    pub(super) tag: &'a Tag,
+}
+
 impl Endpoint {
     /// A request with a To tag that is neither ACK nor CANCEL and not a repetition.
     pub(super) fn handle_within(&mut self, now: Instant, arrival: &Arrival, request: Request) {
@@ -66,12 +76,12 @@ impl Endpoint {
             State::Closing { mut dialog, finally } if request.method == Method::Notify => {
                 let is_in_order = request.headers.cseq().is_ok_and(|cseq| dialog.accept_cseq(cseq.number));
                 let call = Call { state: State::Closing { dialog, finally }, ..call };
-                self.handle_news(now, handle, call, tx, &id.local, &request, is_in_order);
+                self.handle_news(now, Within { handle, call, tx, tag: &id.local }, &request, is_in_order);
             }
             State::Ended { mut dialog, until } if request.method == Method::Notify => {
                 let is_in_order = request.headers.cseq().is_ok_and(|cseq| dialog.accept_cseq(cseq.number));
                 let call = Call { state: State::Ended { dialog, until }, ..call };
-                self.handle_news(now, handle, call, tx, &id.local, &request, is_in_order);
+                self.handle_news(now, Within { handle, call, tx, tag: &id.local }, &request, is_in_order);
             }
             // Two BYEs have met; ours is still waiting for its answer.
             state @ State::Closing { .. } => {
@@ -119,11 +129,11 @@ impl Endpoint {
             }
             Method::Notify => {
                 let call = Call { peer, state: State::Up { dialog, exchange } };
-                self.notified(now, handle, call, tx, &tag, &request);
+                self.notified(now, Within { handle, call, tx, tag: &tag }, &request);
             }
             Method::Refer => {
                 let call = Call { peer, state: State::Up { dialog, exchange } };
-                self.referred(now, handle, call, tx, &tag, request);
+                self.referred(now, Within { handle, call, tx, tag: &tag }, request);
             }
             ref method => {
                 let answer = if *method == Method::Options { self.abilities() } else { not_handled(method) };
@@ -134,20 +144,11 @@ impl Endpoint {
     }
 
     /// A NOTIFY in what is left of a call.
-    #[expect(clippy::too_many_arguments, reason = "each of them is a part of where it came")]
-    fn handle_news(
-        &mut self,
-        now: Instant,
-        handle: CallHandle,
-        call: Call,
-        tx: TxId,
-        tag: &Tag,
-        request: &Request,
-        is_in_order: bool,
-    ) {
+    fn handle_news(&mut self, now: Instant, within: Within<'_>, request: &Request, is_in_order: bool) {
         if is_in_order {
-            return self.notified(now, handle, call, tx, tag, request);
+            return self.notified(now, within, request);
         }
+        let Within { handle, call, tx, tag } = within;
         self.put(handle, call);
         self.answer_server(now, tx, tag, Answer::new(Status::SERVER_INTERNAL_ERROR));
     }

@@ -7,7 +7,7 @@ use std::fmt;
 use super::{
     id::Tag,
     params::Params,
-    scan::{Scanner, quote, unquote},
+    scan::{Scanner, quote, split_at_commas, unquote},
     uri::Uri,
 };
 use crate::error::Error;
@@ -44,6 +44,11 @@ impl NameAddr {
         let params = Params::read_header(&mut scanner)?;
         scanner.end()?;
         Ok(Self { display, uri, params })
+    }
+
+    /// Reads values with commas between them, as in Route.
+    pub fn parse_list(text: &str) -> Result<Vec<Self>, Error> {
+        split_at_commas(text).map(Self::parse).collect()
     }
 
     /// Sets the tag.

@@ -47,7 +47,10 @@ pub(super) fn all(listeners: &mut [Listener], limits: &Limits, tls: Tls) -> io::
                         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
                     }
                     Tls::ConnectOnly if wire == Wire::Tls => {
-                        listener.advertised.port = wire.default_port();
+                        if listener.advertised.port == 0 {
+                            listener.advertised.port = wire.default_port();
+                        }
+                        listener.bind.set_port(0);
                         continue;
                     }
                     Tls::Missing | Tls::ConnectOnly | Tls::Certified => {}

@@ -14,8 +14,9 @@ pub struct Config {
     /// The certificates to show: the first that carries the name that the client asks for, else the first of all. TLS
     /// listeners need one.
     pub certificates: Vec<Certificate>,
-    /// TLS listeners without a certificate are no mistake: they stand for streams that we open, and nothing listens. For a
-    /// test phone, whose peer answers on the stream that it was called by.
+    /// TLS listeners without a certificate are no mistake: they stand for streams that we open, and nothing listens. The
+    /// peer has to use the stream that it was called by, which is kept alive for that, and comes from the advertised port
+    /// where it can, because there are peers that find the stream by it.
     pub connect_only: bool,
     /// Versions of TLS spoken as a server.
     pub tls_versions: TlsVersions,
@@ -95,6 +96,11 @@ pub struct Limits {
     pub handshake: Duration,
     /// How long a stream may be silent. Keep-alives count as sound; calls live on without their stream.
     pub idle: Duration,
+    /// How long a stream that the peer could not open again may say nothing before it says that it is alive
+    /// (RFC 5626 §3.5.1).
+    pub keep_alive: Duration,
+    /// How often it may say so without any message between.
+    pub keep_alives: u32,
     /// How long a peer may take to accept what we write.
     pub write: Duration,
     /// Bytes of kernel buffer to ask for on UDP sockets.
@@ -110,6 +116,9 @@ impl Default for Limits {
             connect: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             idle: Duration::from_secs(120),
+            keep_alive: Duration::from_secs(30),
+            // A day, which no call is longer than.
+            keep_alives: 2 * 60 * 24,
             write: Duration::from_secs(10),
             udp_buffer: 4 << 20,
         }

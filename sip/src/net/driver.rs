@@ -45,7 +45,9 @@ impl Driver {
         for (wire, local, listener) in bound.streams {
             listeners.spawn(listen::streams(listener, wire, local, sender.clone()));
         }
-        let streams = Streams::new(limits, tls, sender);
+        let mute = endpoint.config().listeners.iter().filter(|listener| !listener.listens());
+        let sources = mute.map(|listener| SocketAddr::new(listener.bind.ip(), listener.advertised.port)).collect();
+        let streams = Streams::new(limits, tls, sources, sender);
         Self { endpoint, sockets, streams, arrivals, pending: VecDeque::new(), _listeners: listeners }
     }
 
@@ -89,11 +91,13 @@ impl Driver {
                 let trusted = (self.endpoint.config().trusted)(remote.ip().to_canonical());
                 self.streams.accept(wire, stream, remote, local, trusted);
             }
-            Arrival::Closed { id, opened_for } => {
+            Arrival::Closed { id, is_untrusted, opened_for } => {
                 self.streams.closed(id);
                 // In this order: what is sent again over a new stream to that hop has not failed with the old one.
-                if let Some(hop) = opened_for {
-                    self.endpoint.handle_unreachable(now, &Destination::Connect(hop));
+                match opened_for.map(Destination::Connect) {
+                    Some(to) if is_untrusted => self.endpoint.handle_untrusted(now, &to),
+                    Some(to) => self.endpoint.handle_unreachable(now, &to),
+                    None => {}
                 }
                 self.endpoint.handle_flow_closed(now, id);
             }

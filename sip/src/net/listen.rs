@@ -44,6 +44,8 @@ pub(super) enum Arrival {
     Closed {
         /// The stream.
         id: ConnectionId,
+        /// The certificate was the reason.
+        is_untrusted: bool,
         /// The hop.
         opened_for: Option<NextHop>,
     },

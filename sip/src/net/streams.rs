@@ -26,6 +26,8 @@ pub(super) struct Streams {
     made: u64,
     limits: Limits,
     tls: Tls,
+    /// Where TLS streams come from that the peer could not open again.
+    sources: Vec<SocketAddr>,
     driver: mpsc::Sender<Arrival>,
 }
 
@@ -39,9 +41,9 @@ struct Open {
 }
 
 impl Streams {
-    pub(super) fn new(limits: Limits, tls: Tls, driver: mpsc::Sender<Arrival>) -> Self {
+    pub(super) fn new(limits: Limits, tls: Tls, sources: Vec<SocketAddr>, driver: mpsc::Sender<Arrival>) -> Self {
         let (open, opened, by_source) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { open, opened, by_source, made: 0, limits, tls, driver }
+        Self { open, opened, by_source, made: 0, limits, tls, sources, driver }
     }
 
     /// Takes a stream that a peer has opened, if it may have another; else it is closed at once.
@@ -74,7 +76,7 @@ impl Streams {
             Destination::Connect(hop) => (None, hop),
         };
         let known = id.filter(|id| self.open.contains_key(id)).or_else(|| self.opened.get(hop).copied());
-        let Some(id) = known.or_else(|| self.connect(hop)) else { return false };
+        let Some(id) = known else { return self.connect(hop, bytes) };
         let Some(open) = self.open.get(&id) else { return false };
         match open.queue.try_send(bytes) {
             Ok(()) => true,
@@ -103,23 +105,29 @@ impl Streams {
         }
     }
 
-    fn connect(&mut self, hop: &NextHop) -> Option<ConnectionId> {
+    /// Opens a stream and writes to it; false when there are too many.
+    fn connect(&mut self, hop: &NextHop, bytes: Bytes) -> bool {
         if self.open.len() >= self.limits.connections {
-            return None;
+            return false;
         }
         let (queue, receiver) = mpsc::channel(QUEUE);
+        // Before the task begins: it may have failed, and told why, before we come back here.
+        let is_queued = queue.try_send(bytes).is_ok();
         let stream = self.next(hop.wire);
         let id = stream.id;
-        let task = tokio::spawn(stream.opened(hop.clone(), receiver)).abort_handle();
+        let family = |source: &&SocketAddr| source.is_ipv4() == hop.address.is_ipv4();
+        let source = self.sources.iter().find(family).copied().filter(|_| hop.wire == Wire::Tls);
+        let task = tokio::spawn(Stream { source, ..stream }.opened(hop.clone(), receiver)).abort_handle();
         self.open.insert(id, Open { queue, hop: Some(hop.clone()), source: None, task });
         self.opened.insert(hop.clone(), id);
-        Some(id)
+        is_queued
     }
 
     fn next(&mut self, wire: Wire) -> Stream {
         self.made += 1;
         let id = ConnectionId(self.made);
-        Stream { id, wire, limits: self.limits.clone(), tls: self.tls.clone(), driver: self.driver.clone() }
+        let (limits, tls, driver) = (self.limits.clone(), self.tls.clone(), self.driver.clone());
+        Stream { id, wire, limits, tls, source: None, driver }
     }
 }
 

@@ -77,6 +77,17 @@ pub(super) fn server_name(hop: &NextHop) -> io::Result<ServerName<'static>> {
         .map_or_else(|| Ok(address(hop.address)), |name| ServerName::try_from(name.clone()).map_err(invalid))
 }
 
+/// Whether a handshake has failed for the certificate that the peer has shown.
+pub(super) fn is_untrusted(error: &io::Error) -> bool {
+    let Some(reason) = error.get_ref() else { return false };
+    match (reason.downcast_ref(), reason.downcast_ref::<io::Error>()) {
+        (Some(rustls::Error::InvalidCertificate(_)), _) => true,
+        // Said again, where the alert that follows could not be written at once.
+        (None, Some(error)) => is_untrusted(error),
+        _ => false,
+    }
+}
+
 impl ResolvesServerCert for Shown {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
@@ -192,6 +203,20 @@ mod tests {
             client.process_new_packets().ok()?;
         }
         Some((client.protocol_version()?, client.alpn_protocol().unwrap_or_default().to_vec()))
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_to_be_trusted_is_told_from_other_faults() {
+        let bad = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let cases = [
+            ("certificate", invalid(bad()), true),
+            ("within another error", io::Error::other(invalid(bad())), true),
+            ("other fault of TLS", invalid(rustls::Error::HandshakeNotComplete), false),
+            ("fault of the network", io::ErrorKind::ConnectionReset.into(), false),
+        ];
+        for (name, error, expected) in cases {
+            assert_eq!(is_untrusted(&error), expected, "{name}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use sip::{
-    CallHandle, Command, Event, Failure, HeaderName, Invite, Message, NextHop, Request, Status, Uri, Wire,
+    CallHandle, Command, Event, Failure, HeaderName, Invite, Message, NameAddr, NextHop, Request, Status, Uri, Wire,
     digest::{Authorization, Challenge, Credentials},
     endpoint::{Config, Destination, Listener},
 };
@@ -544,6 +544,49 @@ fn a_phone_that_answers_after_all_is_over_is_hung_up_on() {
         world.reply(0, hop(1), &request, "200 OK", "two", CONTACT);
         assert_eq!(world.said(0), ["ACK", "BYE"], "{name}");
         assert!(world.events[0].is_empty(), "{name}");
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn the_invite_and_what_belongs_to_it_name_the_proxies_to_visit() {
+    let callee = "sip:bob@192.0.2.2";
+    // The routes, the Request-URI, and the Route headers that follow from them.
+    let cases: &[(&str, &[&str], &str, &[&str])] = &[
+        ("none", &[], callee, &[]),
+        ("loose", &["<sip:p1;lr>", "<sip:p2;lr>;x=y"], callee, &["<sip:p1;lr>", "<sip:p2;lr>;x=y"]),
+        ("strict", &["<sip:p1;method=BYE?a=b>", "<sip:p2;lr>"], "sip:p1", &["<sip:p2;lr>", "<sip:bob@192.0.2.2>"]),
+    ];
+    for (name, route, uri, expected) in cases {
+        let mut world = World::new();
+        let call = dial_with(&mut world, |invite| {
+            invite.uri = Uri::parse(callee).unwrap();
+            invite.to = hops(2);
+            invite.route = route.iter().map(|route| NameAddr::parse(route).unwrap()).collect();
+        });
+        let shown = |world: &World, method: &str| {
+            let (request, to) = world.last(0, method);
+            let routes: Vec<_> = request.headers.get_all(&HeaderName::Route).map(str::to_owned).collect();
+            (request.uri.to_string(), routes, to.remote())
+        };
+        let routed = |to| ((*uri).to_owned(), expected.iter().map(|&route| route.to_owned()).collect::<Vec<_>>(), to);
+        assert_eq!(shown(&world, "INVITE"), routed(hop(1)), "{name}");
+        // The next hop, and a proof, change nothing of it; nor has the ACK of a refusal, or a CANCEL, another way.
+        reply(&mut world, "INVITE", "503 Service Unavailable", "");
+        assert_eq!(shown(&world, "ACK"), routed(hop(1)), "{name}");
+        assert_eq!(shown(&world, "INVITE"), routed(hop(2)), "{name}");
+        reply(&mut world, "INVITE", "401 Unauthorized", &format!("WWW-Authenticate: {ASK}\r\n"));
+        assert_eq!(shown(&world, "INVITE"), routed(hop(2)), "{name}");
+        reply(&mut world, "INVITE", "180 Ringing", "");
+        world.expect(0, "Progress");
+        world.command(0, hang_up(call));
+        assert_eq!(shown(&world, "CANCEL"), routed(hop(2)), "{name}");
+        // Answered all the same: from here on the way is the one that was recorded.
+        reply(&mut world, "INVITE", "200 OK", &format!("{CONTACT}Record-Route: <sip:p3;lr>\r\n"));
+        let recorded = ("sip:bob@203.0.113.1".to_owned(), vec!["<sip:p3;lr>".to_owned()], hop(2));
+        assert_eq!(shown(&world, "ACK"), recorded, "{name}");
+        assert_eq!(shown(&world, "BYE"), recorded, "{name}");
+        reply(&mut world, "BYE", "200 OK", "");
         world.assert_empty();
     }
 }

@@ -109,14 +109,9 @@ fn one_transfer_at_a_time() {
     let mut world = World::new();
     let (alice, bob) = world.call_up(1);
     world.command(0, refer(alice));
-    world.command(0, refer(alice));
-    assert_eq!(final_answer(&mut world, 0), None);
     world.expect(1, "Referred");
     world.command(1, Command::AnswerRefer { call: bob, status: Status::ACCEPTED });
     assert_eq!(final_answer(&mut world, 0), Some(Status::ACCEPTED));
-    world.command(0, refer(alice));
-    assert_eq!(final_answer(&mut world, 0), None, "the first one is not over yet");
-    assert_eq!(world.said(0).iter().filter(|line| **line == "REFER").count(), 1);
     // Nothing more is told by the user above: the stack says after five minutes that this was all.
     assert_eq!(news(&mut world, 0).0, Some(100));
     world.run_for(Duration::from_secs(400));
@@ -131,6 +126,75 @@ fn one_transfer_at_a_time() {
     );
     world.expect(0, "HungUp");
     world.assert_empty();
+}
+
+#[test]
+fn a_transfer_that_was_given_up_makes_room_for_another() {
+    // Whether the peer numbers what it tells of the first and of the second, what is told of the first when the second is
+    // sent, when it is accepted, and after that: the answer, and what the user above hears.
+    type Told = (u16, Option<Option<u16>>);
+    let cases: &[(&str, &str, &str, [Told; 2], Told)] = &[
+        ("numbers all", "refer;id=2", "refer;id=3", [(481, None), (481, None)], (200, Some(Some(180)))),
+        ("numbers the second, as it must", "refer", "refer;id=3", [(200, None), (481, None)], (200, Some(Some(180)))),
+        ("numbers none", "refer", "refer", [(200, None), (200, Some(Some(486)))], (200, Some(Some(180)))),
+    ];
+    for (name, first, second, stale, told) in cases {
+        let mut world = World::new();
+        let (alice, _) = world.call_up(1);
+        world.drop_if = Box::new(|_, message| message.headers().cseq().unwrap().method.as_str() == "REFER");
+        world.command(0, refer(alice));
+        let (request, to) = world.last(0, "REFER");
+        world.reply(0, to.remote(), &request, "202 Accepted", "", "");
+        assert_eq!(final_answer(&mut world, 0), Some(Status::ACCEPTED), "{name}");
+        let tell = |world: &mut World, number, event: &str, body: &str, (answer, told): Told| {
+            world.inject(0, address(1), &notify_text(&request, number, event, "active", body));
+            assert_eq!(last_answer(world, 0), Some(answer), "{name}: {number}");
+            match told {
+                Some(status) => assert_eq!(news(world, 0).0, status, "{name}: {number}"),
+                None => assert!(world.events[0].is_empty(), "{name}: {number}"),
+            }
+        };
+        tell(&mut world, 10, first, "SIP/2.0 180 Ringing", (200, Some(Some(180))));
+        world.run_for(Duration::from_secs(30));
+        world.command(0, refer(alice));
+        let (again, _) = world.last(0, "REFER");
+        assert_eq!(again.headers.cseq().unwrap().number, 3, "{name}");
+        tell(&mut world, 11, first, "SIP/2.0 180 Ringing", stale[0]);
+        world.reply(0, to.remote(), &again, "202 Accepted", "", "");
+        assert_eq!(final_answer(&mut world, 0), Some(Status::ACCEPTED), "{name}");
+        tell(&mut world, 12, second, "SIP/2.0 180 Ringing", *told);
+        tell(&mut world, 13, first, "SIP/2.0 486 Busy Here", stale[1]);
+        tell(&mut world, 14, second, "SIP/2.0 200 OK", (200, Some(Some(200))));
+        world.run_for(Duration::from_secs(179));
+        assert!(world.events[0].is_empty(), "{name}: the time of the first one counts no more");
+        world.run_for(Duration::from_secs(1));
+        assert_eq!(news(&mut world, 0), (None, String::new(), true), "{name}");
+        world.command(0, hang_up(alice));
+        world.expect(0, "HungUp");
+        world.assert_empty();
+    }
+}
+
+#[test]
+fn an_answer_to_a_transfer_that_was_given_up_is_none_to_the_next() {
+    let late = ["202 Accepted", "603 Decline", "407 Proxy Authentication Required"];
+    for late in late {
+        let mut world = World::new();
+        let (alice, _) = world.call_up(1);
+        world.drop_if = Box::new(|_, message| message.headers().cseq().unwrap().method.as_str() == "REFER");
+        world.command(0, refer(alice));
+        let (first, to) = world.last(0, "REFER");
+        world.run_for(Duration::from_secs(1));
+        world.command(0, refer(alice));
+        let (second, _) = world.last(0, "REFER");
+        assert_ne!(first.headers.cseq().unwrap().number, second.headers.cseq().unwrap().number);
+        world.reply(0, to.remote(), &first, late, "", "");
+        assert!(world.events[0].is_empty(), "{late}");
+        world.reply(0, to.remote(), &second, "202 Accepted", "", "");
+        assert_eq!(final_answer(&mut world, 0), Some(Status::ACCEPTED), "{late}");
+        world.command(0, hang_up(alice));
+        world.expect(0, "HungUp");
+    }
 }
 
 #[test]

@@ -207,3 +207,14 @@ async fn a_move_that_fails_says_why() {
         (503, &"unavailable".into(), &"the LiveKit server cannot be reached".into())
     );
 }
+
+/// Nobody has shown a token yet when the body is read.
+#[tokio::test]
+async fn a_body_that_is_longer_than_a_few_names_is_not_kept() {
+    let bench = bench(Ok(())).await;
+    let long = |length: usize| json!({"room": "a", "identity": "x".repeat(length), "destination_room": "b"});
+    assert_eq!(bench.json("", &long(4 * 1024)).await.0, 501, "the server's to judge");
+    let (status, body) = bench.json("", &long(16 * 1024)).await;
+    assert_eq!(status, 400);
+    assert!(body.contains("longer than 16 KiB"), "{body}");
+}

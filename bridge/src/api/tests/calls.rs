@@ -150,22 +150,30 @@ async fn transfers_are_asked_of_the_call() {
     assert_eq!(answer.json()["sip_status"], expected, "a status without a name is told all the same");
 }
 
+/// PyPI `livekit-api` makes its `SipCallError` of `sip_status_code` or of `sip_transfer_reason`.
 #[tokio::test]
-async fn transfers_fail_with_the_status_of_the_target() {
+async fn transfers_that_fail_say_why_as_sdks_read_it() {
+    use SipTransferReason::{StrCallEnded, StrRejected, StrRingingTimeout, StrSubscriptionTerminated};
     let bench = Bench::new();
-    let failed = |sip_status: Option<(u16, String)>, reason| {
-        Err(CallError::Transfer(TransferError { transfer_id: "STR_1".into(), reason, sip_status }))
-    };
-    let busy = failed(Some((486, "Busy Here".into())), SipTransferReason::StrRejected);
-    let (answer, _) = bench.transfer(busy).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (429, "resource_exhausted"), "{answer:?}");
-    let meta = &answer.json()["meta"];
-    assert_eq!(
-        (&meta["sip_status_code"], &meta["sip_status"], &meta["transfer_id"]),
-        (&"486".into(), &"Busy Here".into(), &"STR_1".into())
-    );
-    let (answer, _) = bench.transfer(failed(None, SipTransferReason::StrRingingTimeout)).await;
-    assert_eq!((answer.status.as_u16(), answer.json()["msg"].as_str()), (408, Some("request timed out")));
+    let busy = Some((486, "Busy Here".to_owned()));
+    let cases = [
+        (StrRejected, busy, 429, "resource_exhausted", "STR_REJECTED", Some(("486", "Busy Here"))),
+        (StrRingingTimeout, None, 408, "deadline_exceeded", "STR_RINGING_TIMEOUT", None),
+        (StrSubscriptionTerminated, None, 412, "failed_precondition", "STR_SUBSCRIPTION_TERMINATED", None),
+        (StrCallEnded, None, 412, "failed_precondition", "STR_CALL_ENDED", None),
+    ];
+    for (reason, sip_status, status, code, name, sip) in cases {
+        let failed = CallError::Transfer(TransferError { transfer_id: "STR_1".into(), reason, sip_status });
+        let (answer, _) = bench.transfer(Err(failed)).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{answer:?}");
+        let body = answer.json();
+        let fact = |name: &str| body["meta"][name].as_str();
+        assert_eq!((fact("sip_transfer_reason"), fact("sip_transfer_id")), (Some(name), Some("STR_1")), "{body}");
+        assert_eq!(fact("sip_status_code").zip(fact("sip_status")), sip, "{body}");
+        assert_eq!(fact("error_details").is_some(), sip.is_some(), "{body}");
+    }
+    let (answer, _) = bench.transfer(Err(CallError::NotActive)).await;
+    assert_eq!(answer.json()["meta"], Value::Null, "nothing was transferred: {answer:?}");
 }
 
 #[tokio::test]

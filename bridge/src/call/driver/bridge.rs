@@ -54,29 +54,32 @@ async fn attempt(bridge: &Bridge) -> Result<(), CallError> {
             None => return Err(CallError::Ended),
         }
     }
-    let callee = Callee { switchboard, call: &other, is_alone: true };
+    let callee = Alone { switchboard, call: &other, is_alone: true };
     switchboard.move_call(call, room).await?;
+    let caller = Alone { switchboard, call, is_alone: true };
     switchboard.order(&other, Order::Tie(call.clone())).await?;
     // From here on the one takes the other with it, unless ours is over already.
     switchboard.order(call, Order::Tie(other.clone())).await?;
     callee.joined();
+    caller.joined();
     Ok(())
 }
 
-/// The target of the transfer, who has answered. Whatever becomes of the rest, it is not left alone in a room.
-struct Callee<'a> {
+/// One of the two in the room of the transfer: the target, who has answered, or the one who is transferred and has left
+/// the room that he was in. Whatever becomes of the other, nobody is left alone there.
+struct Alone<'a> {
     switchboard: &'a Switchboard,
     call: &'a str,
     is_alone: bool,
 }
 
-impl Callee<'_> {
+impl Alone<'_> {
     fn joined(mut self) {
         self.is_alone = false;
     }
 }
 
-impl Drop for Callee<'_> {
+impl Drop for Alone<'_> {
     fn drop(&mut self) {
         if self.is_alone {
             self.switchboard.order_now(self.call, Order::Hangup(EndReason::BridgeOver));

@@ -57,6 +57,7 @@ impl Driver {
             patience: self.parts.settings.patience,
             credentials: placement.credentials.clone(),
             uri: placement.uri.clone(),
+            route: placement.route.clone(),
             from: placement.from.clone(),
             to_header: placement.to.clone(),
             call_id: Some(CallId::new(outbound.sip_call_id.as_str())),
@@ -101,9 +102,10 @@ impl Driver {
     }
 
     pub(super) fn broken(&mut self, why: sip::endpoint::Failure) -> Input {
-        debug!(%why, "the call has broken down");
+        info!(%why, "the call has broken down");
         self.detail = Some(match why {
             sip::endpoint::Failure::TimedOut => CallError::TimedOut,
+            sip::endpoint::Failure::Untrusted => CallError::CarrierUntrusted,
             _ => CallError::CarrierUnreachable,
         });
         Input::RemoteRefused(EndReason::CarrierUnreachable)

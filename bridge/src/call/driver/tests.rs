@@ -1,16 +1,22 @@
 //! The driver beside an endpoint and a media plane that are real, and a room session that the test plays.
 
+mod bridge;
 mod moving;
 mod outbound;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::Limits;
 use super::*;
 use crate::config::tests::snapshot;
 use crate::dispatch::query::tests::query;
-use crate::dispatch::{Admission, Decision, Pin, Seat, admit, decide, outbound as placing};
-use crate::phone::Registry;
-use crate::store::{Items, Transfers};
-use crate::{dns, plane};
+use crate::dispatch::{Admission, Answer, Decision, Pin, Seat, admit, decide, outbound as placing};
+use crate::dns::{self, Resolver};
+use crate::metrics::Metrics;
+use crate::phone::{Placer, Registry};
+use crate::plane::{self, Plane};
+use crate::store::{Bridging, Items, Store, Transfers};
 
 /// Longer than anything here may take, shorter than the patience of whoever runs the tests.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -76,6 +82,7 @@ struct Bed {
     /// Held, so that the room session looks alive.
     _room: (mpsc::Receiver<rooms::Command>, mpsc::Sender<rooms::Event>),
     _stop: watch::Sender<Stop>,
+    registry: Registry,
 }
 
 /// A driver that has not begun, beside a room session that takes one order and then no more.
@@ -87,12 +94,12 @@ async fn bed(leg: impl FnOnce(&Parts) -> Leg) -> Bed {
     let (stopper, stop) = watch::channel(Stop::Run);
     let registry = Registry::default();
     let listing = registry.list(leg.info(), give);
-    let (switchboard, _) = Switchboard::new(registry);
+    let (switchboard, _) = Switchboard::new(registry.clone());
     let (commands, inbox) = mpsc::channel(1);
     let (tell, events) = mpsc::channel(8);
     let mut driver = Driver::new(parts, leg, Wires { sip_events, orders, listing, switchboard, stop });
     driver.room = Some(rooms::driver::Handle { commands, events });
-    Bed { driver, sip, _sip_tells: sip_tells, _room: (inbox, tell), _stop: stopper }
+    Bed { driver, sip, _sip_tells: sip_tells, _room: (inbox, tell), _stop: stopper, registry }
 }
 
 fn inbound(parts: &Parts, yaml: &str) -> Leg {
@@ -147,6 +154,33 @@ async fn a_call_whose_events_have_ended_ends() {
     let (mut driver, sip) = (bed.driver, bed.sip);
     drop(sip);
     assert_eq!(tokio::time::timeout(LIMIT, driver.run()).await, Ok(EndReason::GatewayFault));
+}
+
+#[tokio::test]
+async fn a_tie_that_comes_with_the_end_is_kept_and_a_later_one_is_refused() {
+    let Bed { mut driver, sip, registry, .. } = active(TRUNK).await;
+    let (give, orders) = mpsc::channel(8);
+    driver.orders = orders;
+    let (tell, mut other) = mpsc::channel(8);
+    let info = crate::phone::CallInfo { id: "SCL_other".into(), ..driver.leg.info() };
+    let _listing = registry.list(info, tell);
+    drop(sip);
+    let reason = driver.run().await;
+    give.try_send(Order::Tie("SCL_other".into())).unwrap();
+    tokio::time::timeout(LIMIT, driver.finish(reason, Instant::now())).await.unwrap();
+    assert!(matches!(other.try_recv(), Ok(Order::Hangup(EndReason::BridgeOver))));
+    assert!(give.try_send(Order::Tie("SCL_other".into())).is_err());
+}
+
+#[tokio::test]
+async fn a_call_whose_task_fails_takes_those_tied_to_it_along() {
+    let Bed { mut driver, registry, .. } = active(TRUNK).await;
+    let (tell, mut other) = mpsc::channel(8);
+    let info = crate::phone::CallInfo { id: "SCL_other".into(), ..driver.leg.info() };
+    let _listing = registry.list(info, tell);
+    driver.take_order(Order::Tie("SCL_other".into())).await;
+    drop(driver);
+    assert!(matches!(other.try_recv(), Ok(Order::Hangup(EndReason::BridgeOver))));
 }
 
 #[tokio::test]

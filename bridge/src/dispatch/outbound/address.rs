@@ -6,7 +6,6 @@ use sip::{Host, NameAddr, Scheme, Uri, Wire};
 
 use super::Refusal;
 use super::line::{self, Line};
-use crate::dispatch::number;
 use crate::dns;
 use crate::store::outbound;
 
@@ -47,9 +46,7 @@ pub(super) fn callee_of(request: &proto::CreateSipParticipantRequest) -> Result<
 pub fn callee(refer_to: &str, allow_emergency: bool) -> Result<String, Refusal> {
     let uri = NameAddr::parse(refer_to).map_err(|_| Refusal::TransferTo)?.uri;
     let callee = user_of(&uri, "transfer_to")?;
-    if !allow_emergency && is_emergency(&callee) {
-        return Err(Refusal::Emergency(callee));
-    }
+    check_emergency(&callee, allow_emergency)?;
     Ok(callee)
 }
 
@@ -60,9 +57,7 @@ pub fn transfer_target(text: &str, allow_emergency: bool) -> Result<String, Refu
     let uri = if is_number(&number) { Uri::parse(&format!("tel:{number}")) } else { Uri::parse(bare) };
     let uri = uri.map_err(|_| Refusal::TransferTo)?;
     let user = user_of(&uri, "transfer_to")?;
-    if !allow_emergency && is_emergency(&user) {
-        return Err(Refusal::Emergency(user));
-    }
+    check_emergency(&user, allow_emergency)?;
     // A bare address is where most carriers look for a number; what has parameters needs the brackets (RFC 3261 §20).
     let is_plain = uri.scheme == Scheme::Tel && uri.params.is_empty();
     Ok(if is_plain { uri.to_string() } else { format!("<{uri}>") })
@@ -86,12 +81,12 @@ pub(super) fn request_uri(
 
 /// Where the INVITE goes: to the first `Route`, else to the trunk, whatever the Request-URI says. The password of a trunk
 /// is for its own server.
-pub(super) fn target(line: &Line<'_>, uri: &Uri, route: Option<&Uri>) -> Result<dns::Target, Refusal> {
+pub(super) fn target(line: &Line<'_>, uri: &Uri, route: Option<&NameAddr>) -> Result<dns::Target, Refusal> {
     let wire_of = |uri: &Uri| match uri.params.get("transport") {
         Some(name) => wire_named(name).map(Some).ok_or_else(|| not_an_address("transport", name)),
         None => Ok(None),
     };
-    if let Some(route) = route {
+    if let Some(NameAddr { uri: route, .. }) = route {
         let sips = route.scheme == Scheme::Sips;
         return Ok(dns::Target { host: route.host.clone(), port: route.port, wire: wire_of(route)?, sips });
     }
@@ -164,10 +159,19 @@ pub(super) fn check_destination(destination: Option<&proto::Destination>) -> Res
     Ok(())
 }
 
-/// Whether a number calls for help.
-pub(super) fn is_emergency(callee: &str) -> bool {
-    let normal = number::normalise(callee);
-    normal.strip_prefix('+').is_some_and(|digits| EMERGENCY.contains(&digits))
+/// Whether a number calls for help: as carriers dial it, without what people write between digits (RFC 3966 §5.1.1), up
+/// to whatever ends the number. What begins with a star or a hash is a code of the PBX.
+fn is_emergency(callee: &str) -> bool {
+    let is_dialled = |c: &char| c.is_ascii_digit() || " -.()_!~'".contains(*c);
+    let number = callee.strip_prefix('+').unwrap_or(callee);
+    let dialled: String = number.chars().take_while(is_dialled).filter(char::is_ascii_digit).collect();
+    let behind = number.chars().find(|c| !is_dialled(c));
+    !behind.is_some_and(char::is_alphanumeric) && EMERGENCY.contains(&dialled.as_str())
+}
+
+/// Refuses an emergency number.
+pub(super) fn check_emergency(user: &str, is_allowed: bool) -> Result<(), Refusal> {
+    if !is_allowed && is_emergency(user) { Err(Refusal::Emergency(user.to_owned())) } else { Ok(()) }
 }
 
 /// Refuses what is no number and no SIP user: a dial string with parameters, an escape, a line break.

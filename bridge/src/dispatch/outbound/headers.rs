@@ -3,17 +3,24 @@
 use std::collections::HashMap;
 
 use livekit_protocol as proto;
-use sip::{HeaderName, NameAddr, Scheme, Uri};
+use sip::{HeaderName, NameAddr, Scheme};
 
-use super::Refusal;
 use super::line::Line;
+use super::{Defaults, Refusal};
 use crate::store::trunk::check_headers;
 
-/// Headers in order of their names, and the next hop if there is a `Route` among them.
-type Merged = (Vec<(HeaderName, String)>, Option<Uri>);
+/// Proxies that one call may be sent by.
+const MAX_ROUTES: usize = 8;
+
+/// Headers in order of their names, without `Route`, and the proxies that it names.
+type Merged = (Vec<(HeaderName, String)>, Vec<NameAddr>);
 
 /// The headers of both, checked.
-pub(super) fn merged(line: &Line<'_>, request: &proto::CreateSipParticipantRequest) -> Result<Merged, Refusal> {
+pub(super) fn merged(
+    line: &Line<'_>,
+    request: &proto::CreateSipParticipantRequest,
+    defaults: &Defaults,
+) -> Result<Merged, Refusal> {
     let (own, _) = without_route(&request.headers);
     let mut problems = Vec::new();
     check_headers(&own, &mut problems);
@@ -31,8 +38,9 @@ pub(super) fn merged(line: &Line<'_>, request: &proto::CreateSipParticipantReque
         }
     }
     merged.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
-    let route = merged.iter().find(|(name, _)| *name == HeaderName::Route).map(|(_, value)| next_hop(value));
-    Ok((merged, route.transpose()?))
+    let at = merged.iter().position(|(name, _)| *name == HeaderName::Route);
+    let route = at.map(|at| routes(&merged.remove(at).1)).transpose()?;
+    Ok((merged, route.unwrap_or_else(|| defaults.route.to_vec())))
 }
 
 /// The headers without `Route`, and its value: the one header of the stack's that may be set.
@@ -43,14 +51,14 @@ pub(crate) fn without_route(headers: &HashMap<String, String>) -> (HashMap<Strin
     (others.map(|(name, value)| (name.clone(), value.clone())).collect(), route)
 }
 
-/// The first address of a `Route`.
-pub(crate) fn next_hop(route: &str) -> Result<Uri, Refusal> {
-    let refused = || Refusal::Address { field: "Route", value: route.chars().take(100).collect() };
-    let end = route.find('>').map_or(route.len(), |at| at + 1);
-    let behind = route[end..].trim_start();
-    if route.chars().any(char::is_control) || !(behind.is_empty() || behind.starts_with([',', ';'])) {
+/// The addresses of a `Route`, the next hop first.
+pub(crate) fn routes(value: &str) -> Result<Vec<NameAddr>, Refusal> {
+    let refused = || Refusal::Address { field: "Route", value: value.chars().take(100).collect() };
+    if value.chars().any(char::is_control) {
         return Err(refused());
     }
-    let uri = NameAddr::parse(&route[..end]).map_err(|_| refused())?.uri;
-    if matches!(uri.scheme, Scheme::Sip | Scheme::Sips) { Ok(uri) } else { Err(refused()) }
+    let routes = NameAddr::parse_list(value).map_err(|_| refused())?;
+    let is_sip = |route: &NameAddr| matches!(route.uri.scheme, Scheme::Sip | Scheme::Sips);
+    let is_good = !routes.is_empty() && routes.len() <= MAX_ROUTES && routes.iter().all(is_sip);
+    if is_good { Ok(routes) } else { Err(refused()) }
 }

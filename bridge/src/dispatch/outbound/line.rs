@@ -8,6 +8,7 @@ use sip::{Host, Wire, digest};
 
 use super::{Caps, Defaults, Refusal};
 use crate::dispatch::{IncludeHeaders, Media};
+use crate::dns;
 use crate::store::trunk::{check_header_names, half_credentials};
 use crate::store::{OutboundTrunk, Snapshot, outbound};
 
@@ -69,8 +70,17 @@ impl<'a> Line<'a> {
         Ok(number)
     }
 
-    /// What to answer a challenge with.
-    pub(super) fn credentials(&self) -> Option<digest::Credentials> {
+    /// What to answer a challenge with. The password of a trunk is for its servers: whoever may place calls need not know
+    /// it, and must not have it asked for where he sends them.
+    pub(super) fn credentials(
+        &self,
+        request: &proto::CreateSipParticipantRequest,
+        target: &dns::Target,
+    ) -> Option<digest::Credentials> {
+        let is_diverted = self.trunk.is_some() && super::headers::without_route(&request.headers).1.is_some();
+        if is_diverted && (&target.host, target.port) != (&self.host, self.port) {
+            return None;
+        }
         let (username, password) = (self.username.to_owned(), self.password.to_owned());
         (!username.is_empty()).then_some(digest::Credentials { username, password, realm: None })
     }

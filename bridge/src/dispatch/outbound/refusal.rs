@@ -1,64 +1,7 @@
 //! Why a call out is not made: one row a reason, with the code that the API gives for it.
 
+use super::Code;
 use crate::store::error::Problem;
-
-/// Codes of Twirp's errors ([list](https://twitchtv.github.io/twirp/docs/errors.html)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// `canceled`
-    Canceled,
-    /// `unknown`
-    Unknown,
-    /// `invalid_argument`
-    InvalidArgument,
-    /// `deadline_exceeded`
-    DeadlineExceeded,
-    /// `not_found`
-    NotFound,
-    /// `already_exists`
-    AlreadyExists,
-    /// `permission_denied`
-    PermissionDenied,
-    /// `unauthenticated`
-    Unauthenticated,
-    /// `resource_exhausted`
-    ResourceExhausted,
-    /// `failed_precondition`
-    FailedPrecondition,
-    /// `aborted`
-    Aborted,
-    /// `out_of_range`
-    OutOfRange,
-    /// `unimplemented`
-    Unimplemented,
-    /// `internal`
-    Internal,
-    /// `unavailable`
-    Unavailable,
-}
-
-impl Code {
-    /// The code as Twirp writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Canceled => "canceled",
-            Self::Unknown => "unknown",
-            Self::InvalidArgument => "invalid_argument",
-            Self::DeadlineExceeded => "deadline_exceeded",
-            Self::NotFound => "not_found",
-            Self::AlreadyExists => "already_exists",
-            Self::PermissionDenied => "permission_denied",
-            Self::Unauthenticated => "unauthenticated",
-            Self::ResourceExhausted => "resource_exhausted",
-            Self::FailedPrecondition => "failed_precondition",
-            Self::Aborted => "aborted",
-            Self::OutOfRange => "out_of_range",
-            Self::Unimplemented => "unimplemented",
-            Self::Internal => "internal",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
 
 /// A request that cannot be met.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

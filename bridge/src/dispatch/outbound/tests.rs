@@ -30,7 +30,7 @@ fn context() -> Context {
         call_id: "SCL_E4acrZAivj3K".into(),
         random: [7; 16],
         own_host: "198.51.100.1".into(),
-        defaults: Defaults { caps, allow_emergency: false },
+        defaults: Defaults { caps, ..Defaults::default() },
     }
 }
 
@@ -45,6 +45,35 @@ fn placed_by(trunks: &str, more: &serde_json::Value) -> Result<Placement, Refusa
         request[name] = value.clone();
     }
     place(&snapshot(trunks), &serde_json::from_value(request).unwrap(), &context())
+}
+
+fn shown(routes: &[NameAddr]) -> Vec<String> {
+    routes.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_call_goes_by_the_nearest_route_that_is_given() {
+    let by_default = [NameAddr::parse("<sip:default.example.com;lr>").unwrap()];
+    let defaults = Defaults { route: by_default.as_slice().into(), ..Defaults::default() };
+    let context = Context { defaults, ..context() };
+    let cases: &[(&str, &str, serde_json::Value, &str, &[&str])] = &[
+        ("the default", "ST_loop", json!({}), "default.example.com", &["<sip:default.example.com;lr>"]),
+        ("the trunk's", "full", json!({}), "edge.example.com", &["<sip:edge.example.com:5070;transport=tcp;lr>"]),
+        (
+            "the request's, of several",
+            "full",
+            json!({"route": "<sip:one.example.com;lr>, \"A, B\" <sip:two.example.com;lr>;x=y"}),
+            "one.example.com",
+            &["<sip:one.example.com;lr>", "\"A, B\" <sip:two.example.com;lr>;x=y"],
+        ),
+    ];
+    for (name, trunk, headers, host, expected) in cases {
+        let request = json!({"sipTrunkId": trunk, "sipCallTo": "+15550180", "roomName": "golden", "headers": headers});
+        let call = place(&snapshot(TRUNKS), &serde_json::from_value(request).unwrap(), &context).unwrap();
+        assert_eq!(call.target.host.to_string(), *host, "{name}");
+        assert_eq!(shown(&call.route), *expected, "{name}");
+        assert!(call.headers.iter().all(|(header, _)| *header != HeaderName::Route), "{name}");
+    }
 }
 
 #[test]
@@ -85,8 +114,8 @@ fn a_trunk_gives_what_the_request_does_not() {
     });
     let call = placed(&asked).unwrap();
     let headers: Vec<_> = call.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-    let route = "Route: <sip:edge.example.com:5070;transport=tcp;lr>";
-    assert_eq!(headers, [route, "X-O: request", "X-R: r", "X-T: t"]);
+    assert_eq!(headers, ["X-O: request", "X-R: r", "X-T: t"]);
+    assert_eq!(shown(&call.route), ["<sip:edge.example.com:5070;transport=tcp;lr>"]);
     let edge = Host::Name("edge.example.com".into());
     assert_eq!(call.target, dns::Target { host: edge, port: Some(5070), wire: Some(sip::Wire::Tcp), sips: false });
     assert_eq!(call.uri.to_string(), "sip:+15550180@sip.example.com;transport=tls");
@@ -104,6 +133,30 @@ fn a_trunk_gives_what_the_request_does_not() {
     assert!(call.play_dialtone && call.wait_until_answered && call.seat.krisp);
     assert_eq!((call.dtmf.len(), call.seat.identity.as_str()), (2, "bank"));
     assert_eq!(call.trunk.unwrap().id(), "ST_full");
+}
+
+#[test]
+fn a_password_goes_nowhere_but_to_the_trunk_it_is_for() {
+    let trunks = "outbound_trunks: [{sip_trunk_id: ST_loop, address: 'h.example:5080', numbers: ['1'], auth_username: u, auth_password: p}]";
+    let inline = json!({"hostname": "h.example", "authUsername": "u", "authPassword": "p"});
+    let elsewhere = json!({"Route": "<sip:evil.example;lr>"});
+    let cases: &[(&str, serde_json::Value, bool)] = &[
+        ("its own server", json!({}), true),
+        ("its own server by Route", json!({"headers": {"Route": "<sip:h.example:5080;lr>"}}), true),
+        ("another port", json!({"headers": {"Route": "<sip:h.example:5081;lr>"}}), false),
+        ("another server", json!({"headers": elsewhere}), false),
+        ("the Request-URI leads nowhere", json!({"sipRequestUri": {"raw": "sip:a@evil.example"}}), true),
+        (
+            "who brings the password may send it where he likes",
+            json!({"sipTrunkId": "", "trunk": inline, "sipNumber": "1", "headers": elsewhere}),
+            true,
+        ),
+    ];
+    for (name, more, expected) in cases {
+        assert_eq!(placed_by(trunks, more).unwrap().credentials.is_some(), *expected, "{name}");
+    }
+    let of_the_trunk = json!({"sipTrunkId": "full", "headers": {"X-A": "b"}});
+    assert!(placed(&of_the_trunk).unwrap().credentials.is_some(), "a Route of the trunk itself");
 }
 
 #[test]
@@ -318,6 +371,19 @@ fn refusals_have_the_codes_and_texts_of_stock_livekit() {
         ("header of the stack", json!({"headers": {"Via": "x"}}), InvalidArgument, "Via"),
         ("header with a break", json!({"headers": {"X-A": "a\r\nVia: x"}}), InvalidArgument, "X-A"),
         ("header that is none", json!({"headers": {"X A": "a"}}), InvalidArgument, "X A"),
+        (
+            "two Routes, one bad",
+            json!({"headers": {"Route": "<sip:h;lr>, <tel:+1>"}}),
+            InvalidArgument,
+            "Route is no SIP",
+        ),
+        (
+            "many Routes",
+            json!({"headers": {"Route": (["<sip:h;lr>"; 9].join(","))}}),
+            InvalidArgument,
+            "Route is no SIP",
+        ),
+        ("no Route", json!({"headers": {"Route": ","}}), InvalidArgument, "Route is no SIP"),
         ("bad Route", json!({"headers": {"route": "<tel:+1>"}}), InvalidArgument, "Route is no SIP address"),
         (
             "Route with a break",
@@ -333,6 +399,17 @@ fn refusals_have_the_codes_and_texts_of_stock_livekit() {
             json!({"sipCallTo": "", "sipRequestUri": {"raw": "sip:112@h"}}),
             PermissionDenied,
             "112 is an emergency number",
+        ),
+        ("emergency with dots", json!({"sipCallTo": "9.1.1"}), PermissionDenied, "9.1.1 is an emergency number"),
+        ("emergency and done", json!({"sipCallTo": "112#"}), PermissionDenied, "112# is an emergency number"),
+        ("emergency and a pause", json!({"sipCallTo": "999,,1"}), PermissionDenied, "is an emergency number"),
+        ("emergency and a slash", json!({"sipCallTo": "+1_1'2/5"}), PermissionDenied, "is an emergency number"),
+        ("emergency in To", json!({"toUserOverride": "911"}), PermissionDenied, "911 is an emergency number"),
+        (
+            "emergency in To as a whole",
+            json!({"sipCallTo": "", "sipRequestUri": {"raw": "sip:1@h"}, "sipToHeader": {"raw": "sip:9.1.1@h"}}),
+            PermissionDenied,
+            "9.1.1 is an emergency number",
         ),
         ("negative", json!({"ringingTimeout": "-1s"}), InvalidArgument, "ringing_timeout must be"),
         ("city", json!({"destination": {"city": "Oslo"}}), InvalidArgument, "if city is specified"),
@@ -364,7 +441,7 @@ fn what_must_be_allowed_is_when_it_is() {
     let request = json!({"sipTrunkId": "ST_loop", "sipCallTo": "112", "roomName": "r"});
     let call = place(&snapshot(TRUNKS), &serde_json::from_value(request).unwrap(), &allowing).unwrap();
     assert_eq!(call.callee, "112");
-    for number in ["1120", "+49112", "200", "+1911555", "sos"] {
+    for number in ["1120", "+49112", "200", "+1911555", "sos", "*110", "#112", "112a", "1.120", "a911"] {
         assert_eq!(placed(&json!({"sipCallTo": number})).unwrap().callee, number);
     }
 }
@@ -415,6 +492,8 @@ fn targets_of_transfers() {
         ("\"x\" <sip:a@b>", Err(Code::InvalidArgument)),
         ("tel:911", Err(Code::PermissionDenied)),
         ("sip:112@h", Err(Code::PermissionDenied)),
+        ("sip:%39.1.1@h", Err(Code::PermissionDenied)),
+        ("tel:9.1.1", Err(Code::PermissionDenied)),
     ];
     for (text, expected) in cases {
         let target = transfer_target(text, false);

@@ -140,3 +140,13 @@ async fn a_call_that_is_not_answered_cannot_be_transferred() {
     };
     assert_eq!(desk.switchboard.transfer(&who, transfer).await, Err(CallError::NotActive));
 }
+
+#[tokio::test]
+async fn a_call_that_nobody_waited_to_see_in_its_room_is_not_made() {
+    let mut desk = desk(OUT).await;
+    let (switchboard, placement) = (desk.switchboard.clone(), desk.placement("out", false));
+    let asking = tokio::spawn(async move { switchboard.place(placement).await });
+    desk.calls(1).await;
+    asking.abort();
+    desk.calls(0).await;
+}

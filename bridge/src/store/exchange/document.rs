@@ -8,13 +8,11 @@ use serde_json::{Map, Value};
 use super::Objects;
 use crate::config::key::{self, Field};
 use crate::dispatch::Answer;
+use crate::spelling::spelled;
 use crate::store::item::Item;
 use crate::store::{InboundItem, Items, OutboundExtras, OutboundItem, RuleItem, Transfers};
 
 type Json = Map<String, Value>;
-
-/// Maps whose keys are not ours to spell.
-const MAPS: &[&str] = &["headers", "headers_to_attributes", "attributes_to_headers", "attributes", "tags"];
 
 const TRANSFERS: &[&str] = &["allow_refer", "bridge_transfers"];
 const OUTBOUND: &[&str] = &["default_outbound", "max_calls", "calls_per_second", "allow_refer", "bridge_transfers"];
@@ -105,7 +103,7 @@ fn rule(object: &Json) -> Result<RuleItem, String> {
 
 /// LiveKit's fields and ours. A field that neither has is a mistake: passed over, it would be a call gone wrong.
 fn parted(object: &Json, wrapping: &str, known: &[Field], ours: &[&str]) -> Result<(Json, Json), String> {
-    let mut object = spelled(object);
+    let mut object = fields(spelled(&Value::Object(object.clone())));
     if let (1, Some(Value::Object(inner))) = (object.len(), object.get(wrapping)) {
         object = inner.clone();
     }
@@ -125,38 +123,13 @@ fn typed<T: DeserializeOwned>(json: Json) -> Result<T, String> {
 
 /// A message of LiveKit with its fields in the spelling of the configuration.
 fn message(info: &impl Serialize) -> Json {
-    match serde_json::to_value(info) {
-        Ok(Value::Object(json)) => spelled(&json),
+    fields(serde_json::to_value(info).as_ref().map(spelled).unwrap_or_default())
+}
+
+/// What an object has.
+fn fields(value: Value) -> Json {
+    match value {
+        Value::Object(fields) => fields,
         _ => Json::new(),
     }
-}
-
-/// Fields in snake_case, and without those that are null.
-fn spelled(object: &Json) -> Json {
-    let mut spelled = Json::new();
-    for (name, value) in object.iter().filter(|(_, value)| !value.is_null()) {
-        let name = snake(name);
-        let value = if MAPS.contains(&name.as_str()) { value.clone() } else { inner(value) };
-        spelled.insert(name, value);
-    }
-    spelled
-}
-
-fn inner(value: &Value) -> Value {
-    match value {
-        Value::Object(object) => Value::Object(spelled(object)),
-        Value::Array(items) => items.iter().map(inner).collect(),
-        other => other.clone(),
-    }
-}
-
-fn snake(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for c in name.chars() {
-        if c.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(c.to_ascii_lowercase());
-    }
-    snake
 }

@@ -1,0 +1,93 @@
+//! What the carrier hears that nobody says: keys that are pressed for it, and ringing.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use super::Carrier;
+use crate::{
+    dtmf,
+    frame::{RATE, WIDE_FRAME},
+    rtp::Header,
+    source::Lock,
+    tone::Tone,
+};
+
+/// How long a key is held for the carrier, and how long it is left alone: as livekit-sip does, for slow machines listen.
+const KEY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(250));
+
+impl Carrier {
+    /// Presses keys, after those before them, each in place of the audio of its time.
+    pub(crate) fn press(&mut self, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
+        if !self.takes_events() {
+            return Err(dtmf::Refused::NoEvents);
+        }
+        let sender = self.keys.get_or_insert_with(|| Box::new(dtmf::Sender::new(RATE)));
+        sender.press_all(keys, KEY.0, KEY.1)
+    }
+
+    /// Sends a tone if it is time to send. Returns whether a packet is ready now.
+    #[cold]
+    pub(crate) fn ring(&mut self, now: Instant, tone: &mut Tone) -> bool {
+        if self.due().is_none_or(|due| now < due) {
+            return false;
+        }
+        self.catch_up(now);
+        let rate = self.rate();
+        let mut pcm = [0; WIDE_FRAME];
+        while !self.sender.is_ready() {
+            let samples = self.sender.missing().min(rate.frame());
+            tone.speak(rate, &mut pcm[..samples]);
+            self.sender.push(&pcm[..samples]);
+        }
+        true
+    }
+
+    /// Whether digits can be sent as events.
+    pub(crate) fn takes_events(&self) -> bool {
+        self.terms.send_events.is_some()
+    }
+
+    /// Writes the packet of a key that is down in place of the audio that is ready.
+    #[cold]
+    pub(super) fn poll_key(&mut self, now: Instant, datagram: &mut [u8]) -> Option<(SocketAddr, usize)> {
+        let keys = self.keys.as_mut().filter(|_| self.sender.is_ready())?;
+        let outgoing = keys.tick(self.sender.timestamp(), self.sender.packet() as u32)?;
+        self.sender.drop_packet();
+        self.write_event(now, outgoing, datagram)
+    }
+
+    /// Writes a telephone event in place of the packet that is due.
+    pub(crate) fn send_event(
+        &mut self,
+        now: Instant,
+        outgoing: dtmf::Outgoing,
+        datagram: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let sent = self.write_event(now, outgoing, datagram);
+        self.sender.skip(self.terms.packet as u64);
+        sent
+    }
+
+    fn write_event(
+        &mut self,
+        now: Instant,
+        outgoing: dtmf::Outgoing,
+        datagram: &mut [u8],
+    ) -> Option<(SocketAddr, usize)> {
+        let payload_type = self.terms.send_events?;
+        let header = Header {
+            marker: outgoing.marker,
+            payload_type,
+            sequence: self.sender.take_sequence(),
+            timestamp: outgoing.timestamp,
+            ssrc: self.sender.ssrc(),
+        };
+        let rest = header.write(datagram)?;
+        rest.get_mut(..outgoing.payload.len())?.copy_from_slice(&outgoing.payload);
+        let to = self.lock.as_mut().and_then(Lock::send_rtp)?;
+        self.control.handle_sent(now, outgoing.timestamp, outgoing.payload.len());
+        Some((to, Header::LEN + outgoing.payload.len()))
+    }
+}
