@@ -109,7 +109,7 @@ fn read_media(line: &Line<'_>, value: &str) -> Result<Media, Error> {
 }
 
 fn read_attribute(media: &mut Media, value: &str) -> Result<(), Error> {
-    let value = value.trim();
+    let value = value.trim_ascii();
     let (name, value) = value.split_once(':').unwrap_or((value, ""));
     match name {
         "rtpmap" => push(&mut media.maps, read_map(value), "payload types")?,
@@ -161,7 +161,7 @@ fn read_ptime(value: &str) -> Option<Duration> {
 }
 
 fn read_rtcp(value: &str) -> Option<Rtcp> {
-    let value = value.trim();
+    let value = value.trim_ascii();
     let (port, host) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
     let port = port.parse().ok().filter(|port| *port != 0)?;
     Some(Rtcp { port, host: Host::read(host) })

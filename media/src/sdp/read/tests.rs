@@ -115,3 +115,10 @@ fn what_belongs_to_a_line_is_kept_with_it() {
     let expected = [("192.0.2.1", Direction::SendOnly), ("2001:db8::1", Direction::RecvOnly)];
     assert_eq!(said, expected.map(|(host, direction)| (host.to_owned(), direction)));
 }
+
+#[test]
+fn a_host_of_spaces_that_are_none_is_written_as_it_was_read() {
+    let text = format!("{AUDIO}a=rtcp:4003 IN IP4 \u{a0} x\r\n");
+    let told = session(text.as_bytes()).unwrap();
+    assert_eq!(session(told.to_string().as_bytes()), Ok(told));
+}
