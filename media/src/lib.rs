@@ -27,6 +27,7 @@ mod random;
 pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
+mod sound;
 pub mod source;
 mod tone;
 
@@ -35,3 +36,4 @@ pub use desk::{Desk, Guest, Phone};
 pub use error::Error;
 pub use junction::{Config, Event, Junction, Output, Report};
 pub use leg::{CarrierConfig, CarrierReport};
+pub use sound::Sound;

@@ -27,7 +27,6 @@ use crate::{
     rtp::{Header, Packet, Ssrc},
     sdp::Negotiated,
     source::{Lock, Mode, Remote, Verdict},
-    tone::Tone,
 };
 
 /// Behind by more than this many samples, 100 ms, silence is left out instead of sent late.
@@ -277,9 +276,9 @@ impl Carrier {
         sender.press_all(keys, KEY.0, KEY.1)
     }
 
-    /// Sends a tone if it is time to send. Returns whether a packet is ready now.
+    /// Sends what a tone or a recording says if it is time to send. Returns whether a packet is ready now.
     #[cold]
-    pub(crate) fn ring(&mut self, now: Instant, tone: &mut Tone) -> bool {
+    pub(crate) fn play(&mut self, now: Instant, mut speak: impl FnMut(&mut [i16])) -> bool {
         if self.due().is_none_or(|due| now < due) {
             return false;
         }
@@ -287,7 +286,7 @@ impl Carrier {
         let mut pcm = [0; FRAME];
         while !self.sender.is_ready() {
             let samples = self.sender.missing().min(FRAME);
-            tone.speak(&mut pcm[..samples]);
+            speak(&mut pcm[..samples]);
             self.sender.push(&pcm[..samples]);
         }
         true
@@ -425,7 +424,8 @@ impl Carrier {
     }
 
     fn apply_direction(&mut self, now: Instant) {
-        self.watch.set(now, self.terms.receives);
+        // Whoever holds the call may play something, and need not.
+        self.watch.set(now, self.terms.receives && self.terms.sends);
         if !self.terms.sends {
             self.sender.clear();
         }
