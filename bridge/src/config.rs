@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use crate::dispatch::acl::Network;
 use crate::dispatch::{Answer, Codec, Reject};
+use crate::prompts::Prompts;
 use crate::store::{Bridging, Snapshot};
 
 pub use error::{Error, Invalid};
@@ -94,6 +95,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// Transfers.
     pub transfer: Transfer,
+    /// What callers hear of the gateway itself.
+    pub prompts: Prompts,
     /// The API, health and metrics.
     pub http: Http,
     /// Where the store is.

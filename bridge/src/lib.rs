@@ -10,6 +10,7 @@
 //! | [`phone`] | the SIP endpoint of the gateway, events to calls | async |
 //! | [`room`] | one participant in one room; [`room::driver`] owns the signal connection | pure, and its driver |
 //! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
+//! | [`prompts`], [`wav`] | what callers hear of the gateway itself | data |
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
 //! | [`guest`] | a test participant on the same room session and plane | async |
 //! | [`metrics`] | counters for Prometheus | data |
@@ -27,5 +28,7 @@ pub mod handset;
 pub mod metrics;
 pub mod phone;
 pub mod plane;
+pub mod prompts;
 pub mod room;
 pub mod store;
+pub mod wav;

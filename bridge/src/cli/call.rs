@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge::handset::{Handset, Outcome, Plan, resolve};
+use bridge::wav;
 use clap::ValueEnum;
 use media::desk::Play;
 use serde_json::json;
@@ -13,8 +14,8 @@ use sip::digest::Credentials;
 use sip::{HeaderName, NameAddr, Status, Uri, Wire};
 use tokio::task::JoinSet;
 
+use super::Failure;
 use super::output::{duration, milliseconds, pitch, quantile, rounded};
-use super::{Failure, wav};
 
 /// Talk time where nothing is played.
 const TALK: Duration = Duration::from_secs(10);

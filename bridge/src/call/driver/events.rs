@@ -13,7 +13,10 @@ impl Driver {
         let input = match event {
             None => Input::Hangup(EndReason::GatewayFault), // The endpoint is gone.
             Some(Event::Acked { body, .. }) => match self.media.acknowledged(&body) {
-                Ok(()) => Input::Acknowledged,
+                Ok(()) => {
+                    self.note_hold();
+                    Input::Acknowledged
+                }
                 Err(reason) => Input::MediaRefused(reason),
             },
             Some(Event::Ended { request, .. }) => {
@@ -37,12 +40,13 @@ impl Driver {
                 self.referred(&request).await;
                 return Vec::new();
             }
-            Some(
-                Event::Incoming { .. }
-                | Event::ReinviteCancelled { .. }
-                | Event::ReinviteAnswered { .. }
-                | Event::ReinviteRejected { .. },
-            ) => return Vec::new(),
+            Some(Event::ReinviteAnswered { response, .. }) => {
+                return self.offer_answered(&response.body).await.into_iter().collect();
+            }
+            Some(Event::ReinviteRejected { response, .. }) => {
+                return self.offer_refused(response.as_deref()).await.into_iter().collect();
+            }
+            Some(Event::Incoming { .. } | Event::ReinviteCancelled { .. }) => return Vec::new(),
         };
         vec![input]
     }

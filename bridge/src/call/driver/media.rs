@@ -167,9 +167,9 @@ impl Media {
         Ok(true)
     }
 
-    /// The callee's answer to our offer; whether it puts us on hold. A 2xx without a description stands for the one that
+    /// The answer to our offer, the first or a later one. A 2xx without a description stands for the one that
     /// came before it.
-    pub(super) async fn agree(&mut self, description: &[u8]) -> Result<bool, EndReason> {
+    pub(super) async fn agree(&mut self, description: &[u8]) -> Result<(), EndReason> {
         let State::Open(open) = &mut self.state else { return Err(EndReason::MediaFault) };
         open.delayed = false;
         let early = std::mem::take(&mut open.early);
@@ -180,9 +180,26 @@ impl Media {
         };
         let session = Session::parse(description).map_err(|error| unusable(&error))?;
         let negotiated = open.exchange.accept_answer(&session).map_err(|error| unusable(&error))?;
-        let is_held = negotiated.is_held();
-        open.order(Command::Carrier(Box::new(negotiated))).await?;
-        Ok(is_held)
+        open.order(Command::Carrier(Box::new(negotiated))).await
+    }
+
+    /// An offer of ours in mid-call; none while another one is open.
+    pub(super) fn offer(&mut self, direction: Direction) -> Option<Bytes> {
+        let State::Open(open) = &mut self.state else { return None };
+        if open.delayed {
+            return None;
+        }
+        open.exchange.set_direction(direction);
+        Some(Bytes::from(open.exchange.offer()))
+    }
+
+    /// It came to nothing; this is what we want from now on.
+    pub(super) fn withdraw(&mut self, direction: Direction) {
+        let State::Open(open) = &mut self.state else { return };
+        open.exchange.set_direction(direction);
+        if !open.delayed {
+            open.exchange.withdraw();
+        }
     }
 
     /// Whether the peer has put us on hold.

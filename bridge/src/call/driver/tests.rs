@@ -59,6 +59,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         patience: Duration::from_secs(4),
         allow_refer: false,
         bridge_transfers: Bridging::Never,
+        prompts: Prompts::default(),
     };
     let metrics = Arc::new(Metrics::new().unwrap());
     let (store, _) = Store::open(None, Items::default()).unwrap();
@@ -105,6 +106,8 @@ fn inbound(parts: &Parts, yaml: &str) -> Leg {
         to: "+15550100".into(),
         sip_call_id: "test@example.com".into(),
         transfers: Transfers::default(),
+        headers: Vec::new(),
+        pin: None,
         seat: seat(yaml),
     }))
 }
@@ -120,6 +123,7 @@ async fn active(yaml: &str) -> Bed {
         duration: 60 * second,
         dialtone: false,
         keys: None,
+        asks_pin: false,
     };
     let mut call = Call::inbound(limits);
     for input in [Input::MediaReady, Input::RoomJoined, Input::Acknowledged] {
