@@ -12,6 +12,8 @@ mod digest;
 mod front_door;
 #[path = "interop/hangup.rs"]
 mod hangup;
+#[path = "interop/in_call.rs"]
+mod in_call;
 #[path = "interop/leaks.rs"]
 mod leaks;
 #[path = "interop/load.rs"]
@@ -24,6 +26,8 @@ mod outbound;
 mod participants;
 #[path = "interop/peers.rs"]
 mod peers;
+#[path = "interop/pin.rs"]
+mod pin;
 #[path = "interop/srtp.rs"]
 mod srtp;
 #[path = "interop/store.rs"]

@@ -8,6 +8,10 @@
 //!                         offer read    in the      180 goes    200 sent,     both
 //!                         on paper      room        out         ACK awaited   hear
 //!
+//! with a PIN:             Preparing ──► Answering ──► Admitting ──► Entering ──► Active ──► Ended
+//!                                                    PIN asked     in the
+//!                                                    (pin.rs)      room
+//!
 //! outbound: Locating ──► Preparing ──► Joining ──► Dialling ──► Agreeing ──► Typing ──► Active ──► Ended
 //!           names to     our offer     in the      INVITE,      2xx; the     keys of
 //!           addresses                  room        1xx          answer read  the request
@@ -18,9 +22,11 @@
 mod action;
 pub mod driver;
 pub mod end;
+pub mod holding;
 mod input;
 pub mod moving;
 pub mod order;
+pub mod pin;
 pub mod refusal;
 pub mod transfer;
 
@@ -53,6 +59,8 @@ pub struct Limits {
     pub dialtone: bool,
     /// How long pressing the keys of the request may take; `None` when there are none.
     pub keys: Option<Duration>,
+    /// The caller is answered at once, and has to type a PIN before he is let into a room.
+    pub asks_pin: bool,
 }
 
 /// The machine.
@@ -78,6 +86,8 @@ enum State {
     Joining { direction: Direction, give_up: Instant },
     Ringing { again: Instant, give_up: Instant },
     Answering { until: Instant },
+    Admitting { until: Instant },
+    Entering { give_up: Instant, until: Instant },
     Dialling { status: CallStatus, dialtone: bool, give_up: Instant },
     Agreeing { dialtone: bool, until: Instant },
     Typing { give_up: Instant, until: Instant },
@@ -113,7 +123,11 @@ impl Call {
             (state, Input::MediaTimeout) => self.end(state, EndReason::MediaTimeout),
             (state, Input::MediaFault) => self.end(state, EndReason::MediaFault),
             // It was the answer to an offer in mid-call, and what was agreed upon before stays (RFC 3261 §14.1).
-            (state @ (State::Active { .. } | State::Typing { .. }), Input::MediaRefused(_)) => state,
+            (
+                state
+                @ (State::Active { .. } | State::Typing { .. } | State::Admitting { .. } | State::Entering { .. }),
+                Input::MediaRefused(_),
+            ) => state,
             // The same failure has another name once we were in the room: nobody can be sent elsewhere any more.
             (
                 state @ (State::Ringing { .. }
@@ -136,6 +150,9 @@ impl Call {
                 self.actions.push_back(Action::PrepareMedia);
                 State::Preparing { direction: Direction::Outbound }
             }
+            (State::Preparing { direction: Direction::Inbound }, Input::MediaReady) if self.limits.asks_pin => {
+                self.answer(now)
+            }
             (State::Preparing { direction }, Input::MediaReady) => self.join(now, direction),
 
             (State::Joining { direction: Direction::Inbound, .. }, Input::RoomJoined) => self.ring(now),
@@ -146,6 +163,27 @@ impl Call {
                 if self.is_awaited() { self.answer(now) } else { state }
             }
 
+            (State::Answering { until }, Input::Acknowledged) if self.limits.asks_pin => {
+                self.actions.extend([Action::StartMedia, Action::AskPin]);
+                State::Admitting { until }
+            }
+            // The caller may be quicker than his ACK.
+            (state @ State::Answering { .. }, Input::Digit(digit)) if self.limits.asks_pin => {
+                self.actions.push_back(Action::NotePinKey(digit));
+                state
+            }
+            (state @ State::Admitting { .. }, Input::Digit(digit)) => {
+                self.actions.push_back(Action::NotePinKey(digit));
+                state
+            }
+            (State::Admitting { until }, Input::Admitted) => {
+                self.actions.push_back(Action::JoinRoom(CallStatus::Active));
+                State::Entering { give_up: now + JOIN_LIMIT, until }
+            }
+            (State::Entering { until, .. }, Input::RoomJoined) => {
+                self.actions.push_back(Action::Listen);
+                self.activate(until)
+            }
             (State::Answering { until }, Input::Acknowledged) => {
                 self.actions.push_back(Action::StartMedia);
                 self.activate(until)
@@ -171,7 +209,11 @@ impl Call {
             (State::Agreeing { dialtone, until }, Input::MediaReady) => self.talk(now, dialtone, until),
             (State::Typing { until, .. }, Input::Pressed) => self.activate(until),
 
-            (state @ (State::Active { .. } | State::Typing { .. }), Input::Reoffered(offer)) => {
+            (
+                state
+                @ (State::Active { .. } | State::Typing { .. } | State::Admitting { .. } | State::Entering { .. }),
+                Input::Reoffered(offer),
+            ) => {
                 self.actions.push_back(Action::Renegotiate(offer));
                 state
             }
@@ -180,7 +222,11 @@ impl Call {
                 self.actions.push_back(Action::RefuseReoffer(Status::REQUEST_PENDING));
                 state
             }
-            (state @ (State::Answering { .. } | State::Typing { .. } | State::Active { .. }), Input::Digit(digit)) => {
+            (
+                state
+                @ (State::Answering { .. } | State::Entering { .. } | State::Typing { .. } | State::Active { .. }),
+                Input::Digit(digit),
+            ) => {
                 self.actions.push_back(Action::PublishDigit(digit));
                 state
             }
@@ -202,6 +248,7 @@ impl Call {
                 | Input::Acknowledged
                 | Input::MediaReady
                 | Input::Pressed
+                | Input::Admitted
                 | Input::Digit(_),
             ) => state,
         };
@@ -210,7 +257,9 @@ impl Call {
     /// The clock has moved.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.state = match self.state {
-            state @ State::Joining { give_up, .. } if now >= give_up => self.end(state, EndReason::RoomUnreachable),
+            state @ (State::Joining { give_up, .. } | State::Entering { give_up, .. }) if now >= give_up => {
+                self.end(state, EndReason::RoomUnreachable)
+            }
             state @ (State::Ringing { give_up, .. } | State::Dialling { give_up, .. }) if now >= give_up => {
                 self.end(state, EndReason::RingingTimeout)
             }
@@ -219,6 +268,8 @@ impl Call {
                 State::Ringing { again: now + self.limits.ringing_interval, give_up }
             }
             state @ (State::Answering { until }
+            | State::Admitting { until }
+            | State::Entering { until, .. }
             | State::Agreeing { until, .. }
             | State::Typing { until, .. }
             | State::Active { until })
@@ -238,8 +289,11 @@ impl Call {
             State::Locating | State::Preparing { .. } | State::Ended => None,
             State::Joining { give_up, .. } | State::Dialling { give_up, .. } => Some(give_up),
             State::Ringing { again, give_up } => Some(again.min(give_up)),
-            State::Typing { give_up, until } => Some(give_up.min(until)),
-            State::Answering { until } | State::Agreeing { until, .. } | State::Active { until } => Some(until),
+            State::Typing { give_up, until } | State::Entering { give_up, until } => Some(give_up.min(until)),
+            State::Answering { until }
+            | State::Admitting { until }
+            | State::Agreeing { until, .. }
+            | State::Active { until } => Some(until),
         }
     }
 
@@ -250,7 +304,15 @@ impl Call {
 
     /// The participant stands in its room.
     pub fn is_in_room(&self) -> bool {
-        !matches!(self.state, State::Locating | State::Preparing { .. } | State::Joining { .. } | State::Ended)
+        !matches!(
+            self.state,
+            State::Locating
+                | State::Preparing { .. }
+                | State::Joining { .. }
+                | State::Admitting { .. }
+                | State::Entering { .. }
+                | State::Ended
+        )
     }
 
     /// What is to be done next. `None`: wait for input or time.
@@ -332,6 +394,8 @@ impl Call {
             | State::Preparing { direction: Direction::Outbound }
             | State::Joining { direction: Direction::Outbound, .. } => {}
             State::Answering { .. }
+            | State::Admitting { .. }
+            | State::Entering { .. }
             | State::Dialling { .. }
             | State::Agreeing { .. }
             | State::Typing { .. }

@@ -19,7 +19,6 @@ mod serve;
 mod table;
 mod tls;
 mod trunk;
-mod wav;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -25,6 +25,7 @@ use sip::NameAddr;
 
 use crate::dispatch::acl::Network;
 use crate::dispatch::{Answer, Codec, Reject};
+use crate::prompts::Prompts;
 use crate::store::{Bridging, Snapshot};
 
 pub use error::{Error, Invalid};
@@ -96,6 +97,8 @@ pub struct Config {
     pub outbound: Outbound,
     /// Transfers.
     pub transfer: Transfer,
+    /// What callers hear of the gateway itself.
+    pub prompts: Prompts,
     /// The API, health and metrics.
     pub http: Http,
     /// Where the store is.

@@ -10,6 +10,7 @@
 //! | [`phone`] | the SIP endpoint of the gateway: events to calls, orders of the API to calls | async |
 //! | [`room`] | one participant in one room; [`room::driver`] owns the signal connection | pure, and its driver |
 //! | [`plane`] | media threads: sockets, junctions, peer connections | OS threads |
+//! | [`prompts`], [`wav`] | what callers hear of the gateway itself | data |
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
 //! | [`guest`] | a test participant on the same room session and plane | async |
 //! | [`spelling`] | LiveKit's JSON in its two spellings | pure |
@@ -29,7 +30,9 @@ pub mod handset;
 pub mod metrics;
 pub mod phone;
 pub mod plane;
+pub mod prompts;
 pub mod room;
 pub mod spelling;
 pub mod store;
 pub mod tls;
+pub mod wav;

@@ -11,6 +11,7 @@
 mod caps;
 mod door;
 mod error;
+mod gate;
 mod inbound;
 mod invite;
 mod placer;
@@ -30,6 +31,8 @@ use tracing::{Instrument as _, Span, error, field, info, info_span, warn};
 use self::caps::Trunks;
 use self::door::Door;
 pub use self::error::{CallError, Cap, TransferError, code_of};
+pub use self::gate::Gate;
+use self::gate::Suspects;
 pub use self::placer::Placer;
 pub(crate) use self::placer::Wanted;
 pub use self::registry::CallInfo;
@@ -61,6 +64,7 @@ pub struct Phone {
     reject: Reject,
     max_active: Option<usize>,
     trunks: Trunks,
+    suspects: Suspects,
     registry: Registry,
     switchboard: Switchboard,
     asks: Option<mpsc::Receiver<Ask>>,
@@ -106,6 +110,7 @@ impl Phone {
             reject,
             max_active,
             trunks: Trunks::default(),
+            suspects: Suspects::default(),
             registry,
             switchboard,
             asks: Some(asks),

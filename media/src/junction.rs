@@ -31,6 +31,7 @@ use crate::{
     random::Random,
     rtp::Header,
     sdp::Negotiated,
+    sound::Sound,
     srtp::OVERHEAD,
 };
 
@@ -95,6 +96,8 @@ pub enum Event {
     MediaTimeout,
     /// All keys were pressed for the carrier, or it takes none any more.
     Pressed,
+    /// A recording was played to its end.
+    Played,
 }
 
 /// What there is to tell of a junction.
@@ -222,6 +225,13 @@ impl Junction {
         self.downlink.set_tone(on);
     }
 
+    /// Plays a recording to the carrier in place of the room's audio, in place of one before it, or no longer.
+    /// [`Event::Played`] tells when it was played to its end.
+    pub fn play(&mut self, now: Instant, sound: Option<Sound>) {
+        self.now = now;
+        self.downlink.set_sound(sound);
+    }
+
     /// Presses keys for the carrier, after those before them; [`Event::Pressed`] tells when all are out.
     pub fn press(&mut self, now: Instant, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
         self.now = now;
@@ -287,6 +297,9 @@ impl Junction {
     fn poll_event(&mut self) -> Option<Event> {
         if let Some(ssrc) = self.first_room.take() {
             return Some(Event::FirstRoom { ssrc });
+        }
+        if self.downlink.poll_played() {
+            return Some(Event::Played);
         }
         self.carrier.poll_happening().map(Event::from)
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use media::{
-    CarrierConfig, Config, Desk, Guest, Junction, Output, Phone, Profile,
+    CarrierConfig, Config, Desk, Guest, Junction, Output, Phone, Profile, Sound,
     codec::g711::Law,
     desk::{GuestConfig, Play},
     dtmf::{Event, Press},
@@ -243,12 +243,13 @@ fn a_wide_junction_allocates_nothing_either() {
 }
 
 #[test]
-fn tones_and_keys_allocate_nothing() {
+fn tones_recordings_and_keys_allocate_nothing() {
     let start = beginning();
     let mut junction =
         Junction::new(start, &Config { carrier: config(start), profile: Profile::default() }).expect("a junction");
     junction.set_carrier(start, &terms()).expect("terms that can be met");
     junction.start(start);
+    let recording: std::sync::Arc<[i16]> = vec![1_000; 4_000].into();
     let (mut rtp, mut room, mut events) = (0, 0, 0);
     for round in 0..4u32 {
         let begun = start + Duration::from_secs(20) * round;
@@ -260,6 +261,9 @@ fn tones_and_keys_allocate_nothing() {
                 let now = begun + Duration::from_millis(20 * u64::from(n));
                 junction.set_dialtone(now, n / 100 % 2 == 0);
                 junction.set_ringback(now, n / 150 % 2 == 0);
+                if n % 200 == 0 {
+                    junction.play(now, (n / 200 % 2 == 0).then(|| Sound::once(recording.clone())));
+                }
                 let mut datagram = [0; 172];
                 let length = carrier_packet(round * 1_000 + n, &mut datagram);
                 junction.handle_rtp(now, peer(), &datagram[..length]);

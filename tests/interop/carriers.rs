@@ -204,6 +204,7 @@ fn a_refresh_and_a_hold_are_answered_and_the_call_stays() {
     // RFC 3264 §8.4: who is told sendonly answers recvonly.
     assert!(held.body().contains("a=recvonly"), "{}", held.body());
     carrier.acknowledge(&held);
+    bed.listener.attribute("sip_+14155550123", "sip.hold", "true");
     bed.listener.forget();
     bed.listener.hear("sip_+14155550123", 440.0, -15.0, LIMIT);
 }

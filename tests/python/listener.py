@@ -143,6 +143,20 @@ class Listener:
         for digit in digits:
             await self.room.local_participant.publish_dtmf(code=codes.index(digit), digit=digit)
 
+    async def do_press(self, digits):
+        """All in one packet."""
+        await self.room.local_participant.publish_dtmf(code=0, digit=digits)
+
+    async def do_rpc(self, identity, method, payload="", timeout=15.0):
+        """The result of a procedure of a participant, or {"code": …, "message": …}."""
+        call = self.room.local_participant.perform_rpc(
+            destination_identity=identity, method=method, payload=payload, response_timeout=timeout
+        )
+        try:
+            return {"payload": await call}
+        except rtc.RpcError as error:
+            return {"code": int(error.code), "message": error.message}
+
     async def do_losses(self, identity):
         return await self.ears[identity].losses()
 

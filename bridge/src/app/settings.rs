@@ -48,6 +48,7 @@ pub(super) fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
         patience: config.outbound.patience,
         allow_refer: config.transfer.refer,
         bridge_transfers: config.transfer.bridge,
+        prompts: config.prompts.clone(),
     }
 }
 

@@ -60,6 +60,10 @@ pub enum Action {
     Agree(Offer),
     /// Press the keys of the request.
     Press,
+    /// Ask the caller for a PIN.
+    AskPin,
+    /// He pressed a key of it.
+    NotePinKey(Key),
     /// Let media flow to the carrier.
     StartMedia,
     /// Change `sip.callStatus`.

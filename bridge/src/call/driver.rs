@@ -10,12 +10,15 @@ mod bridge;
 mod dial;
 mod events;
 mod headers;
+mod hold;
 mod leg;
 mod media;
 mod parts;
+mod pin;
 mod record;
 mod refer;
 mod room;
+mod rpc;
 mod tie;
 mod transfer;
 
@@ -30,6 +33,7 @@ use tracing::{debug, info, warn};
 
 use self::dial::{error_of, families};
 use self::events::from_line;
+use self::hold::Hold;
 pub use self::leg::{Inbound, Leg, Outbound};
 use self::media::Media;
 pub use self::parts::{Parts, Settings, Stop, Wires};
@@ -82,6 +86,13 @@ struct Driver {
     transfer: Option<Running>,
     /// The call that the peer has asked us for.
     referral: Option<JoinHandle<()>>,
+    hold: Hold,
+    /// The question for a PIN.
+    pin: Option<super::pin::Entry>,
+    /// Of the INVITE, or of the 200 to ours.
+    remote_headers: Vec<(String, String)>,
+    /// What the room wants to tell the phone with the BYE.
+    farewell: Vec<(HeaderName, String)>,
     /// Calls that end with this one.
     ties: Ties,
     answered_at: Option<SystemTime>,
@@ -100,6 +111,10 @@ impl Driver {
         }
         Self {
             call: leg.machine(&parts.settings),
+            hold: Hold::new(leg.direction()),
+            remote_headers: leg.headers(),
+            pin: None,
+            farewell: Vec::new(),
             media: Media::new(&parts, &leg),
             room_name: leg.seat().room.clone(),
             attributes,
@@ -145,7 +160,8 @@ impl Driver {
 
     async fn wake(&mut self) -> Woken {
         let deadlines = [self.call.next_timeout(), self.next_transfer_timeout(), self.next_move_timeout()];
-        let deadline = deadlines.into_iter().flatten().min();
+        let asides = [self.hold.next_timeout(), self.pin.as_ref().and_then(super::pin::Entry::next_timeout)];
+        let deadline = deadlines.into_iter().chain(asides).flatten().min();
         tokio::select! {
             event = self.sip_events.recv() => Woken::Sip(event),
             event = next_event(&mut self.room) => Woken::Room(event),
@@ -163,7 +179,10 @@ impl Driver {
     async fn inputs(&mut self, woken: Woken) -> Vec<Input> {
         let input = match woken {
             Woken::Sip(event) => return self.sip_inputs(event).await,
+            Woken::Room(Some(rooms::Event::Dtmf { digits, .. })) => self.press_for_room(&digits).await,
+            Woken::Room(Some(rooms::Event::Rpc(call))) => self.called(call).await,
             Woken::Room(event) => self.room_input(event),
+            Woken::Line(Some(LineEvent::Played)) => self.drive_pin(Some(super::pin::Input::Played)).await,
             Woken::Line(event) => from_line(event.as_ref()),
             Woken::Order(order) => self.take_order(order).await,
             Woken::Located(located) => Some(self.located(located)),
@@ -176,8 +195,11 @@ impl Driver {
             Woken::Stop => Some(Input::Hangup(EndReason::Shutdown)),
             Woken::Clock => {
                 self.call.handle_timeout(Instant::now());
-                let moved = self.moving_on(None).await;
-                return moved.into_iter().chain(self.drive_transfer(None).await).collect();
+                let mut inputs = Vec::from_iter(self.moving_on(None).await);
+                inputs.extend(self.drive_transfer(None).await);
+                inputs.extend(self.drive_hold(None).await);
+                inputs.extend(self.drive_pin(None).await);
+                return inputs;
             }
         };
         input.into_iter().collect()
@@ -215,6 +237,8 @@ impl Driver {
             Action::HearEarly(Offer(description)) => return self.hear_early(&description).await,
             Action::Agree(Offer(description)) => return Some(self.agree(&description).await),
             Action::Press => return self.press().await,
+            Action::AskPin => return self.ask_pin().await,
+            Action::NotePinKey(key) => return self.note_pin_key(key).await,
             Action::StartMedia => {
                 self.tell_encryption();
                 return self.order_line(Command::Start).await;
@@ -274,8 +298,7 @@ impl Driver {
     async fn renegotiate(&mut self, offer: &[u8]) {
         match self.media.renegotiate(offer).await {
             Ok(body) => {
-                let is_held = self.media.is_held();
-                self.listing.update(|info| info.held = is_held);
+                self.note_hold();
                 self.tell_encryption();
                 let command = sip::Command::AnswerReinvite { call: self.leg.call(), headers: Vec::new(), body };
                 self.send(command).await;

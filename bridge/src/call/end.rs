@@ -45,6 +45,8 @@ pub enum EndReason {
     ParticipantRemoved,
     /// Another participant joined with the same identity.
     DuplicateIdentity,
+    /// The caller did not know the PIN.
+    PinRefused,
     /// Nobody answered in the room while the caller heard ringing.
     RingingTimeout,
     /// Our INVITE stayed without a final answer, or the carrier cannot be reached.
@@ -124,6 +126,7 @@ impl EndReason {
             Self::RoomDeleted => (Status::TEMPORARILY_UNAVAILABLE, 16, "room_deleted", ClientInitiated, false),
             Self::ParticipantRemoved => (Status::DECLINE, 16, "participant_removed", ClientInitiated, false),
             Self::DuplicateIdentity => (Status::BUSY_HERE, 17, "duplicate_identity", ClientInitiated, false),
+            Self::PinRefused => (Status::FORBIDDEN, 21, "pin_refused", ClientInitiated, false),
             Self::RingingTimeout => (Status::TEMPORARILY_UNAVAILABLE, 19, "ringing_timeout", UserUnavailable, false),
             Self::CarrierUnreachable => (Status::REQUEST_TIMEOUT, 18, "carrier_unreachable", SipTrunkFailure, true),
             Self::AckMissing => (Status::REQUEST_TIMEOUT, 102, "ack_missing", SipTrunkFailure, true),
@@ -211,7 +214,8 @@ mod tests {
                 RoomLost => RoomDeleted,
                 RoomDeleted => ParticipantRemoved,
                 ParticipantRemoved => DuplicateIdentity,
-                DuplicateIdentity => RingingTimeout,
+                DuplicateIdentity => PinRefused,
+                PinRefused => RingingTimeout,
                 RingingTimeout => CarrierUnreachable,
                 CarrierUnreachable => AckMissing,
                 AckMissing => SessionExpired,
@@ -262,9 +266,7 @@ mod tests {
     }
 
     fn refusals() -> Vec<crate::dispatch::Refusal> {
-        use crate::dispatch::Refusal::{
-            CallerNotAllowed, NoRoom, NoRule, NoTrunk, PinRequired, UnknownSource, WrongPin,
-        };
+        use crate::dispatch::Refusal::{CallerNotAllowed, NoRoom, NoRule, NoTrunk, UnknownSource, WrongPin};
         let (text, tried) = (String::new, crate::dispatch::refusal::Tried::default);
         let first = UnknownSource { source_ip: [192, 0, 2, 1].into(), tried: tried() };
         let next = |refusal: &crate::dispatch::Refusal| {
@@ -272,8 +274,7 @@ mod tests {
                 UnknownSource { .. } => NoTrunk { called: text(), tried: tried() },
                 NoTrunk { .. } => CallerNotAllowed { calling: text(), tried: tried() },
                 CallerNotAllowed { .. } => NoRule { trunk: text(), tried: tried() },
-                NoRule { .. } => PinRequired { rule: text() },
-                PinRequired { .. } => WrongPin { trunk: text() },
+                NoRule { .. } => WrongPin { trunk: text() },
                 WrongPin { .. } => NoRoom { rule: text() },
                 NoRoom { .. } => return None,
             })

@@ -42,6 +42,8 @@ pub enum Input {
     Reoffered(Offer),
     /// The carrier pressed a key.
     Digit(Key),
+    /// The caller has typed a PIN that a rule takes.
+    Admitted,
     /// All keys that we had to press are out.
     Pressed,
     /// No RTP came for too long.

@@ -7,7 +7,15 @@ use super::*;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn limits(answer: Answer) -> Limits {
-    Limits { answer, ringing: 5 * SECOND, ringing_interval: SECOND, duration: 60 * SECOND, dialtone: false, keys: None }
+    Limits {
+        answer,
+        ringing: 5 * SECOND,
+        ringing_interval: SECOND,
+        duration: 60 * SECOND,
+        dialtone: false,
+        keys: None,
+        asks_pin: false,
+    }
 }
 
 fn drain(call: &mut Call) -> Vec<Action> {
@@ -313,4 +321,49 @@ fn a_rejoin_is_no_second_join() {
     let now = Instant::now();
     assert_eq!(after(&mut active(now), now, Input::RoomJoined), []);
     assert_eq!(after(&mut ringing(now, Answer::OnTrack), now, Input::RoomJoined), []);
+}
+
+/// A call that was answered, and whose caller is to type a PIN.
+fn admitting(now: Instant) -> Call {
+    let mut call = Call::inbound(Limits { asks_pin: true, ..limits(Answer::OnTrack) });
+    assert_eq!(drain(&mut call), [Action::PrepareMedia]);
+    assert_eq!(after(&mut call, now, Input::MediaReady), [Action::Answer]);
+    assert_eq!(after(&mut call, now, Input::Digit(Key('1'))), [Action::NotePinKey(Key('1'))], "quicker than the ACK");
+    assert_eq!(after(&mut call, now, Input::Acknowledged), [Action::StartMedia, Action::AskPin]);
+    call
+}
+
+#[test]
+fn a_caller_with_the_pin_comes_into_the_room_and_is_active_at_once() {
+    let now = Instant::now();
+    let mut call = admitting(now);
+    assert!(!call.is_answered() && !call.is_in_room(), "nobody in a room has a part in it yet");
+    assert_eq!(after(&mut call, now, Input::Digit(Key('4'))), [Action::NotePinKey(Key('4'))]);
+    let offer = Offer(Bytes::from_static(b"v=0"));
+    assert_eq!(after(&mut call, now, Input::Reoffered(offer.clone())), [Action::Renegotiate(offer)], "held meanwhile");
+    assert_eq!(after(&mut call, now, Input::Admitted), [Action::JoinRoom(CallStatus::Active)]);
+    assert_eq!(after(&mut call, now, Input::Digit(Key('1'))), [Action::PublishDigit(Key('1'))], "for the room already");
+    assert_eq!(after(&mut call, now, Input::RoomJoined), [Action::Listen, Action::SetStatus(CallStatus::Active)]);
+    assert!(call.is_answered());
+    assert_eq!(call.next_timeout(), Some(now + 60 * SECOND));
+}
+
+#[test]
+fn a_caller_without_the_pin_hears_bye_as_he_was_answered() {
+    let now = Instant::now();
+    let end = |reason| {
+        [Action::SetStatus(CallStatus::Hangup), Action::Hangup(reason), Action::Release, Action::Finished(reason)]
+    };
+    let mut call = admitting(now);
+    let reason = EndReason::PinRefused;
+    assert_eq!(after(&mut call, now, Input::Hangup(reason)), end(reason));
+
+    let mut call = admitting(now);
+    call.handle_timeout(now + 60 * SECOND);
+    assert_eq!(drain(&mut call), end(EndReason::MaxDuration), "who never ends to type");
+
+    let mut call = admitting(now);
+    after(&mut call, now, Input::Admitted);
+    call.handle_timeout(now + JOIN_LIMIT);
+    assert_eq!(drain(&mut call), end(EndReason::RoomUnreachable), "the room is not there");
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bridge::dns::{self, Resolver, Target};
 use bridge::handset::{Handset, Outcome, Plan};
+use bridge::wav;
 use clap::ValueEnum;
 use media::desk::Play;
 use serde_json::json;
@@ -14,8 +15,8 @@ use sip::digest::Credentials;
 use sip::{HeaderName, NameAddr, Scheme, Status, Uri, Wire};
 use tokio::task::JoinSet;
 
+use super::Failure;
 use super::output::{duration, milliseconds, pitch, quantile, rounded};
-use super::{Failure, wav};
 
 /// Talk time where nothing is played.
 const TALK: Duration = Duration::from_secs(10);

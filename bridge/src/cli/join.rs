@@ -7,12 +7,13 @@ use std::time::Duration;
 use bridge::app::toward_room;
 use bridge::guest::{self, Guest, Heard};
 use bridge::room::{End, Event, JoinConfig, Kind, Profile, Server};
+use bridge::wav;
 use media::Desk;
 use media::desk::{LONGEST_RECORDING, Play};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::Failure;
 use super::output::{duration, pitch};
-use super::{Failure, wav};
 
 #[derive(clap::Args)]
 pub(super) struct Args {

@@ -384,6 +384,23 @@ pub(crate) const KEYS: &[Key] = &[
         "fallback",
         "Whether a transfer is a call of our own to the target: never, where the carrier refuses REFER, or always. Where the trunk does not say.",
     ),
+    // Prompts
+    key(
+        "prompts.enter_pin",
+        Kind::Text,
+        "",
+        "/etc/trunkline/enter-pin.wav",
+        "A WAV file that asks a caller for his PIN, in place of ours.",
+    ),
+    key("prompts.wrong_pin", Kind::Text, "", "/etc/trunkline/wrong-pin.wav", "The same for a PIN that was wrong."),
+    key("prompts.room_join", Kind::Text, "", "/etc/trunkline/room-join.wav", "The same for a PIN that was right."),
+    key(
+        "prompts.hold",
+        Kind::Text,
+        "",
+        "/etc/trunkline/music.wav",
+        "A WAV file that a phone hears again and again while the room holds it; silence if not set.",
+    ),
     // Objects
     key(
         "store",

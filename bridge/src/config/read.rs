@@ -19,8 +19,10 @@ use super::{
 };
 use crate::dispatch::outbound::headers::routes;
 use crate::dispatch::{Answer, Codec, Reject};
+use crate::prompts::Prompts;
 use crate::store::error::Problem;
 use crate::store::{self, Bridging, Items, Snapshot};
+use crate::wav;
 
 /// Variables of the environment, by name.
 pub type Environment = BTreeMap<String, String>;
@@ -126,6 +128,7 @@ fn config(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>,
             refer: values.bool("transfer.refer"),
             bridge: values.take("transfer.bridge", |node| Bridging::from_word(node.text()?)),
         },
+        prompts: prompts(values, errors),
         http: http(values),
         store: StoreFile::new(&values.text("store"), environment),
         logging: Logging { level: values.text("logging.level"), json: values.bool("logging.json") },
@@ -163,6 +166,27 @@ fn route(values: &Values<'_>, errors: &mut Vec<Error>) -> Vec<NameAddr> {
         errors.push(Error::Value { place: node.place, key: key.to_owned(), value: node.shown(), expected });
         Vec::new()
     })
+}
+
+/// The recordings that the file names, in place of ours.
+fn prompts(values: &Values<'_>, errors: &mut Vec<Error>) -> Prompts {
+    let mut prompts = Prompts::default();
+    for (key, prompt) in [
+        ("prompts.enter_pin", &mut prompts.enter_pin),
+        ("prompts.wrong_pin", &mut prompts.wrong_pin),
+        ("prompts.room_join", &mut prompts.room_join),
+        ("prompts.hold", &mut prompts.hold),
+    ] {
+        let Some(node) = values.set(key) else { continue };
+        match wav::read(std::path::Path::new(node.text().unwrap_or_default())) {
+            Ok(samples) => *prompt = samples,
+            Err(value) => {
+                let expected = "a WAV file that can be read".to_owned();
+                errors.push(Error::Value { place: node.place, key: key.to_owned(), value, expected });
+            }
+        }
+    }
+    prompts
 }
 
 fn livekit(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> LiveKit {

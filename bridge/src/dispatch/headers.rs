@@ -100,6 +100,67 @@ pub(crate) fn attributes(
     (attributes.map, attributes.notes)
 }
 
+/// Headers of transport, session and security, which are no business of a room.
+const INTERNAL: &[&str] = &[
+    "accept",
+    "allow",
+    "allow-events",
+    "authentication-info",
+    "authorization",
+    "call-id",
+    "contact",
+    "cseq",
+    "expires",
+    "max-forwards",
+    "mime-version",
+    "min-expires",
+    "min-se",
+    "path",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-require",
+    "rack",
+    "record-route",
+    "require",
+    "route",
+    "rseq",
+    "service-route",
+    "session-expires",
+    "supported",
+    "unsupported",
+    "via",
+    "www-authenticate",
+];
+
+/// The headers of a peer that a room may see, by the names they came with; several of one name are joined. Without names
+/// to include all are meant. `hidden` is a number that no value may tell.
+pub(crate) fn shown(
+    headers: &[(String, String)],
+    include: &[String],
+    exclude: &[String],
+    hidden: Option<&str>,
+) -> BTreeMap<String, String> {
+    let is_in = |list: &[String], name: &str| list.iter().any(|listed| canonical(listed) == name);
+    let hidden = hidden.map(|number| number.trim_start_matches('+'));
+    let mut shown = BTreeMap::<String, (&str, String)>::new();
+    for (given, value) in headers {
+        let name = canonical(given);
+        let is_internal = INTERNAL.contains(&name.as_str()) || name.starts_with("content-");
+        let is_wanted = (include.is_empty() || is_in(include, &name)) && !is_in(exclude, &name);
+        let tells =
+            hidden.is_some_and(|number| TELLING.contains(&name.as_str()) || number.len() > 2 && value.contains(number));
+        if is_internal || !is_wanted || tells {
+            continue;
+        }
+        let (_, joined) = shown.entry(name).or_insert((given, String::new()));
+        if !joined.is_empty() {
+            joined.push_str(", ");
+        }
+        joined.push_str(&clean(value));
+    }
+    shown.into_values().map(|(given, value)| (given.to_owned(), value)).collect()
+}
+
 /// Whether a header tells the number of the caller.
 fn tells(query: &Query, name: &str, value: &str) -> bool {
     let number = query.calling().trim_start_matches('+');
@@ -177,6 +238,34 @@ impl Attributes {
 mod tests {
     use super::super::query::tests::query;
     use super::*;
+
+    #[test]
+    fn a_room_sees_what_is_its_business() {
+        let headers = [
+            ("Via", "SIP/2.0/UDP x"),
+            ("From", "<sip:+15550199@x>"),
+            ("X-Case", "42"),
+            ("x-case", "43"),
+            ("X-Their", "call of 15550199"),
+            ("Content-Type", "application/sdp"),
+            ("Proxy-Authorization", "Digest"),
+        ];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        type Names = &'static [&'static str];
+        let cases: &[(&str, Names, Names, Option<&str>, Names)] = &[
+            ("all", &[], &[], None, &["From", "X-Case", "X-Their"]),
+            ("some", &["x-CASE", "Via"], &[], None, &["X-Case"]),
+            ("not some", &[], &["f", "X-Their"], None, &["X-Case"]),
+            ("both", &["From", "X-Case"], &["From"], None, &["X-Case"]),
+            ("a number that is not to be known", &[], &[], Some("+15550199"), &["X-Case"]),
+        ];
+        for (name, include, exclude, hidden, expected) in cases {
+            let owned = |list: &[&str]| list.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            let shown = shown(&headers, &owned(include), &owned(exclude), *hidden);
+            assert_eq!(shown.keys().collect::<Vec<_>>(), *expected, "{name}");
+            assert_eq!(shown["X-Case"], "42, 43", "{name}");
+        }
+    }
 
     fn of(headers: &[(&str, &str)], include: IncludeHeaders, map: &[(&str, &str)]) -> Vec<(String, String)> {
         let query = query(|q| q.headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect());

@@ -40,12 +40,6 @@ pub enum Refusal {
         /// What was tried.
         tried: Tried,
     },
-    /// The rule asks for a PIN, and there is no way to ask the caller for it.
-    #[error("dispatch rule {rule} asks for a PIN, which callers cannot be asked for in this version")]
-    PinRequired {
-        /// The rule.
-        rule: String,
-    },
     /// The caller typed a PIN that no rule has.
     #[error("no dispatch rule of trunk {trunk} has the PIN that was typed")]
     WrongPin {
@@ -68,7 +62,6 @@ impl Refusal {
             Self::NoTrunk { .. } => (404, "no_trunk", true),
             Self::CallerNotAllowed { .. } => (403, "caller_not_allowed", true),
             Self::NoRule { .. } => (404, "no_rule", false),
-            Self::PinRequired { .. } => (403, "pin_required", false),
             Self::WrongPin { .. } => (403, "wrong_pin", false),
             Self::NoRoom { .. } => (404, "no_room", false),
         }

@@ -1,6 +1,7 @@
 //! A new INVITE: let in with a seat, or sent away with a reason.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sip::endpoint::ExtraHeaders;
@@ -8,7 +9,7 @@ use sip::{CallHandle, HeaderName, Request, Status, Wire};
 use tracing::{Span, debug, field, info, info_span, warn};
 
 use super::door::Verdict;
-use super::{Phone, discreet, invite, new_id, unix_millis};
+use super::{Gate, Phone, discreet, invite, new_id, unix_millis};
 use crate::call::driver::{Inbound, Leg, clipped};
 use crate::dispatch::number::shown;
 use crate::dispatch::{self, Decision, Pin, Query, Reject, Seat};
@@ -30,6 +31,7 @@ pub(super) struct Guest {
     pub(super) to: String,
     pub(super) sip_call_id: String,
     pub(super) transfers: Transfers,
+    pub(super) pin: Option<Gate>,
 }
 
 /// A caller who was not, as far as he is known.
@@ -58,10 +60,13 @@ impl Phone {
         );
         let seat = span.in_scope(|| self.seat(request, source, wire, trusted, &id));
         match seat {
-            Ok(Guest { seat, from, to, sip_call_id, transfers }) => {
+            Ok(Guest { seat, from, to, sip_call_id, transfers, pin }) => {
                 self.parts.metrics.accepted(Direction::Inbound);
                 let offer = request.body.clone();
-                let inbound = Inbound { call, id, offer, source, from, to, sip_call_id, transfers, seat: *seat };
+                let headers = request.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.to_owned()));
+                let headers = headers.collect();
+                let inbound =
+                    Inbound { call, id, offer, source, from, to, sip_call_id, transfers, headers, pin, seat: *seat };
                 self.start(Leg::Inbound(Box::new(inbound)), None, span);
             }
             Err(Some((status, headers))) => {
@@ -137,9 +142,19 @@ impl Phone {
                     to: query.called().to_owned(),
                     sip_call_id: query.sip_call_id.clone(),
                     transfers: trunk.transfers,
+                    pin: None,
                 })
             }
-            Decision::AskPin(rule) => Err(self.refused(&dispatch::Refusal::PinRequired { rule: rule.label() }, &stray)),
+            Decision::AskPin(rule) => {
+                // Media and limits are those of the rule that asks; room and identity are settled by the PIN.
+                let seat = dispatch::participant::seat(&trunk, &rule, &query);
+                let seat = Box::new(seat.map_err(|refusal| self.refused(&refusal, &stray))?);
+                info!(trunk = seat.trunk_id, "call accepted, a PIN is asked for");
+                let (from, to) = (query.calling().to_owned(), query.called().to_owned());
+                let (sip_call_id, transfers) = (query.sip_call_id.clone(), trunk.transfers);
+                let gate = Gate::new(Arc::clone(&self.objects), trunk, query, self.suspects.clone());
+                Ok(Guest { seat, from, to, sip_call_id, transfers, pin: Some(gate) })
+            }
             Decision::Refuse(refusal) => Err(self.refused(&refusal, &stray)),
         }
     }

@@ -153,6 +153,7 @@ impl Circuit {
             Command::Start => self.engine.start(now),
             Command::Dialtone(on) => self.engine.set_dialtone(now, on),
             Command::Ringback(on) => self.engine.set_ringback(now, on),
+            Command::Play(sound) => self.engine.play(now, sound),
             Command::Press(keys) => {
                 if let Err(error) = self.engine.press(now, &keys) {
                     warn!(%error, keys = keys.len(), "keys are not pressed");
@@ -350,6 +351,7 @@ impl LineEvent {
             Event::Digit(event) => Self::Digit(event.digit()?),
             Event::MediaTimeout => Self::MediaTimeout,
             Event::Pressed => Self::Pressed,
+            Event::Played => Self::Played,
             // Told by an engine newer than this list.
             _ => return None,
         })

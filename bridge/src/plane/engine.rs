@@ -6,7 +6,7 @@ use std::time::Instant;
 use media::desk::{GuestConfig, GuestReport, PhoneConfig, PhoneReport};
 use media::dtmf;
 use media::sdp::Negotiated;
-use media::{Config, Desk, Guest, Junction, Output, Phone, Profile};
+use media::{Config, Desk, Guest, Junction, Output, Phone, Profile, Sound};
 
 use super::Error;
 
@@ -163,6 +163,13 @@ impl Engine {
     pub(crate) fn set_ringback(&mut self, now: Instant, on: bool) {
         if let Self::Junction(junction, _) = self {
             junction.set_ringback(now, on);
+        }
+    }
+
+    /// A recording to the carrier; only a call has one.
+    pub(crate) fn play(&mut self, now: Instant, sound: Option<Sound>) {
+        if let Self::Junction(junction, _) = self {
+            junction.play(now, sound);
         }
     }
 

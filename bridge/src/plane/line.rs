@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use media::sdp::Negotiated;
-use media::{Desk, dtmf};
+use media::{Desk, Sound, dtmf};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Report;
@@ -51,6 +51,9 @@ pub enum Command {
     Dialtone(bool),
     /// Plays it to the carrier in place of the room's audio, or no longer.
     Ringback(bool),
+    /// Plays a recording to it in place of the room's audio, or no longer; [`LineEvent::Played`] tells when it was played to
+    /// its end.
+    Play(Option<Sound>),
     /// Presses keys for the carrier, after those before them; [`LineEvent::Pressed`] tells when all are out.
     Press(Vec<dtmf::Press>),
     /// Asks for the counters of the line.
@@ -85,6 +88,8 @@ pub enum LineEvent {
     },
     /// All keys were pressed and let go, or the carrier takes none.
     Pressed,
+    /// A recording was played to its end.
+    Played,
     /// What the desk was asked to play has been played.
     DeskDone,
     /// The line cannot do what was asked of it; the call is to end.

@@ -20,9 +20,14 @@ pub(super) struct Digits {
 impl Digits {
     /// Queues a key; what is no key of a phone is passed over.
     pub(super) fn push(&mut self, digit: char) {
-        if let Some(packet) = packet(digit)
-            && self.waiting.len() < MOST
-        {
+        if let Some(packet) = packet(digit) {
+            self.queue(packet);
+        }
+    }
+
+    /// Queues another packet behind them.
+    pub(super) fn queue(&mut self, packet: Bytes) {
+        if self.waiting.len() < MOST {
             self.waiting.push_back(packet);
         }
     }

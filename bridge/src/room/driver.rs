@@ -237,6 +237,6 @@ fn note(event: &Event) {
         Event::Audience(audience) => debug!(?audience, "audience"),
         Event::Stream { ssrc, identity } => debug!(ssrc, identity, "remote stream"),
         Event::StreamGone { ssrc } => debug!(ssrc, "remote stream over"),
-        Event::Dtmf { .. } | Event::Data { .. } | Event::Ended(_) => {}
+        Event::Dtmf { .. } | Event::Rpc(_) | Event::Data { .. } | Event::Ended(_) => {}
     }
 }

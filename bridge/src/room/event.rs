@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use livekit_protocol as proto;
 
-use super::Refusal;
+use super::{Refusal, RpcCall, RpcError};
 use crate::plane::{PeerEvent, Role};
 
 /// Everything that can happen to a session, but for time.
@@ -41,6 +41,15 @@ pub enum Command {
     Attributes(BTreeMap<String, String>),
     /// A key pressed on the phone: `0`-`9`, `*`, `#`, `A`-`D`. Kept until the data channel is open.
     Dtmf(char),
+    /// Answers [`Event::Rpc`].
+    Reply {
+        /// Who called.
+        to: String,
+        /// The id of the call.
+        id: String,
+        /// The payload, or what went wrong.
+        result: Result<String, RpcError>,
+    },
     /// Leaves the room and tells the server why.
     Leave(proto::DisconnectReason),
 }
@@ -75,6 +84,8 @@ pub enum Event {
         /// The digits in letters.
         digits: String,
     },
+    /// A participant calls a procedure of ours; it waits for [`Command::Reply`].
+    Rpc(RpcCall),
     /// A data message of a participant.
     Data {
         /// Its sender.

@@ -107,6 +107,11 @@ impl Roster {
         audio.into_iter().flatten().filter(|track| self.subscribed.contains(*track))
     }
 
+    /// Whether there is a participant of this identity.
+    pub(super) fn is_there(&self, identity: &str) -> bool {
+        self.others.values().any(|other| other.identity == identity)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.others.len()
     }

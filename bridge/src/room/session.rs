@@ -22,6 +22,7 @@ use super::ours::Ours;
 use super::pace::{Pace, Regions};
 use super::peers::Peers;
 use super::roster::Roster;
+use super::rpc::{self, Gate};
 use super::streams::Streams;
 use super::{Action, Audience, Command, End, Event, Input, Path, Profile, Restored, SignalEvent, request};
 use crate::plane::{Channel, PeerCommand, Role};
@@ -45,6 +46,7 @@ pub struct Session {
     open: bool,
     attributes: Attributes,
     digits: Digits,
+    rpc: Gate,
     peers: Peers,
     negotiation: Negotiation,
     /// Ids of the server's offers that our subscriber is answering.
@@ -84,6 +86,7 @@ impl Session {
             open: true,
             attributes: Attributes::new(profile.attributes.clone()),
             digits: Digits::default(),
+            rpc: Gate::default(),
             peers: Peers::default(),
             negotiation: Negotiation::new(),
             accepting: VecDeque::new(),
@@ -255,6 +258,10 @@ impl Session {
             }
             Command::Dtmf(digit) => {
                 self.digits.push(digit);
+                self.flush_digits();
+            }
+            Command::Reply { to, id, result } => {
+                self.digits.queue(rpc::response(&to, &id, result));
                 self.flush_digits();
             }
             Command::Leave(reason) => {

@@ -69,9 +69,8 @@ pub(crate) fn warnings(snapshot: &Snapshot) -> Vec<String> {
     let known: HashSet<_> = snapshot.inbound_trunks.iter().map(|trunk| trunk.id()).collect();
     for rule in &snapshot.dispatch_rules {
         let label = rule.label();
-        if rule.room.has_pin() {
-            warnings
-                .push(format!("{label}: callers cannot be asked for the pin in this version, their calls are refused"));
+        if rule.room.pin().is_some_and(|pin| pin.len() > 16 || !pin.bytes().all(|digit| digit.is_ascii_digit())) {
+            warnings.push(format!("{label}: nobody can type the pin, which is more or other than sixteen digits"));
         }
         if rule.info.krisp_enabled {
             warnings.push(format!("{label}: krisp_enabled has no effect, noise cancellation is not in this version"));

@@ -6,6 +6,7 @@ use crate::{
     Error,
     frame::{Rate, SILENCE, WIDE_FRAME, earliest, level},
     leg::{carrier::Carrier, talkers::Talkers},
+    sound::Sound,
     tone::Tone,
 };
 
@@ -22,13 +23,17 @@ pub(crate) struct Downlink {
     talkers: Talkers,
     /// Heard by the carrier in place of the talkers; one that is ending, until they are heard.
     tone: Option<Tone>,
+    /// The same of a recording; a tone goes before it.
+    sound: Option<Sound>,
+    /// A recording is over, which is still to be told.
+    played: bool,
     level: u8,
     dropped: u64,
 }
 
 impl Downlink {
     pub(crate) fn new() -> Self {
-        Self { talkers: Talkers::new(Rate::Narrow), tone: None, level: SILENCE, dropped: 0 }
+        Self { talkers: Talkers::new(Rate::Narrow), tone: None, sound: None, played: false, level: SILENCE, dropped: 0 }
     }
 
     /// Mixes at another rate from here on.
@@ -53,10 +58,23 @@ impl Downlink {
         }
     }
 
+    /// Plays a recording in place of what the talkers say, or no longer.
+    pub(crate) fn set_sound(&mut self, sound: Option<Sound>) {
+        self.sound = sound;
+    }
+
+    /// Whether a recording has come to its end; true once.
+    pub(crate) fn poll_played(&mut self) -> bool {
+        std::mem::take(&mut self.played)
+    }
+
     /// Moves the next stretch of sound into the carrier's stream; false when it is too early for any.
     pub(crate) fn advance(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
         if let Some(tone) = self.tone {
             return self.ring(now, tone, carrier);
+        }
+        if self.sound.is_some() {
+            return self.play(now, carrier);
         }
         if let Some(samples) = self.talkers.ready(now) {
             let mut mixed = [0; WIDE_FRAME];
@@ -76,7 +94,7 @@ impl Downlink {
 
     /// When to advance again.
     pub(crate) fn next_timeout(&self, carrier: &Carrier) -> Option<Instant> {
-        let rings = self.tone.is_some_and(|tone| !tone.is_ending());
+        let rings = self.sound.is_some() || self.tone.is_some_and(|tone| !tone.is_ending());
         let waits = !rings && self.talkers.is_anybody_active();
         let silence = if waits { None } else { carrier.due() };
         earliest(self.talkers.next_timeout(), silence)
@@ -105,8 +123,24 @@ impl Downlink {
                 return true;
             }
         }
-        let sent = carrier.ring(now, &mut tone);
+        let sent = carrier.play(now, |rate, pcm| tone.speak(rate, pcm));
         self.tone = Some(tone).filter(|tone| !(sent && tone.is_ending()));
+        sent
+    }
+
+    /// The same while there is a recording, which nobody talks into.
+    #[cold]
+    fn play(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
+        let mut unheard = [0; WIDE_FRAME];
+        while let Some(samples) = self.talkers.ready(now) {
+            self.talkers.mix(&mut unheard[..samples]);
+        }
+        let Some(sound) = &mut self.sound else { return false };
+        let sent = carrier.play(now, |rate, pcm| sound.speak_at(rate, pcm));
+        if sent && sound.is_over() {
+            self.sound = None;
+            self.played = true;
+        }
         sent
     }
 

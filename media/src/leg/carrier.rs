@@ -386,7 +386,8 @@ impl Carrier {
     }
 
     fn apply_direction(&mut self, now: Instant) {
-        self.watch.set(now, self.terms.receives);
+        // Whoever holds the call may play something, and need not.
+        self.watch.set(now, self.terms.receives && self.terms.sends);
         if !self.terms.sends {
             self.sender.clear();
         }

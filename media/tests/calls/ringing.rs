@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use media::{codec::g711::Law, frame::level};
+use media::{Event, Sound, codec::g711::Law, frame::level};
 
 use crate::{
     sound::{assert_tone, tone},
@@ -95,6 +95,36 @@ fn the_carrier_hears_it_ring_in_place_of_the_room() {
         match talks {
             true => assert_tone(&heard[12_800..23_500], 600.0, 20, name),
             false => assert!(level(&heard[12_800..23_500]) > 80, "{name}"),
+        }
+    }
+}
+
+#[test]
+fn the_carrier_hears_a_recording_in_place_of_the_room() {
+    let said = tone(600.0, 20, 40_000);
+    let recording: std::sync::Arc<[i16]> = tone(1_000.0, 20, 8_000).into();
+    for (name, talks) in [("while somebody talks", true), ("while nobody talks", false)] {
+        let mut call = Call::heard(&terms("0", ""));
+        if talks {
+            call.send(CLEAN, room_packets(&said, 7, 0));
+        }
+        call.run(ms(1_000));
+        call.junction.play(call.now, Some(Sound::once(recording.clone())));
+        call.run(ms(2_500));
+        assert_eq!(call.events().iter().filter(|event| **event == Event::Played).count(), 1, "{name}");
+        call.junction.play(call.now, Some(Sound::endless([].into())));
+        call.run(ms(3_000));
+        call.junction.play(call.now, None);
+        call.run(ms(4_000));
+        for (n, (_, sequence, timestamp, payload)) in call.rtp().into_iter().enumerate() {
+            assert_eq!((usize::from(sequence), timestamp as usize, payload.len()), (n, n * 160, 160), "{name}");
+        }
+        let heard = call.heard_by_carrier(Law::Mu);
+        assert_tone(&heard[8_400..15_600], 1_000.0, 20, name);
+        assert!(level(&heard[20_800..23_500]) > 80, "{name}: silence");
+        match talks {
+            true => assert_tone(&heard[24_800..31_000], 600.0, 20, name),
+            false => assert!(level(&heard[24_800..31_000]) > 80, "{name}"),
         }
     }
 }

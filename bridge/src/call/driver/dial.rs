@@ -88,6 +88,8 @@ impl Driver {
 
     pub(super) fn answered(&mut self, response: &Response) -> Input {
         self.learn(response);
+        let headers = response.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.to_owned()));
+        self.remote_headers = headers.collect();
         Input::RemoteAnswered(Offer(response.body.clone()))
     }
 
@@ -131,8 +133,8 @@ impl Driver {
 
     pub(super) async fn agree(&mut self, description: &[u8]) -> Input {
         match self.media.agree(description).await {
-            Ok(is_held) => {
-                self.listing.update(|info| info.held = is_held);
+            Ok(()) => {
+                self.note_hold();
                 Input::MediaReady
             }
             Err(reason) => {
@@ -223,6 +225,7 @@ pub(super) fn error_of(reason: EndReason, detail: Option<CallError>) -> CallErro
         | EndReason::RoomLost
         | EndReason::RoomDeleted
         | EndReason::ParticipantRemoved
+        | EndReason::PinRefused
         | EndReason::MaxDuration
         | EndReason::LocalHangup
         | EndReason::Shutdown
@@ -232,7 +235,7 @@ pub(super) fn error_of(reason: EndReason, detail: Option<CallError>) -> CallErro
     }
 }
 
-fn key(press: &outbound::Press) -> Option<media::dtmf::Press> {
+pub(super) fn key(press: &outbound::Press) -> Option<media::dtmf::Press> {
     Some(match press {
         outbound::Press::Key(digit) => media::dtmf::Press::Key(media::dtmf::Event::from_digit(*digit)?),
         outbound::Press::Pause(pause) => media::dtmf::Press::Pause(*pause),

@@ -1,7 +1,7 @@
 //! What the endpoint and the line tell a call, as its inputs.
 
 use sip::{CallHandle, Event, HeaderName};
-use tracing::{debug, info};
+use tracing::info;
 
 use super::{Driver, clipped};
 use crate::call::end::EndReason;
@@ -14,6 +14,7 @@ impl Driver {
             None => Input::Hangup(EndReason::GatewayFault), // The endpoint is gone.
             Some(Event::Acked { body, .. }) => match self.media.acknowledged(&body) {
                 Ok(()) => {
+                    self.note_hold();
                     self.tell_encryption();
                     Input::Acknowledged
                 }
@@ -40,14 +41,6 @@ impl Driver {
                 self.refresh(call).await;
                 return Vec::new();
             }
-            Some(Event::ReinviteAnswered { response, .. }) => {
-                self.refreshed(&response.body).await;
-                return Vec::new();
-            }
-            Some(Event::ReinviteRejected { .. }) => {
-                self.media.withdraw();
-                return Vec::new();
-            }
             Some(Event::Failed { why, .. }) => self.broken(why),
             Some(Event::HungUp { .. }) => Input::RemoteHangup,
             Some(event @ (Event::ReferAnswered { .. } | Event::Notified { .. })) => {
@@ -57,27 +50,22 @@ impl Driver {
                 self.referred(&request).await;
                 return Vec::new();
             }
+            Some(Event::ReinviteAnswered { response, .. }) => {
+                return self.offer_answered(&response.body).await.into_iter().collect();
+            }
+            Some(Event::ReinviteRejected { response, .. }) => {
+                return self.offer_refused(response.as_deref()).await.into_iter().collect();
+            }
             Some(Event::Incoming { .. } | Event::ReinviteCancelled { .. }) => return Vec::new(),
         };
         vec![input]
     }
 
-    /// The session has to be refreshed with an offer of what is in force (RFC 4028 §7.4).
+    /// The session has to be refreshed with an offer of what is in force (RFC 4028 §7.4). A hold that is under way does that
+    /// as well.
     async fn refresh(&mut self, call: CallHandle) {
-        let body = self.media.offer_again();
-        if !body.is_empty() {
+        if let Some(body) = self.offer_again() {
             self.send(sip::Command::Reinvite { call, headers: Vec::new(), body }).await;
-        }
-    }
-
-    /// Our offer in mid-call is answered; an answer that does not fit leaves all as it was.
-    async fn refreshed(&mut self, answer: &[u8]) {
-        match self.media.agree(answer).await {
-            Ok(is_held) => self.listing.update(|info| info.held = is_held),
-            Err(reason) => {
-                debug!(reason = reason.outcome().label, "the answer to our offer in mid-call cannot be used");
-                self.media.withdraw();
-            }
         }
     }
 

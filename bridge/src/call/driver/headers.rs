@@ -22,6 +22,8 @@ const OURS: &[&str] = &[
     "sip.phoneNumber",
     "sip.trunkPhoneNumber",
     "sip.hostname",
+    "sip.hold",
+    "trunkline.hold",
 ];
 
 impl Driver {
@@ -51,7 +53,9 @@ impl Driver {
 
     /// What a BYE, a CANCEL or a refusal says beside its status: above all, why.
     pub(super) fn parting_headers(&self, reason: EndReason) -> Vec<(HeaderName, String)> {
-        self.mapped_headers().chain([(HeaderName::Reason, reason.outcome().header())]).collect()
+        let ours = self.farewell.iter().cloned().chain([(HeaderName::Reason, reason.outcome().header())]);
+        let mapped = self.mapped_headers().filter(|(name, _)| !self.farewell.iter().any(|(other, _)| other == name));
+        mapped.chain(ours).collect()
     }
 
     /// What the answer of a carrier tells the room: of a provisional one the headers that LiveKit knows, of the final one

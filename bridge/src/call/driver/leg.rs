@@ -11,7 +11,7 @@ use crate::call::order::Progress;
 use crate::call::{Call, CallStatus, Limits};
 use crate::dispatch::outbound::{Placement, Press};
 use crate::dispatch::{Answer, Seat};
-use crate::phone::CallInfo;
+use crate::phone::{CallInfo, Gate};
 use crate::plane::Family;
 use crate::store::{Bridging, Direction, Transfers};
 
@@ -48,6 +48,10 @@ pub struct Inbound {
     pub sip_call_id: String,
     /// What its trunk says about transfers.
     pub transfers: Transfers,
+    /// The headers of the INVITE.
+    pub headers: Vec<(String, String)>,
+    /// What a PIN of the caller is held against, where he has to type one. The seat is not his before that.
+    pub pin: Option<Gate>,
     /// Where the caller stands.
     pub seat: Seat,
 }
@@ -90,6 +94,22 @@ impl Leg {
         }
     }
 
+    /// The headers that the peer has sent with the call.
+    pub(super) fn headers(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Inbound(inbound) => inbound.headers.clone(),
+            Self::Outbound(_) => Vec::new(),
+        }
+    }
+
+    /// The number of the peer.
+    pub(super) fn remote_number(&self) -> &str {
+        match self {
+            Self::Inbound(inbound) => &inbound.from,
+            Self::Outbound(outbound) => &outbound.placement.callee,
+        }
+    }
+
     /// Who calls whom.
     pub fn direction(&self) -> Direction {
         match self {
@@ -111,7 +131,7 @@ impl Leg {
             Self::Inbound(_) => CallStatus::Ringing,
             Self::Outbound(_) => CallStatus::Dialing,
         };
-        CallInfo {
+        let info = CallInfo {
             id: self.id().to_owned(),
             direction: self.direction(),
             status: status.as_str(),
@@ -128,6 +148,13 @@ impl Leg {
             held: false,
             encrypted: false,
             transferring: false,
+        };
+        match self {
+            Self::Inbound(inbound) if inbound.pin.is_some() => {
+                let nobody = String::new;
+                CallInfo { room: nobody(), identity: nobody(), rule_id: nobody(), ..info }
+            }
+            _ => info,
         }
     }
 
@@ -159,9 +186,10 @@ impl Leg {
             duration: seat.max_call_duration,
             dialtone: false,
             keys: None,
+            asks_pin: false,
         };
         match self {
-            Self::Inbound(_) => Call::inbound(limits),
+            Self::Inbound(inbound) => Call::inbound(Limits { asks_pin: inbound.pin.is_some(), ..limits }),
             Self::Outbound(outbound) => {
                 let Placement { dtmf, play_dialtone, .. } = &outbound.placement;
                 let wait = |press: &Press| match press {

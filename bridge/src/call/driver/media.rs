@@ -169,9 +169,9 @@ impl Media {
         Ok(true)
     }
 
-    /// The callee's answer to our offer; whether it puts us on hold. A 2xx without a description stands for the one that
+    /// The answer to our offer, the first or a later one. A 2xx without a description stands for the one that
     /// came before it.
-    pub(super) async fn agree(&mut self, description: &[u8]) -> Result<bool, EndReason> {
+    pub(super) async fn agree(&mut self, description: &[u8]) -> Result<(), EndReason> {
         let State::Open(open) = &mut self.state else { return Err(EndReason::MediaFault) };
         open.delayed = false;
         let early = std::mem::take(&mut open.early);
@@ -182,9 +182,26 @@ impl Media {
         };
         let session = Session::parse(description).map_err(|error| unusable(&error))?;
         let negotiated = open.exchange.accept_answer(&session).map_err(|error| unusable(&error))?;
-        let is_held = negotiated.is_held();
-        open.order(Command::Carrier(Box::new(negotiated))).await?;
-        Ok(is_held)
+        open.order(Command::Carrier(Box::new(negotiated))).await
+    }
+
+    /// An offer of ours in mid-call; none while another one is open.
+    pub(super) fn offer(&mut self, direction: Direction) -> Option<Bytes> {
+        let State::Open(open) = &mut self.state else { return None };
+        if open.delayed {
+            return None;
+        }
+        open.exchange.set_direction(direction);
+        Some(Bytes::from(open.exchange.offer()))
+    }
+
+    /// It came to nothing; this is what we want from now on.
+    pub(super) fn withdraw(&mut self, direction: Direction) {
+        let State::Open(open) = &mut self.state else { return };
+        open.exchange.set_direction(direction);
+        if !open.delayed {
+            open.exchange.withdraw();
+        }
     }
 
     /// Whether the peer has put us on hold.
@@ -234,21 +251,6 @@ impl Media {
         let (negotiated, text) = open.exchange.answer(&offer).map_err(|error| refused(&error))?;
         open.order(Command::Carrier(Box::new(negotiated))).await?;
         Ok(Bytes::from(text))
-    }
-
-    /// What is in force, as an offer in mid-call; empty without a line.
-    pub(super) fn offer_again(&mut self) -> Bytes {
-        match &mut self.state {
-            State::Open(open) => Bytes::from(open.exchange.offer()),
-            State::Closed => Bytes::new(),
-        }
-    }
-
-    /// Our offer in mid-call was refused: what was in force stays so (RFC 3261 §14.1).
-    pub(super) fn withdraw(&mut self) {
-        if let State::Open(open) = &mut self.state {
-            open.exchange.withdraw();
-        }
     }
 
     /// Ends the carrier's side; the line is gone when the room session lets go of it too.

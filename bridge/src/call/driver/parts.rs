@@ -12,6 +12,7 @@ use crate::dns::Resolver;
 use crate::metrics::Metrics;
 use crate::phone::{Listing, Placer, Switchboard};
 use crate::plane::Plane;
+use crate::prompts::Prompts;
 use crate::room as rooms;
 use crate::store::{Bridging, Store};
 
@@ -65,6 +66,8 @@ pub struct Settings {
     pub allow_refer: bool,
     /// When we call the target of a transfer ourselves, where the trunk does not say.
     pub bridge_transfers: Bridging,
+    /// What callers hear of us.
+    pub prompts: Prompts,
 }
 
 /// What the gateway asks of all its calls.

@@ -125,6 +125,7 @@ impl Driver {
                 | Event::Stream { .. }
                 | Event::StreamGone { .. }
                 | Event::Dtmf { .. }
+                | Event::Rpc(_)
                 | Event::Data { .. }
                 | Event::Publishing(_),
             ) => return None,

@@ -16,6 +16,7 @@ use crate::dns::{self, Resolver};
 use crate::metrics::Metrics;
 use crate::phone::{Placer, Registry};
 use crate::plane::{self, Plane};
+use crate::prompts::Prompts;
 use crate::store::{Bridging, Items, Store, Transfers};
 
 /// Longer than anything here may take, shorter than the patience of whoever runs the tests.
@@ -65,6 +66,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         patience: Duration::from_secs(4),
         allow_refer: false,
         bridge_transfers: Bridging::Never,
+        prompts: Prompts::default(),
     };
     let metrics = Arc::new(Metrics::new().unwrap());
     let (store, _) = Store::open(None, Items::default()).unwrap();
@@ -112,6 +114,8 @@ fn inbound(parts: &Parts, yaml: &str) -> Leg {
         to: "+15550100".into(),
         sip_call_id: "test@example.com".into(),
         transfers: Transfers::default(),
+        headers: Vec::new(),
+        pin: None,
         seat: seat(yaml),
     }))
 }
@@ -127,6 +131,7 @@ async fn active(yaml: &str) -> Bed {
         duration: 60 * second,
         dialtone: false,
         keys: None,
+        asks_pin: false,
     };
     let mut call = Call::inbound(limits);
     for input in [Input::MediaReady, Input::RoomJoined, Input::Acknowledged] {
@@ -253,16 +258,16 @@ async fn an_offer_taken_back_is_not_answered_by_the_next_ack() {
 async fn a_session_is_refreshed_with_what_is_in_force() {
     let mut driver = active(TRUNK).await.driver;
     let plane = driver.parts.plane.clone();
-    assert!(driver.media.offer_again().is_empty(), "there is no line to refresh");
+    assert!(driver.offer_again().is_none(), "there is no line to refresh");
     driver.media.prepare(&plane).unwrap();
     let theirs =
         b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
     assert_eq!(driver.media.acknowledged(theirs), Ok(()));
-    let first = driver.media.offer_again();
-    driver.media.withdraw();
+    let first = driver.offer_again();
+    driver.media.withdraw(::media::sdp::Direction::SendRecv);
     assert_eq!(driver.media.agree(theirs).await, Err(EndReason::AnswerUnusable), "nothing is offered");
-    assert_eq!(driver.media.offer_again(), first, "the version stays where nothing changes (RFC 4028 §7.4)");
-    assert_eq!(driver.media.agree(theirs).await, Ok(false));
+    assert_eq!(driver.offer_again(), first, "the version stays where nothing changes (RFC 4028 §7.4)");
+    assert_eq!(driver.media.agree(theirs).await, Ok(()));
 }
 
 #[tokio::test]

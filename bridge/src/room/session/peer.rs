@@ -10,6 +10,7 @@ use proto::signal_request::Message as Request;
 use super::{Described, Next, Session, State, Sync};
 use crate::plane::{PeerEvent, PeerState, Role};
 use crate::room::request::{self, RELIABLE};
+use crate::room::rpc;
 use crate::room::{Event, Path};
 
 /// For a connection that stumbled to come back, with new ICE credentials. Then it is made anew.
@@ -76,7 +77,7 @@ impl Session {
             // The server's own channels on the subscriber carry data toward us alone.
             (state, Role::Subscriber, PeerEvent::ChannelOpen(_)) => state,
             (state, _, PeerEvent::Data { bytes, .. }) => {
-                self.data(bytes);
+                self.data(now, bytes);
                 state
             }
             (state, _, PeerEvent::Track { mid, stream, ssrc }) => {
@@ -184,7 +185,7 @@ impl Session {
         }
     }
 
-    fn data(&mut self, bytes: bytes::Bytes) {
+    fn data(&mut self, now: Instant, bytes: bytes::Bytes) {
         // What is no packet of LiveKit's is nothing to us.
         let Ok(packet) = proto::DataPacket::decode(bytes) else { return };
         let from = packet.participant_identity;
@@ -194,9 +195,25 @@ impl Session {
                 let topic = user.topic.unwrap_or_default();
                 self.event(Event::Data { from, topic, payload: user.payload.into() });
             }
-            // Chat, transcriptions, calls of procedures, streams: not for a phone.
+            Some(Value::RpcRequest(request)) => self.called(now, &from, request),
+            // Chat, transcriptions, streams: not for a phone.
+            // Answers of procedures are those of others: we call none.
             _ => {}
         }
+    }
+
+    /// The server has written down who calls; one who is not in the room can be no participant. More calls than anybody
+    /// makes in earnest stay without a word.
+    fn called(&mut self, now: Instant, from: &str, request: proto::RpcRequest) {
+        if !self.roster.is_there(from) || !self.rpc.admits(now) {
+            return;
+        }
+        self.digits.queue(rpc::ack(from, &request.id));
+        match rpc::read(from, request) {
+            Ok(call) => self.event(Event::Rpc(call)),
+            Err((id, error)) => self.digits.queue(rpc::response(from, &id, Err(error))),
+        }
+        self.flush_digits();
     }
 
     fn track(&mut self, mid: String, stream: &str, ssrc: u32) {

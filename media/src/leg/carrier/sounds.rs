@@ -1,4 +1,4 @@
-//! What the carrier hears that nobody says: keys that are pressed for it, and ringing.
+//! What the carrier hears that nobody says: keys that are pressed for it, ringing, and recordings.
 
 use std::{
     net::SocketAddr,
@@ -8,10 +8,9 @@ use std::{
 use super::Carrier;
 use crate::{
     dtmf,
-    frame::{RATE, WIDE_FRAME},
+    frame::{RATE, Rate, WIDE_FRAME},
     rtp::Header,
     source::Lock,
-    tone::Tone,
 };
 
 /// How long a key is held for the carrier, and how long it is left alone: as livekit-sip does, for slow machines listen.
@@ -27,9 +26,9 @@ impl Carrier {
         sender.press_all(keys, KEY.0, KEY.1)
     }
 
-    /// Sends a tone if it is time to send. Returns whether a packet is ready now.
+    /// Sends what a tone or a recording says, if it is time to send. Returns whether a packet is ready now.
     #[cold]
-    pub(crate) fn ring(&mut self, now: Instant, tone: &mut Tone) -> bool {
+    pub(crate) fn play(&mut self, now: Instant, mut speak: impl FnMut(Rate, &mut [i16])) -> bool {
         if self.due().is_none_or(|due| now < due) {
             return false;
         }
@@ -38,7 +37,7 @@ impl Carrier {
         let mut pcm = [0; WIDE_FRAME];
         while !self.sender.is_ready() {
             let samples = self.sender.missing().min(rate.frame());
-            tone.speak(rate, &mut pcm[..samples]);
+            speak(rate, &mut pcm[..samples]);
             self.sender.push(&pcm[..samples]);
         }
         true

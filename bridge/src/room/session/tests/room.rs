@@ -1,7 +1,7 @@
 //! Being in the room.
 
 use super::*;
-use crate::room::End;
+use crate::room::{End, RpcCall};
 
 /// Pitfall 2: a requirement of nothing means that something on the present sections changes.
 #[test]
@@ -315,4 +315,42 @@ fn a_server_that_asks_after_every_offer_gets_a_bounded_number_of_them() {
     }
     let offers = rig.requests.iter().filter(|request| matches!(request, Request::Offer(_))).count();
     assert!((10..=21).contains(&offers), "{offers} offers in a second");
+}
+
+#[test]
+fn a_procedure_is_acknowledged_at_once_and_answered_to_its_caller() {
+    use prost::Message as _;
+    use proto::data_packet::Value;
+    let request = |from: &str, id: &str, version| {
+        let request = proto::RpcRequest { id: id.into(), method: "m".into(), version, ..Default::default() };
+        let packet = proto::DataPacket {
+            participant_identity: from.into(),
+            value: Some(Value::RpcRequest(request)),
+            ..Default::default()
+        };
+        PeerEvent::Data { label: "_reliable".into(), bytes: packet.encode_to_vec().into() }
+    };
+    let mut rig = Rig::joined();
+    rig.say(update(&[somebody("PA_2", "agent", &[])]));
+    rig.clear();
+    rig.peer(request("agent", "1", 1));
+    assert_eq!(rig.count("Publisher data"), 1, "the acknowledgement");
+    let call = RpcCall { from: "agent".into(), id: "1".into(), method: "m".into(), payload: String::new() };
+    assert_eq!(rig.events, [Event::Rpc(call)]);
+    rig.clear();
+    rig.command(Command::Reply { to: "agent".into(), id: "1".into(), result: Ok("{}".into()) });
+    assert_eq!(rig.words(), ["Publisher data"]);
+
+    rig.peer(request("stranger", "2", 1));
+    assert!(rig.words().is_empty(), "nobody in the room");
+    rig.peer(request("agent", "3", 9));
+    assert_eq!(rig.words(), ["Publisher data", "Publisher data"], "refused without the call");
+    for n in 0..100 {
+        rig.peer(request("agent", &n.to_string(), 1));
+    }
+    assert_eq!(rig.events.len(), 8, "ten a second");
+    rig.pass(Duration::from_secs(1));
+    rig.clear();
+    rig.peer(request("agent", "4", 1));
+    assert_eq!(rig.events.len(), 1);
 }

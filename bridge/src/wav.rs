@@ -1,25 +1,30 @@
 //! WAV files in and out of the telephone's format: 8000 Hz, mono, 16 bit.
 
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Failure;
-
 const RATE: u32 = 8000;
+/// The largest file that is read: six minutes of the best there is.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// Reads a WAV file of any common rate and width; the channels are mixed to one.
-pub(super) fn read(path: &Path) -> Result<Arc<[i16]>, Failure> {
-    if let Err(error) = std::fs::File::open(path) {
-        return Err(format!("{}: {error}", path.display()).into());
-    }
-    let unread = |error: hound::Error| format!("{}: this is no WAV file: {error}", path.display());
-    let mut reader = hound::WavReader::open(path).map_err(unread)?;
+pub fn read(path: &Path) -> Result<Arc<[i16]>, String> {
+    let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    decode(BufReader::new(file).take(LARGEST))
+        .map_err(|error| format!("{}: this is no WAV file: {error}", path.display()))
+}
+
+/// The same of the bytes of a file.
+pub(crate) fn decode(file: impl Read) -> Result<Arc<[i16]>, hound::Error> {
+    let mut reader = hound::WavReader::new(file)?;
     let spec = reader.spec();
     let samples: Vec<f32> = match spec.sample_format {
-        hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>().map_err(unread)?,
+        hound::SampleFormat::Float => reader.samples::<f32>().collect::<Result<_, _>>()?,
         hound::SampleFormat::Int => {
             let full = f32::from(1u16 << 15) * 2f32.powi(i32::from(spec.bits_per_sample) - 16);
-            reader.samples::<i32>().map(|s| s.map(|s| s as f32 / full)).collect::<Result<_, _>>().map_err(unread)?
+            reader.samples::<i32>().map(|s| s.map(|s| s as f32 / full)).collect::<Result<_, _>>()?
         }
     };
     let channels = usize::from(spec.channels.max(1));
@@ -29,14 +34,15 @@ pub(super) fn read(path: &Path) -> Result<Arc<[i16]>, Failure> {
 }
 
 /// Writes what was heard.
-pub(super) fn write(path: &Path, samples: &[i16]) -> Result<(), Failure> {
+pub fn write(path: &Path, samples: &[i16]) -> Result<(), String> {
+    let unwritten = |error: hound::Error| format!("{}: {error}", path.display());
     let spec =
         hound::WavSpec { channels: 1, sample_rate: RATE, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
-    let mut writer = hound::WavWriter::create(path, spec).map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut writer = hound::WavWriter::create(path, spec).map_err(unwritten)?;
     for &sample in samples {
-        writer.write_sample(sample)?;
+        writer.write_sample(sample).map_err(unwritten)?;
     }
-    Ok(writer.finalize()?)
+    writer.finalize().map_err(unwritten)
 }
 
 /// Band-limited interpolation with a windowed sinc: a file is converted once, so its cost does not matter.
