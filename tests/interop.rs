@@ -14,6 +14,8 @@ mod front_door;
 mod hangup;
 #[path = "interop/leaks.rs"]
 mod leaks;
+#[path = "interop/leaks_outbound.rs"]
+mod leaks_outbound;
 #[path = "interop/load.rs"]
 mod load;
 #[path = "interop/loss_of_room.rs"]
