@@ -16,6 +16,8 @@ mod hangup;
 mod in_call;
 #[path = "interop/leaks.rs"]
 mod leaks;
+#[path = "interop/leaks_outbound.rs"]
+mod leaks_outbound;
 #[path = "interop/load.rs"]
 mod load;
 #[path = "interop/loss_of_room.rs"]

@@ -15,7 +15,7 @@ mod live;
 mod own;
 mod participants;
 pub mod proxy;
-mod server;
+pub(crate) mod server;
 mod shape;
 pub mod status;
 mod token;

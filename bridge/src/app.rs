@@ -10,6 +10,7 @@
 //! round; what is kept of calls goes to the disk last.
 
 mod address;
+mod files;
 mod health;
 mod listen;
 mod reload;
@@ -108,6 +109,7 @@ impl App {
     /// Starts everything; calls are taken from here on.
     pub async fn start(loaded: Loaded) -> Result<Self, Error> {
         tell(&loaded);
+        files::raise_limit();
         let config = &loaded.config;
         let store = open_store(&config.store, loaded.snapshot.items())?;
         let objects = store.objects();

@@ -40,7 +40,8 @@ fn two_hundred_calls_one_after_another_and_fifty_at_once() {
     expect_tasks(metrics, tasks, "50 calls at once");
 }
 
-fn expect_clean(bed: &mut Bed, before: Holdings, after: &str) {
+/// Files, sockets, threads and ports are back to what they were, and nobody is left in a room.
+pub(crate) fn expect_clean(bed: &mut Bed, before: Holdings, after: &str) {
     let mut now = before;
     let mut ports = Vec::new();
     let clean = tests::within(Duration::from_secs(15), || {
@@ -61,7 +62,7 @@ fn expect_clean(bed: &mut Bed, before: Holdings, after: &str) {
 }
 
 /// Tasks end when their streams and timers do, a little after the last socket.
-fn expect_tasks(metrics: u16, before: i64, after: &str) {
+pub(crate) fn expect_tasks(metrics: u16, before: i64, after: &str) {
     let mut now = before;
     let clean = tests::within(Duration::from_secs(15), || {
         now = tasks(metrics);
@@ -71,7 +72,7 @@ fn expect_tasks(metrics: u16, before: i64, after: &str) {
 }
 
 /// The tasks of the gateway, as it tells Prometheus.
-fn tasks(metrics: u16) -> i64 {
+pub(crate) fn tasks(metrics: u16) -> i64 {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, metrics)).expect("the port for Prometheus");
     stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("a request");
     let mut text = String::new();

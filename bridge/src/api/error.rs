@@ -6,6 +6,7 @@
 //! [Twirp errors]: https://twitchtv.github.io/twirp/docs/errors.html
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,12 +24,13 @@ pub(crate) struct Error {
     code: Code,
     message: String,
     meta: BTreeMap<&'static str, String>,
+    retry_after: Option<Duration>,
 }
 
 impl Error {
     /// An error without further facts.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), meta: BTreeMap::new() }
+        Self { code, message: message.into(), meta: BTreeMap::new(), retry_after: None }
     }
 
     /// The request can never succeed as it is.
@@ -58,6 +60,12 @@ impl Error {
         self
     }
 
+    /// The same request may do better by then.
+    pub(crate) fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
     /// What the carrier answered, in the three ways that SDKs look for.
     pub(crate) fn with_sip_status(self, status: u16, reason: &str) -> Self {
         let details = self.details(status, reason);
@@ -84,7 +92,11 @@ impl IntoResponse for Error {
             body["meta"] = serde_json::json!(self.meta);
         }
         let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-        (status, headers, body.to_string()).into_response()
+        let mut response = (status, headers, body.to_string()).into_response();
+        if let Some(after) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, after.as_secs().into());
+        }
+        response
     }
 }
 

@@ -51,7 +51,7 @@ async fn move_participant(keys: &Keys, calls: &Switchboard, proxy: &Proxy, reque
             Err(Refusal::NotOurs) => {}
         }
     }
-    proxy.pass(Request::from_parts(head, Body::from(bytes))).await
+    proxy.pass(Request::from_parts(head, Body::from(bytes.into_bytes()))).await
 }
 
 /// Why one of our phones was not moved.

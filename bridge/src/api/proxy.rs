@@ -25,6 +25,7 @@ use axum::routing::{MethodRouter, any};
 use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use body::Pace;
 use headers::Via;
 use upstream::{Failure, Upstream};
 
@@ -36,6 +37,9 @@ const MAX_HEADERS: usize = 64 * 1024;
 const ANSWER_PATIENCE: Duration = Duration::from_secs(180);
 /// Of a client in the middle of its body.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(60);
+/// What comes of a body while we wait for it for a minute. The slowest of mobile networks carry several times as much, and
+/// whatever is shorter than that is there within the minute; but who sends a byte now and then does not keep his place.
+const UPLOAD_PACE: Pace = Pace::new(16 * 1024, Duration::from_secs(60));
 /// Of the server in the middle of its answer.
 const DOWNLOAD_PATIENCE: Duration = Duration::from_secs(300);
 
@@ -142,7 +146,7 @@ impl Inner {
         if is_websocket {
             headers::set_websocket(&mut parts.headers);
         }
-        Ok(Request::from_parts(parts, body::patient(body, UPLOAD_PATIENCE)))
+        Ok(Request::from_parts(parts, body::paced(body, UPLOAD_PATIENCE, UPLOAD_PACE)))
     }
 
     /// Path and query behind the server's own prefix, in the form that goes on the wire.

@@ -25,7 +25,7 @@ use tracing::{debug, warn};
 use self::requests::{Marked, Requests};
 use self::stream::Patient;
 
-/// Connections at a time. When there are so many, one without a request makes room for the next, the oldest first; when
+/// Connections of the API at a time. When there are so many, one without a request makes room for the next, the oldest first; when
 /// all have one, others wait in the system's queue.
 const CONNECTIONS: usize = 1024;
 /// For the head of a request to arrive, and for a connection to stand idle.
@@ -35,12 +35,13 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// After the system had no file descriptor for us.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Takes connections until it is dropped, and them with it.
+/// Takes connections of the API until it is dropped, and them with it.
 pub(super) async fn run(listener: TcpListener, router: Router) {
     run_with(listener, router, CONNECTIONS).await;
 }
 
-async fn run_with(listener: TcpListener, router: Router, most: usize) {
+/// The same for any routes, with at most so many connections at a time.
+pub(crate) async fn run_with(listener: TcpListener, router: Router, most: usize) {
     let places = Arc::new(Semaphore::new(most));
     let mut connections = JoinSet::new();
     let mut known = VecDeque::<Known>::new();

@@ -13,10 +13,14 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Error;
+use crate::api::server;
 use crate::metrics::Metrics;
 
 /// The text format of Prometheus.
 const TEXT: &str = "text/plain; version=0.0.4";
+
+/// Connections at a time to each of these ports: a few load balancers and scrapers, some of which keep theirs.
+const CONNECTIONS: usize = 64;
 
 /// Whether calls are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,11 +48,7 @@ pub(super) async fn serve_metrics(address: Option<SocketAddr>, metrics: Arc<Metr
 
 async fn listen(address: SocketAddr, router: Router) -> Result<(), Error> {
     let listener = TcpListener::bind(address).await.map_err(|error| Error::Http(address, error))?;
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "an HTTP port is gone");
-        }
-    });
+    tokio::spawn(server::run_with(listener, router, CONNECTIONS));
     Ok(())
 }
 
