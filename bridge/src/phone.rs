@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{self, AbortHandle, JoinError, JoinSet};
 use tracing::{Instrument as _, Span, error, field, info, info_span, warn};
 
+pub use self::caps::Permit;
 use self::caps::Trunks;
 use self::door::Door;
 pub use self::error::{CallError, Cap, TransferError, code_of};
@@ -86,8 +87,6 @@ struct Ongoing {
     since: Instant,
     /// What was known of it at its beginning.
     info: CallInfo,
-    /// The trunk that counts it.
-    trunk: Option<String>,
 }
 
 impl Phone {
@@ -180,8 +179,8 @@ impl Phone {
             room = placement.seat.room.as_str(),
             end = field::Empty
         );
-        let trunk = match self.admit(&placement) {
-            Ok(trunk) => trunk,
+        let permit = match self.admit(&placement) {
+            Ok(permit) => Some(permit),
             Err(error) => {
                 let reason = if error == CallError::Draining { "draining" } else { "caps" };
                 self.parts.metrics.refused(Direction::Outbound, reason);
@@ -195,12 +194,12 @@ impl Phone {
         let sip_call_id = format!("{:032x}", rand::random::<u128>());
         span.record("sip.call_id", &sip_call_id);
         span.in_scope(|| info!(trunk = placement.seat.trunk_id, "placing a call"));
-        let leg = Leg::Outbound(Box::new(Outbound { call, sip_call_id, placement, tell }));
-        self.start(leg, Some(trunk), span);
+        let leg = Leg::Outbound(Box::new(Outbound { call, sip_call_id, placement, tell, permit }));
+        self.start(leg, span);
     }
 
-    /// Whether a call may be placed, and whose call it is.
-    fn admit(&mut self, placement: &Placement) -> Result<String, CallError> {
+    /// Whether a call may be placed.
+    fn admit(&self, placement: &Placement) -> Result<Permit, CallError> {
         if self.switchboard.is_draining() || *self.stop.borrow() == Stop::End {
             return Err(CallError::Draining);
         }
@@ -212,11 +211,10 @@ impl Phone {
             Some(trunk) => trunk.id().to_owned(),
             None => placement.target.host.to_string(),
         };
-        self.trunks.admit(Instant::now(), &trunk, placement.caps).map_err(CallError::Caps)?;
-        Ok(trunk)
+        self.trunks.admit(Instant::now(), &trunk, placement.caps).map_err(CallError::Caps)
     }
 
-    fn start(&mut self, leg: Leg, trunk: Option<String>, span: Span) {
+    fn start(&mut self, leg: Leg, span: Span) {
         let (tell, sip_events) = mpsc::channel(EVENTS);
         let (give, orders) = mpsc::channel(ORDERS);
         let (call, info) = (leg.call(), leg.info());
@@ -224,21 +222,20 @@ impl Phone {
         let wires =
             Wires { sip_events, orders, listing, switchboard: self.switchboard.clone(), stop: self.stop.clone() };
         let running = driver::run(self.parts.clone(), leg, wires);
-        self.adopt(call, info, trunk, tell, running, span);
+        self.adopt(call, info, tell, running, span);
     }
 
     fn adopt(
         &mut self,
         call: CallHandle,
         info: CallInfo,
-        trunk: Option<String>,
         events: mpsc::Sender<Event>,
         running: impl Future<Output = EndReason> + Send + 'static,
         span: Span,
     ) {
         let task = self.tasks.spawn(running.instrument(span.clone()));
         self.by_task.insert(task.id(), call);
-        self.calls.insert(call, Ongoing { events, task, span, since: Instant::now(), info, trunk });
+        self.calls.insert(call, Ongoing { events, task, span, since: Instant::now(), info });
         self.count();
     }
 
@@ -249,9 +246,6 @@ impl Phone {
         let reason = ended.as_ref().map_or(EndReason::GatewayFault, |(_, reason)| *reason);
         if let Some(ongoing) = &ongoing {
             self.parts.metrics.ended(ongoing.info.direction, reason, ongoing.since.elapsed());
-            if let Some(trunk) = &ongoing.trunk {
-                self.trunks.release(Instant::now(), trunk);
-            }
         }
         if let (Err(error), Some(ongoing)) = (ended, ongoing) {
             let reason = reason.outcome().label;

@@ -347,6 +347,8 @@ impl Driver {
         self.take_last_orders().await;
         self.end_transfer(reason).await;
         self.end_referral(reason);
+        // Whoever hears how it ended may place the next call at once.
+        self.leg.release();
         if self.leg.direction() == Direction::Outbound && self.answered_at.is_none() {
             self.parts.metrics.refused(Direction::Outbound, reason.outcome().label);
             self.tell(Progress::Failed(error_of(reason, self.detail.clone())));

@@ -1,6 +1,7 @@
 //! How many calls a trunk may have at a time, and begin within a second.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::error::Cap;
@@ -9,10 +10,17 @@ use crate::dispatch::outbound::Caps;
 /// The span that calls per second are counted over.
 const SPAN: Duration = Duration::from_secs(1);
 
-/// What each trunk is doing. Trunks without calls are not in it.
-#[derive(Debug, Default)]
+/// What each trunk is doing. Trunks without calls are not in it. Clones are handles to the same.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Trunks {
-    by_id: HashMap<String, Use>,
+    by_id: Arc<Mutex<HashMap<String, Use>>>,
+}
+
+/// The place of one call in what its trunk allows. Dropping it makes room for another.
+#[derive(Debug)]
+pub struct Permit {
+    trunks: Trunks,
+    trunk: String,
 }
 
 #[derive(Debug, Default)]
@@ -24,9 +32,9 @@ struct Use {
 
 impl Trunks {
     /// Counts a call in, or says which limit it would break. A refused call is not counted.
-    pub(super) fn admit(&mut self, now: Instant, trunk: &str, allowed: Caps) -> Result<(), Cap> {
-        let before = self.by_id.get_mut(trunk);
-        if let Some(used) = before {
+    pub(super) fn admit(&self, now: Instant, trunk: &str, allowed: Caps) -> Result<Permit, Cap> {
+        let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(used) = by_id.get_mut(trunk) {
             used.forget(now);
             match (allowed.max_calls, allowed.calls_per_second) {
                 (Some(limit), _) if used.calls >= limit => return Err(Cap::Calls(limit)),
@@ -34,23 +42,30 @@ impl Trunks {
                 _ => {}
             }
         }
-        let used = self.by_id.entry(trunk.to_owned()).or_default();
+        let used = by_id.entry(trunk.to_owned()).or_default();
         used.calls += 1;
         if allowed.calls_per_second.is_some() {
             used.begun.push_back(now);
         }
-        Ok(())
+        Ok(Permit { trunks: self.clone(), trunk: trunk.to_owned() })
     }
 
     /// A call that was counted in is over.
-    pub(super) fn release(&mut self, now: Instant, trunk: &str) {
-        if let Some(used) = self.by_id.get_mut(trunk) {
+    fn release(&self, now: Instant, trunk: &str) {
+        let mut by_id = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(used) = by_id.get_mut(trunk) {
             used.calls = used.calls.saturating_sub(1);
         }
-        self.by_id.retain(|_, used| {
+        by_id.retain(|_, used| {
             used.forget(now);
             used.calls > 0 || !used.begun.is_empty()
         });
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.trunks.release(Instant::now(), &self.trunk);
     }
 }
 
@@ -70,14 +85,14 @@ mod tests {
     fn calls_at_a_time() {
         let now = Instant::now();
         let allowed = Caps { max_calls: Some(2), calls_per_second: None };
-        let mut trunks = Trunks::default();
-        assert_eq!(trunks.admit(now, "a", allowed), Ok(()));
-        assert_eq!(trunks.admit(now, "a", allowed), Ok(()));
-        assert_eq!(trunks.admit(now, "a", allowed), Err(Cap::Calls(2)));
-        assert_eq!(trunks.admit(now, "b", allowed), Ok(()), "another trunk");
-        trunks.release(now, "a");
-        assert_eq!(trunks.admit(now, "a", allowed), Ok(()));
-        assert_eq!(trunks.admit(now, "a", Caps::default()), Ok(()), "no limit");
+        let trunks = Trunks::default();
+        let first = trunks.admit(now, "a", allowed).unwrap();
+        let _second = trunks.admit(now, "a", allowed).unwrap();
+        assert_eq!(trunks.admit(now, "a", allowed).unwrap_err(), Cap::Calls(2));
+        assert!(trunks.admit(now, "b", allowed).is_ok(), "another trunk");
+        drop(first);
+        let _third = trunks.admit(now, "a", allowed).unwrap();
+        assert!(trunks.admit(now, "a", Caps::default()).is_ok(), "no limit");
     }
 
     #[test]
@@ -85,7 +100,7 @@ mod tests {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let allowed = Caps { max_calls: None, calls_per_second: Some(2) };
-        let mut trunks = Trunks::default();
+        let trunks = Trunks::default();
         for (millis, admitted) in [
             (0, true),
             (900, true),
@@ -104,13 +119,12 @@ mod tests {
     fn trunks_that_are_quiet_take_no_room() {
         let now = Instant::now();
         let allowed = Caps { max_calls: Some(9), calls_per_second: Some(9) };
-        let mut trunks = Trunks::default();
+        let trunks = Trunks::default();
         for trunk in ["a", "b"] {
-            trunks.admit(now, trunk, allowed).unwrap();
-            trunks.release(now, trunk);
+            drop(trunks.admit(now, trunk, allowed).unwrap());
         }
-        assert_eq!(trunks.by_id.len(), 2, "their second is not over");
-        trunks.release(now + SPAN, "a");
-        assert!(trunks.by_id.is_empty());
+        assert_eq!(trunks.by_id.lock().unwrap().len(), 2, "their second is not over");
+        trunks.release(now + 2 * SPAN, "a");
+        assert!(trunks.by_id.lock().unwrap().is_empty());
     }
 }

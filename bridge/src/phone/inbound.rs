@@ -67,7 +67,7 @@ impl Phone {
                 let headers = headers.collect();
                 let inbound =
                     Inbound { call, id, offer, source, from, to, sip_call_id, transfers, headers, pin, seat: *seat };
-                self.start(Leg::Inbound(Box::new(inbound)), None, span);
+                self.start(Leg::Inbound(Box::new(inbound)), span);
             }
             Err(Some((status, headers))) => {
                 let command = sip::Command::Reject { call, status, reason: None, headers };

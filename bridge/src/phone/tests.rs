@@ -113,7 +113,7 @@ async fn numbers_are_masked_wherever_they_show() {
 async fn a_full_gateway_says_so_to_those_who_are_let_in_and_to_nobody_else() {
     let mut phone = bed(&format!("max_active_calls: 1\n{TRUNKS}")).await.phone;
     let call = phone.parts.sip.new_call();
-    phone.adopt(call, info("SCL_1", "r", "p", 1), None, mpsc::channel(1).0, std::future::pending(), Span::none());
+    phone.adopt(call, info("SCL_1", "r", "p", 1), mpsc::channel(1).0, std::future::pending(), Span::none());
     let (answer, log) = ask(&mut phone, &request("+15550199", "+15550100"), TRUNK);
     let Err(Some((status, headers))) = answer else { panic!("{log}") };
     assert_eq!(status, Status::SERVICE_UNAVAILABLE);
@@ -182,7 +182,7 @@ async fn a_call_whose_task_fails_before_the_answer_is_refused() {
     let mut bed = bed(TRUNKS).await;
     let (carrier, call) = call(&mut bed).await;
     let (tell, events) = mpsc::channel(EVENTS);
-    bed.phone.adopt(call, info("SCL_1", "r", "p", 1), None, tell, fails(events), Span::none());
+    bed.phone.adopt(call, info("SCL_1", "r", "p", 1), tell, fails(events), Span::none());
     let ended = bed.phone.tasks.join_next_with_id().await.unwrap();
     bed.phone.forget(ended).await;
     let refusal = hears(&carrier, "SIP/2.0 500").await;
@@ -196,7 +196,7 @@ async fn a_call_whose_task_fails_after_the_answer_is_hung_up_and_others_are_not(
     let mut bed = bed(TRUNKS).await;
     let (carrier, call) = call(&mut bed).await;
     let other = bed.phone.parts.sip.new_call();
-    bed.phone.adopt(other, info("SCL_1", "r", "p", 1), None, mpsc::channel(1).0, std::future::pending(), Span::none());
+    bed.phone.adopt(other, info("SCL_1", "r", "p", 1), mpsc::channel(1).0, std::future::pending(), Span::none());
     let answer = sip::Command::Answer { call, headers: Vec::new(), body: bytes::Bytes::new() };
     bed.phone.parts.sip.send(answer).await.unwrap();
     let answer = hears(&carrier, "SIP/2.0 200").await;
@@ -209,7 +209,7 @@ async fn a_call_whose_task_fails_after_the_answer_is_hung_up_and_others_are_not(
     );
     carrier.send(ack.as_bytes()).await.unwrap();
     let (tell, events) = mpsc::channel(EVENTS);
-    bed.phone.adopt(call, info("SCL_1", "r", "p", 1), None, tell, fails(events), Span::none());
+    bed.phone.adopt(call, info("SCL_1", "r", "p", 1), tell, fails(events), Span::none());
     let ended = bed.phone.tasks.join_next_with_id().await.unwrap();
     bed.phone.forget(ended).await;
     let bye = hears(&carrier, "BYE ").await;
@@ -222,7 +222,7 @@ async fn a_call_that_does_not_take_its_events_is_given_up() {
     let mut bed = bed(TRUNKS).await;
     let (carrier, call) = call(&mut bed).await;
     let (tell, events) = mpsc::channel(EVENTS);
-    bed.phone.adopt(call, info("SCL_1", "r", "p", 1), None, tell, hangs(events), Span::none());
+    bed.phone.adopt(call, info("SCL_1", "r", "p", 1), tell, hangs(events), Span::none());
     for _ in 0..=EVENTS {
         bed.phone.handle(Event::ReinviteCancelled { call }).await;
     }
@@ -241,7 +241,7 @@ async fn calls_end_with_the_endpoint() {
         EndReason::GatewayFault
     };
     let call = bed.phone.parts.sip.new_call();
-    bed.phone.adopt(call, info("SCL_1", "r", "p", 1), None, tell, running, Span::none());
+    bed.phone.adopt(call, info("SCL_1", "r", "p", 1), tell, running, Span::none());
     let sip = bed.phone.parts.sip.clone();
     let phone = tokio::spawn(bed.phone.run(bed.events));
     sip.shutdown().await;

@@ -11,7 +11,7 @@ use crate::call::order::Progress;
 use crate::call::{Call, CallStatus, Limits};
 use crate::dispatch::outbound::{Placement, Press};
 use crate::dispatch::{Answer, Seat};
-use crate::phone::{CallInfo, Gate};
+use crate::phone::{CallInfo, Gate, Permit};
 use crate::plane::Family;
 use crate::store::{Bridging, Direction, Transfers};
 
@@ -67,9 +67,18 @@ pub struct Outbound {
     pub placement: Placement,
     /// Who wants to know how it goes.
     pub tell: mpsc::Sender<Progress>,
+    /// Its place in what the trunk allows, until the carrier is done with it.
+    pub permit: Option<Permit>,
 }
 
 impl Leg {
+    /// The trunk may take another call.
+    pub(super) fn release(&mut self) {
+        if let Self::Outbound(outbound) = self {
+            outbound.permit = None;
+        }
+    }
+
     /// Its handle at the endpoint.
     pub fn call(&self) -> CallHandle {
         match self {

@@ -120,7 +120,13 @@ async fn placing(more: &str, change: impl FnOnce(&mut proto::CreateSipParticipan
     let (tell, progress) = mpsc::channel(8);
     let Bed { mut driver, sip, _sip_tells: mut events, _stop, .. } = bed(|parts| {
         let call = parts.sip.new_call();
-        Leg::Outbound(Box::new(Outbound { call, sip_call_id: "outbound@example.com".into(), placement: placed, tell }))
+        Leg::Outbound(Box::new(Outbound {
+            call,
+            sip_call_id: "outbound@example.com".into(),
+            placement: placed,
+            tell,
+            permit: None,
+        }))
     })
     .await;
     let (give, orders) = mpsc::channel(8);
