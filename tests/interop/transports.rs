@@ -101,9 +101,8 @@ fn baresip(name: &str, transport: &str) {
     bed.listener.expect("the caller leaving", Duration::from_secs(3), |e| e.kind() == "left");
     let digits = bed.listener.seen().iter().filter(|e| e.kind() == "dtmf").count();
     assert_eq!(digits, 2, "each key once");
-    let heard = phone.heard();
-    let heard = audio::measure(audio::loudest(&heard, 8_000, 1.0), 8_000);
-    assert!(heard.is_tone(880.0, -15.0), "{heard:?}");
+    let heard = || audio::measure(audio::loudest(&phone.heard(), 8_000, 1.0), 8_000);
+    assert!(tests::within(LIMIT, || heard().is_tone(880.0, -15.0)).is_some(), "{:?}", heard());
     let left = bed.listener.tell("participants", json!({"room": "studio"}));
     assert_eq!(left.as_array().map(Vec::len), Some(1), "only the listener stays: {left}");
 }
