@@ -26,10 +26,7 @@ impl Driver {
             Some(Event::ReinviteCancelled { .. }) => return self.offer_taken_back().await.into_iter().collect(),
             Some(Event::Progress { response, .. }) => return self.progressed(&response),
             Some(Event::Answered { response, .. }) => self.answered(&response),
-            Some(Event::Rejected { response, .. }) => {
-                self.hear_why(response.headers.get(&HeaderName::Reason));
-                self.refused(&response)
-            }
+            Some(Event::Rejected { response, .. }) => return self.refused(&response).await.into_iter().collect(),
             Some(Event::Info { press, .. }) => Input::Digit(Key(press.key)),
             Some(Event::RefreshDue { .. }) => return self.refresh().await.into_iter().collect(),
             Some(Event::Failed { why, .. }) => self.broken(why),
@@ -53,7 +50,7 @@ impl Driver {
     }
 
     /// What the other side says about the end (RFC 3326).
-    fn hear_why(&mut self, reason: Option<&str>) {
+    pub(super) fn hear_why(&mut self, reason: Option<&str>) {
         let Some(reason) = reason.map(clipped) else { return };
         info!(reason, "the other side says why it ends the call");
         self.parting = Some(reason.to_owned());

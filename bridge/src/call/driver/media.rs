@@ -142,6 +142,15 @@ impl Media {
         }
     }
 
+    /// Makes our offer another one, where the callee may take that: encrypted by its profile. False if there is none.
+    pub(super) fn offer_encrypted(&mut self) -> bool {
+        let State::Open(open) = &mut self.state else { return false };
+        let Some(description) = open.exchange.offer_encrypted() else { return false };
+        open.description = description;
+        open.early.clear();
+        true
+    }
+
     /// What the room session needs of the line. It can be had once.
     pub(super) fn room_side(&mut self) -> Option<RoomSide> {
         let State::Open(open) = &mut self.state else { return None };
