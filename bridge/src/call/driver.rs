@@ -22,6 +22,7 @@ mod room;
 mod rpc;
 mod tie;
 mod transfer;
+mod voice;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -42,8 +42,11 @@ pub(crate) fn dispatch_rule(node: &Node, path: &str, errors: &mut Vec<Error>) ->
     let mut json = object(inner, key::DISPATCH_RULE, path, errors)?;
     let answer = json.remove("answer").and_then(|word| Answer::from_word(word.as_str()?));
     let priority = json.remove("priority").and_then(|number| number.as_i64());
+    let voice: Map<_, _> = ["language", "prompts"].iter().filter_map(|name| json.remove_entry(*name)).collect();
+    // The table of fields has let through what there is to read, and nothing else.
+    let voice = serde_json::from_value(Json::Object(voice)).unwrap_or_default();
     let info = message(Json::Object(json), node, path, errors)?;
-    Some(RuleItem { info, answer, priority })
+    Some(RuleItem { info, answer, priority, voice })
 }
 
 /// What is inside the one key of a request.
@@ -257,7 +260,7 @@ mod tests {
         let out = ["default_outbound", "max_calls", "calls_per_second", both[0], both[1]];
         check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &both);
         check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &out);
-        check::<proto::SipDispatchRuleInfo>("rule", rule, &["answer", "priority"]);
+        check::<proto::SipDispatchRuleInfo>("rule", rule, &["answer", "priority", "language", "prompts"]);
         check::<proto::SipMediaConfig>("media", inner(rule, &["media"]), &[]);
         check::<proto::SipCodec>("codec", inner(rule, &["media", "codecs"]), &[]);
         check::<proto::SipDispatchRule>("kind of rule", inner(rule, &["rule"]), &[]);

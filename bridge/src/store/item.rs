@@ -10,7 +10,7 @@ use super::failure::ObjectKind;
 use super::rule::RuleItem;
 use super::snapshot::Items;
 use super::trunk::label;
-use crate::dispatch::Answer;
+use crate::dispatch::{Answer, Voice};
 
 /// An inbound trunk as it was read.
 #[derive(Clone, Default, PartialEq)]
@@ -104,6 +104,8 @@ struct RuleExtras {
     answer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<i64>,
+    #[serde(flatten)]
+    voice: Voice,
 }
 
 /// Why an object of the store cannot be read any more.
@@ -130,10 +132,10 @@ impl Item {
                 ours: serde_json::from_str(extras)?,
             }),
             "rule" => {
-                let RuleExtras { answer, priority } = serde_json::from_str(extras)?;
+                let RuleExtras { answer, priority, voice } = serde_json::from_str(extras)?;
                 let answer = answer.as_deref().and_then(Answer::from_word);
                 let info = proto::SipDispatchRuleInfo::decode(message)?;
-                Self::Rule(Box::new(RuleItem { info, answer, priority }))
+                Self::Rule(Box::new(RuleItem { info, answer, priority, voice }))
             }
             other => return Err(Unreadable::Kind(other.to_owned())),
         })
@@ -155,7 +157,7 @@ impl Item {
             Self::Outbound(item) => json(&item.ours),
             Self::Rule(item) => {
                 let answer = item.answer.map(|answer| answer.word().to_owned());
-                json(&RuleExtras { answer, priority: item.priority })
+                json(&RuleExtras { answer, priority: item.priority, voice: item.voice.clone() })
             }
         }
     }

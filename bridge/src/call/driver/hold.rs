@@ -79,8 +79,8 @@ impl Driver {
         }
         info!(is_held, "the room holds the phone, or does no longer");
         self.tell_flag(HELD_BY_ROOM, is_held);
-        let music = self.parts.settings.prompts.hold();
-        self.order_line(Command::Play(is_held.then(|| Sound::endless(music)))).await
+        let music = if is_held { Some(Sound::endless(self.music().await)) } else { None };
+        self.order_line(Command::Play(music)).await
     }
 
     fn tell_flag(&mut self, name: &str, on: bool) {

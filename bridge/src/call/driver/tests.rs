@@ -67,7 +67,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         patience: Duration::from_secs(4),
         allow_refer: false,
         bridge_transfers: Bridging::Never,
-        prompts: Prompts::default(),
+        prompts: Arc::new(arc_swap::ArcSwap::from_pointee(Prompts::default())),
     };
     let metrics = Arc::new(Metrics::new().unwrap());
     let (store, _) = Store::open(None, Items::default()).unwrap();
