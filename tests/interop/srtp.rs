@@ -65,6 +65,12 @@ fn a_called_phone_that_takes_nothing_else() {
     calling(&Case { name: "srtp-out-require", transport: "udp", phone: "srtp-mand", trunk: REQUIRE, encrypted: true });
 }
 
+/// It refuses what we offer first, and takes what we offer then.
+#[test]
+fn a_called_phone_that_takes_nothing_else_where_it_need_not() {
+    calling(&Case { name: "srtp-out-again", transport: "udp", phone: "srtp-mand", trunk: ALLOW, encrypted: true });
+}
+
 #[test]
 fn a_called_phone_that_cannot() {
     calling(&Case { name: "srtp-out-plain", transport: "udp", phone: "", trunk: ALLOW, encrypted: false });
