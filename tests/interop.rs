@@ -24,6 +24,8 @@ mod leaks_outbound;
 mod load;
 #[path = "interop/loss_of_room.rs"]
 mod loss_of_room;
+#[path = "interop/offers.rs"]
+mod offers;
 #[path = "interop/outbound.rs"]
 mod outbound;
 #[path = "interop/participants.rs"]

@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use sip::endpoint::Advertised;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -38,6 +39,7 @@ use crate::dns;
 use crate::metrics::Metrics;
 use crate::phone::{Phone, Placer, Switchboard};
 use crate::plane::Plane;
+use crate::prompts::Prompts;
 use crate::room;
 use crate::store::{Items, OpenError, Store};
 
@@ -95,6 +97,8 @@ pub struct App {
     phone: JoinHandle<()>,
     switchboard: Switchboard,
     store: Store,
+    /// What callers hear of us.
+    prompts: Arc<ArcSwap<Prompts>>,
     api: Option<(SocketAddr, JoinHandle<()>)>,
     reloading: Option<JoinHandle<()>>,
     status: watch::Sender<Status>,
@@ -131,6 +135,7 @@ impl App {
             secret: config.livekit.api_secret.expose().to_owned(),
         };
         let settings = Arc::new(settings(config, own));
+        let prompts = Arc::clone(&settings.prompts);
         let own_host = sip.listeners().first().map(|listener| listener.advertised.host.to_string());
         let placer = Placer::new(Arc::clone(&objects), &own_host.unwrap_or_default(), outbound_defaults(config));
         let parts = Parts {
@@ -163,6 +168,7 @@ impl App {
             phone,
             switchboard,
             store,
+            prompts,
             api,
             reloading,
             status,
@@ -181,7 +187,8 @@ impl App {
         let file = path.as_ref().map(|path| path.display().to_string());
         self.status.send_modify(|status| status.configuration.file = file);
         let (store, sip, status) = (self.store.clone(), self.sip.clone(), self.status.clone());
-        let reloader = Reloader::new(path, &self.config, reload::Parts { store, sip, environment, status });
+        let prompts = Arc::clone(&self.prompts);
+        let reloader = Reloader::new(path, &self.config, reload::Parts { store, sip, prompts, environment, status });
         self.reloading = Some(tokio::spawn(reload::run(reloader)));
         self
     }

@@ -25,6 +25,7 @@ pub mod end;
 pub mod holding;
 mod input;
 pub mod moving;
+pub mod offers;
 pub mod order;
 pub mod pin;
 pub mod refusal;

@@ -25,6 +25,7 @@ pub mod rule;
 pub mod seat;
 pub mod template;
 pub mod trunk;
+pub mod voice;
 
 pub use explain::{Explanation, explain};
 pub use query::{Query, Transport, civil};
@@ -32,3 +33,4 @@ pub use refusal::{Refusal, Reject};
 pub use rule::{Decision, Pin, decide};
 pub use seat::{Answer, Codec, Encryption, IncludeHeaders, Media, RoomName, Seat};
 pub use trunk::{Admission, Challenge, admit, is_trusted_source, veil};
+pub use voice::Voice;

@@ -479,6 +479,61 @@ fn a_call_is_held_resumed_moved_and_refreshed() {
 }
 
 #[test]
+fn a_refresh_changes_nothing_whoever_holds() {
+    use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
+    let audio = |rest: &str| offered("0 8", rest);
+    // Ours, theirs, and what stays in force.
+    let cases = [
+        (SendRecv, "", SendRecv),
+        (SendRecv, "sendonly", RecvOnly),
+        (SendRecv, "inactive", Inactive),
+        (SendOnly, "recvonly", SendOnly),
+        (SendOnly, "sendonly", Inactive),
+    ];
+    for (ours, theirs, expected) in cases {
+        let mut call = Exchange::new(local(), Policy::default());
+        call.set_direction(ours);
+        let (_, answer) = call.answer(&audio(theirs)).expect("an answer");
+        assert_eq!(call.refresh(), answer, "{ours:?} {theirs}: neither text nor version change (RFC 4028 §7.4)");
+        // Whatever the peer makes of it, nobody is let go by a refresh.
+        for answer in [theirs, ""] {
+            let mut call = call.clone();
+            let negotiated = call.accept_answer(&offered("0", answer)).expect("agreement");
+            assert_eq!(negotiated.direction, expected, "{ours:?} {theirs} {answer}");
+        }
+        call.withdraw();
+        assert!(!call.is_offering());
+        // Who asks for an offer may be back.
+        assert!(call.offer_anew().contains(if ours == SendOnly { "a=sendonly" } else { "a=sendrecv" }));
+    }
+}
+
+#[test]
+fn a_peer_that_asks_for_an_offer_in_mid_call_gets_all_that_we_speak() {
+    let policy = Policy::with_codecs(&[Codec::G722, Codec::Pcmu, Codec::Pcma, Codec::Opus], true);
+    // What the first offer had, the line of our later one, and the codecs that the peer may go on with.
+    let cases = [
+        ("0 101", "rtpmap:101 telephone-event/8000", "0 9 8 96 101"),
+        ("8", "", "8 9 0 96"),
+        ("97 96", "rtpmap:97 PCMA/8000;rtpmap:96 telephone-event/8000", "97 9 0 127 96"),
+    ];
+    for (formats, attributes, expected) in cases {
+        let mut call = Exchange::new(local(), Policy { preference: Preference::Theirs, ..policy.clone() });
+        call.answer(&offered(formats, attributes)).expect("an answer");
+        let again = call.offer_anew();
+        assert!(again.contains(&format!("m=audio 20000 RTP/AVP {expected}\r\n")), "{formats}: {again}");
+        assert!(Session::parse(again.as_bytes()).is_ok());
+        for codec in ["9", "0"] {
+            let negotiated = call.clone().accept_answer(&offered(codec, "")).expect("agreement");
+            assert_eq!(negotiated.payload_type.to_string(), codec, "{formats}");
+        }
+        call.accept_answer(&offered("98", "rtpmap:98 opus/48000/2"))
+            .expect("agreement in a codec that was not in force");
+        assert_eq!(call.negotiated().map(|negotiated| negotiated.codec), Some(Codec::Opus));
+    }
+}
+
+#[test]
 fn a_body_less_offer_is_answered_with_what_is_in_force() {
     let mut call = Exchange::new(local(), Policy::default());
     let offer = text(

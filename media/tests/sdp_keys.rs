@@ -141,6 +141,27 @@ fn our_offer_says_what_the_policy_says() {
 }
 
 #[test]
+fn a_peer_that_takes_no_plain_offer_gets_an_encrypted_one_where_it_may_have_one() {
+    for (encryption, is_made) in [(DISABLE, false), (allow(), true), (require(), false)] {
+        let mut call = Exchange::new(local(), policy(encryption));
+        assert_eq!(call.offer_encrypted(), None, "there was no first one");
+        let first = call.offer();
+        let second = call.offer_encrypted();
+        assert_eq!(second.is_some(), is_made, "{encryption:?}");
+        let Some(second) = second else { continue };
+        assert!(second.contains("m=audio 20000 RTP/SAVP 0") && second.matches("a=crypto:").count() == 4, "{second}");
+        assert_ne!(first, second);
+        assert_eq!(call.offer_encrypted(), None, "once is enough");
+        let plain = call.clone().accept_answer(&session(&[&line("RTP/AVP", 4_000, "")]));
+        assert_eq!(plain.err(), Some(Error::NotEncrypted), "not what was offered");
+        let negotiated = call.accept_answer(&session(&[&line("RTP/SAVP", 4_000, KEY)])).expect("agreement");
+        assert!(negotiated.encryption().is_some());
+        assert!(call.refresh().contains("RTP/SAVP"), "it stays so");
+        assert_eq!(call.offer_encrypted(), None);
+    }
+}
+
+#[test]
 fn answers_to_our_offer_are_taken_or_refused() {
     let theirs = "inline:GgKxatEc+sYepjANRwH2+vEG+trLPpi6/0eJ4bdl\r\n";
     let first = format!("a=crypto:1 AES_CM_128_HMAC_SHA1_80 {theirs}");

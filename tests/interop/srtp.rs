@@ -65,6 +65,14 @@ fn a_called_phone_that_takes_nothing_else() {
     calling(&Case { name: "srtp-out-require", transport: "udp", phone: "srtp-mand", trunk: REQUIRE, encrypted: true });
 }
 
+/// It refuses what we offer first, and takes what we offer then.
+#[test]
+fn a_called_phone_that_takes_nothing_else_where_it_need_not() {
+    let log =
+        calling(&Case { name: "srtp-out-again", transport: "udp", phone: "srtp-mand", trunk: ALLOW, encrypted: true });
+    assert!(log.is_none_or(|log| log.contains("SRTP is tried")), "it took the first one");
+}
+
 #[test]
 fn a_called_phone_that_cannot() {
     calling(&Case { name: "srtp-out-plain", transport: "udp", phone: "", trunk: ALLOW, encrypted: false });
@@ -95,13 +103,15 @@ fn called(case: &Case) {
 }
 
 /// The phone is called.
-fn calling(case: &Case) {
-    let Some(mut bed) = Bed::new(case.name, &setup(case.trunk, "127.0.0.1:9"), &[Need::Baresip]) else { return };
+/// Calls the phone; returns what the gateway has logged.
+fn calling(case: &Case) -> Option<String> {
+    let mut bed = Bed::new(case.name, &setup(case.trunk, "127.0.0.1:9"), &[Need::Baresip])?;
     bed.listener.join(ROOM, 880.0);
     let mut phone = Baresip::start("udp", 440.0, &format!(";answermode=auto{}", account(case)), &bed.scratch);
     let answer = bed.gateway.api().sip("CreateSIPParticipant", &request(phone.sip(), case.trunk));
     assert_eq!(answer.status, 200, "{}: {}", case.name, answer.body);
     judge(&mut bed, &mut phone, case);
+    Some(bed.gateway.process().output())
 }
 
 /// Both hear each other; the call is encrypted or not; no key is in any log of ours.

@@ -1,14 +1,16 @@
 //! Changes of the configuration file while calls go on: looked for every second, and at once on SIGHUP.
 //!
-//! Trunks and rules take effect, all of them or none; calls in progress keep what they began with. Other keys wait for the
-//! next start, and are named. A file that is wrong, empty or gone leaves the one before in force. New certificates take
+//! Trunks and rules take effect, all of them or none, and recordings; calls in progress keep the rules that they began with.
+//! Other keys wait for the next start, and are named. A file that is wrong, empty or gone leaves the one before in force. New certificates take
 //! effect when both files of a pair have come to rest.
 
 mod settle;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -17,16 +19,21 @@ use self::settle::{Stamp, Watch};
 use crate::api::Status;
 use crate::config::read::read_file;
 use crate::config::{Certificate, Environment, Loaded, load};
+use crate::prompts::Prompts;
 use crate::store::Store;
 
 /// How often the files are looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What the keys of recordings begin with.
+const PROMPTS: &str = "prompts.";
 
 /// What a change has its effect on.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) sip: sip::net::Handle,
+    pub(super) prompts: Arc<ArcSwap<Prompts>>,
     pub(super) environment: Environment,
     pub(super) status: watch::Sender<Status>,
 }
@@ -54,10 +61,10 @@ struct File {
 
 /// The configuration at the start, without its objects.
 #[derive(Debug)]
-struct Settings(std::sync::Arc<Loaded>);
+struct Settings(Arc<Loaded>);
 
 impl Reloader {
-    pub(super) fn new(path: Option<PathBuf>, at_start: &std::sync::Arc<Loaded>, parts: Parts) -> Self {
+    pub(super) fn new(path: Option<PathBuf>, at_start: &Arc<Loaded>, parts: Parts) -> Self {
         let certificates = at_start.config.sip.tls.as_ref().map(|tls| tls.certs.clone()).unwrap_or_default();
         let file = path.map(|path| {
             let watch = Watch::new(Stamp::of(&path));
@@ -128,7 +135,9 @@ impl File {
             warn!("{warning}");
         }
         self.warnings = warnings;
-        let needs_restart: Vec<_> = at_start.0.changed_keys(loaded).into_iter().map(str::to_owned).collect();
+        parts.prompts.store(Arc::new(loaded.config.prompts.clone()));
+        let changed = at_start.0.changed_keys(loaded).into_iter().filter(|key| !key.starts_with(PROMPTS));
+        let needs_restart: Vec<_> = changed.map(str::to_owned).collect();
         if !needs_restart.is_empty() && parts.status.borrow().configuration.needs_restart != needs_restart {
             warn!("these keys have changed and take effect at the next start: {}", needs_restart.join(", "));
         }

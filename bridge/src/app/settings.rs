@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
+
+use arc_swap::ArcSwap;
 
 use super::listen::interfaces;
 use super::{Error, toward_room};
@@ -49,7 +52,7 @@ pub(super) fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
         patience: config.outbound.patience,
         allow_refer: config.transfer.refer,
         bridge_transfers: config.transfer.bridge,
-        prompts: config.prompts.clone(),
+        prompts: Arc::new(ArcSwap::from_pointee(config.prompts.clone())),
     }
 }
 

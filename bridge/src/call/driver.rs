@@ -13,6 +13,7 @@ mod headers;
 mod hold;
 mod leg;
 mod media;
+mod offers;
 mod parts;
 mod pin;
 mod record;
@@ -21,6 +22,7 @@ mod room;
 mod rpc;
 mod tie;
 mod transfer;
+mod voice;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -41,6 +43,7 @@ use self::room::{Move, next_event, next_move_event};
 use self::tie::Ties;
 use self::transfer::{Running, next_bridge_event};
 use super::end::EndReason;
+use super::offers::Offers;
 use super::order::{Order, Progress};
 use super::{Action, Call, Input, Key, Offer};
 use crate::dispatch::RoomName;
@@ -86,6 +89,8 @@ struct Driver {
     transfer: Option<Running>,
     /// The call that the peer has asked us for.
     referral: Option<JoinHandle<()>>,
+    /// Whose offer is open.
+    offers: Offers,
     hold: Hold,
     /// The question for a PIN.
     pin: Option<super::pin::Entry>,
@@ -111,7 +116,8 @@ impl Driver {
         }
         Self {
             call: leg.machine(&parts.settings),
-            hold: Hold::new(leg.direction()),
+            offers: Offers::new(leg.direction() == Direction::Outbound),
+            hold: Hold::default(),
             remote_headers: leg.headers(),
             pin: None,
             farewell: Vec::new(),
@@ -160,7 +166,7 @@ impl Driver {
 
     async fn wake(&mut self) -> Woken {
         let deadlines = [self.call.next_timeout(), self.next_transfer_timeout(), self.next_move_timeout()];
-        let asides = [self.hold.next_timeout(), self.pin.as_ref().and_then(super::pin::Entry::next_timeout)];
+        let asides = [self.offers.next_timeout(), self.pin.as_ref().and_then(super::pin::Entry::next_timeout)];
         let deadline = deadlines.into_iter().chain(asides).flatten().min();
         tokio::select! {
             event = self.sip_events.recv() => Woken::Sip(event),
@@ -197,7 +203,7 @@ impl Driver {
                 self.call.handle_timeout(Instant::now());
                 let mut inputs = Vec::from_iter(self.moving_on(None).await);
                 inputs.extend(self.drive_transfer(None).await);
-                inputs.extend(self.drive_hold(None).await);
+                inputs.extend(self.drive_offers(None).await);
                 inputs.extend(self.drive_pin(None).await);
                 return inputs;
             }
@@ -246,8 +252,8 @@ impl Driver {
                 return self.order_line(Command::Start).await;
             }
             Action::SetStatus(status) => self.set_status(status),
-            Action::Renegotiate(Offer(offer)) => self.renegotiate(&offer).await,
-            Action::RefuseReoffer(status) => self.refuse_reoffer(status).await,
+            Action::Renegotiate(Offer(offer)) => return self.renegotiate(&offer).await,
+            Action::RefuseReoffer(status) => return self.refuse_reoffer(status).await,
             Action::PublishDigit(Key(digit)) => self.tell_room(rooms::Command::Dtmf(digit)),
             Action::Refuse(reason) => self.refuse(reason).await,
             Action::Hangup(reason) => {
@@ -301,18 +307,6 @@ impl Driver {
         self.send(sip::Command::Reject { call: self.leg.call(), status, reason: None, headers }).await;
     }
 
-    async fn renegotiate(&mut self, offer: &[u8]) {
-        match self.media.renegotiate(offer).await {
-            Ok(body) => {
-                self.note_hold();
-                self.tell_encryption();
-                let command = sip::Command::AnswerReinvite { call: self.leg.call(), headers: Vec::new(), body };
-                self.send(command).await;
-            }
-            Err(reason) => self.refuse_reoffer(reason.outcome().status).await,
-        }
-    }
-
     /// Whether media is encrypted, where calls are looked at: in the log and the list.
     fn tell_encryption(&self) {
         let suite = self.media.suite();
@@ -320,11 +314,6 @@ impl Driver {
             info!(suite = suite.map_or("none", ::media::srtp::Suite::name), "encryption of the phone's media");
             self.listing.update(|info| info.encrypted = suite.is_some());
         }
-    }
-
-    async fn refuse_reoffer(&self, status: Status) {
-        let command = sip::Command::RejectReinvite { call: self.leg.call(), status, headers: Vec::new() };
-        self.send(command).await;
     }
 
     async fn order_line(&self, command: Command) -> Option<Input> {

@@ -77,7 +77,7 @@ pub enum Action {
 }
 
 /// What a caller is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Prompt {
     /// That he is to type his PIN.
     EnterPin,
@@ -85,6 +85,11 @@ pub enum Prompt {
     WrongPin,
     /// That he is let in.
     RoomJoin,
+}
+
+impl Prompt {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::EnterPin, Self::WrongPin, Self::RoomJoin];
 }
 
 /// What a caller has typed: nothing stands for `#` alone. Its `Debug` does not tell.

@@ -5,6 +5,7 @@
 use super::Digest;
 use super::value::Kind;
 use crate::dispatch::{Answer, Reject};
+use crate::prompts::is_language;
 use crate::store::Bridging;
 
 /// A key of the file.
@@ -37,12 +38,28 @@ pub(crate) struct Field {
 
 /// A path that leads to other keys.
 pub(crate) fn is_section(path: &str) -> bool {
-    KEYS.iter().any(|key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    KEYS.iter().any(|key| fitted(key.path, path).is_some_and(|rest| !rest.is_empty()))
 }
 
 /// The key of a path.
 pub(crate) fn find(path: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.path == path)
+    KEYS.iter().find(|key| fitted(key.path, path).is_some_and(str::is_empty))
+}
+
+/// Stands in a path for whatever names a language.
+pub(crate) const LANGUAGE: &str = "<language>";
+
+/// What a key's path has beyond a path that it begins with, part by part.
+fn fitted<'a>(key: &'a str, path: &str) -> Option<&'a str> {
+    let mut rest = key;
+    for part in path.split('.') {
+        let (wanted, after) = rest.split_once('.').unwrap_or((rest, ""));
+        if wanted != part && !(wanted == LANGUAGE && is_language(part)) {
+            return None;
+        }
+        rest = after;
+    }
+    Some(rest)
 }
 
 /// The nearest of some names to one that is none of them.
@@ -402,6 +419,27 @@ pub(crate) const KEYS: &[Key] = &[
     key("prompts.wrong_pin", Kind::Text, "", "/etc/trunkline/wrong-pin.wav", "The same for a PIN that was wrong."),
     key("prompts.room_join", Kind::Text, "", "/etc/trunkline/room-join.wav", "The same for a PIN that was right."),
     key(
+        "prompts.<language>.enter_pin",
+        Kind::Text,
+        "",
+        "/etc/trunkline/nl/enter-pin.wav",
+        "The same for callers whose rule has this `language`. Those of `en`, `de`, `es` and `fr` come with the gateway; what a language has not is heard as if none were named.",
+    ),
+    key(
+        "prompts.<language>.wrong_pin",
+        Kind::Text,
+        "",
+        "/etc/trunkline/nl/wrong-pin.wav",
+        "The same for a PIN that was wrong.",
+    ),
+    key(
+        "prompts.<language>.room_join",
+        Kind::Text,
+        "",
+        "/etc/trunkline/nl/room-join.wav",
+        "The same for a PIN that was right.",
+    ),
+    key(
         "prompts.hold",
         Kind::Text,
         "",
@@ -623,6 +661,13 @@ const ROOM: &[Field] = &[
     field("tags", Kind::TextMap, "As LiveKit has them."),
 ];
 
+const RECORDINGS: &[Field] = &[
+    field("enter_pin", Kind::Text, "Asks for the PIN."),
+    field("wrong_pin", Kind::Text, "Says that it was wrong."),
+    field("room_join", Kind::Text, "Says that it was right."),
+    field("hold", Kind::Text, "Heard by a phone that the room holds, again and again."),
+];
+
 /// `SIPDispatchRuleInfo`, and what we add to it.
 pub(crate) const DISPATCH_RULE: &[Field] = &[
     field("sip_dispatch_rule_id", Kind::Text, "Id, `SDR_…`, made like those of trunks."),
@@ -646,6 +691,12 @@ pub(crate) const DISPATCH_RULE: &[Field] = &[
         Kind::Integer(-1_000_000, 1_000_000),
         "The smallest takes the call. Not set: LiveKit's number, 0 to 2102, smaller the more a rule asks for.",
     ),
+    field(
+        "language",
+        Kind::Text,
+        "Language of what its callers hear of the gateway: `en`, `de`, `es`, `fr`, or one that `prompts` has.",
+    ),
+    field("prompts", Kind::Object(RECORDINGS), "WAV files in place of single recordings, whatever the language."),
     field("created_at", Kind::Any, "Not used."),
     field("updated_at", Kind::Any, "Not used."),
 ];

@@ -43,8 +43,11 @@ pub(crate) fn dispatch_rule(node: &Node, path: &str, errors: &mut Vec<Error>) ->
     let answer = json.remove("answer").and_then(|word| Answer::from_word(word.as_str()?));
     let early_media = json.remove("early_media").and_then(|yes| yes.as_bool());
     let priority = json.remove("priority").and_then(|number| number.as_i64());
+    let voice: Map<_, _> = ["language", "prompts"].iter().filter_map(|name| json.remove_entry(*name)).collect();
+    // The table of fields has let through what there is to read, and nothing else.
+    let voice = serde_json::from_value(Json::Object(voice)).unwrap_or_default();
     let info = message(Json::Object(json), node, path, errors)?;
-    Some(RuleItem { info, answer, early_media, priority })
+    Some(RuleItem { info, answer, early_media, priority, voice })
 }
 
 /// What is inside the one key of a request.
@@ -258,7 +261,8 @@ mod tests {
         let out = ["default_outbound", "max_calls", "calls_per_second", both[0], both[1]];
         check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &both);
         check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &out);
-        check::<proto::SipDispatchRuleInfo>("rule", rule, &["answer", "early_media", "priority"]);
+        let ours = ["answer", "early_media", "priority", "language", "prompts"];
+        check::<proto::SipDispatchRuleInfo>("rule", rule, &ours);
         check::<proto::SipMediaConfig>("media", inner(rule, &["media"]), &[]);
         check::<proto::SipCodec>("codec", inner(rule, &["media", "codecs"]), &[]);
         check::<proto::SipDispatchRule>("kind of rule", inner(rule, &["rule"]), &[]);

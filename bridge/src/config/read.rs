@@ -2,7 +2,8 @@
 //! one place that opens a file is [`Source::read`].
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sip::NameAddr;
@@ -17,9 +18,10 @@ use super::{
     Addresses, Calls, Config, Digest, Error, External, Http, Invalid, LiveKit, Loaded, Logging, Media, Note, NoteLevel,
     Opus, Outbound, Quarantine, Secret, Sip, StoreFile, Tls, Transfer,
 };
+use crate::call::pin::Prompt;
 use crate::dispatch::outbound::headers::routes;
 use crate::dispatch::{Answer, Codec, Reject};
-use crate::prompts::Prompts;
+use crate::prompts::{Prompts, is_language};
 use crate::store::error::Problem;
 use crate::store::{self, Bridging, Items, Snapshot};
 use crate::wav;
@@ -65,7 +67,7 @@ impl Source {
 }
 
 /// Reads a file whose size is bounded.
-pub(crate) fn read_file(path: &std::path::Path) -> std::io::Result<String> {
+pub(crate) fn read_file(path: &Path) -> std::io::Result<String> {
     use std::io::Read as _;
     let mut text = String::new();
     let read = std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
@@ -83,6 +85,7 @@ pub fn load(text: &str, environment: &Environment) -> Result<Loaded, Invalid> {
     let mut notes = values.idle_notes();
     let config = config(&values, environment, &mut notes, &mut errors);
     let (items, places) = items(&values, &mut errors);
+    voices(&items, &places, &config.prompts, &mut notes, &mut errors);
     let snapshot = match Snapshot::build(items) {
         Ok((snapshot, warnings)) => {
             notes.extend(warnings.into_iter().map(|text| Note { level: NoteLevel::Warning, text }));
@@ -172,22 +175,64 @@ fn route(values: &Values<'_>, errors: &mut Vec<Error>) -> Vec<NameAddr> {
 /// The recordings that the file names, in place of ours.
 fn prompts(values: &Values<'_>, errors: &mut Vec<Error>) -> Prompts {
     let mut prompts = Prompts::default();
+    let mut read =
+        |key: &str, node: &Node| recording(Path::new(node.text().unwrap_or_default()), node.place, key, errors);
     for (key, prompt) in [
-        ("prompts.enter_pin", &mut prompts.enter_pin),
-        ("prompts.wrong_pin", &mut prompts.wrong_pin),
-        ("prompts.room_join", &mut prompts.room_join),
-        ("prompts.hold", &mut prompts.hold),
+        ("prompts.enter_pin", Prompt::EnterPin),
+        ("prompts.wrong_pin", Prompt::WrongPin),
+        ("prompts.room_join", Prompt::RoomJoin),
     ] {
-        let Some(node) = values.set(key) else { continue };
-        match wav::read(std::path::Path::new(node.text().unwrap_or_default())) {
-            Ok(samples) => *prompt = samples,
-            Err(value) => {
-                let expected = "a WAV file that can be read".to_owned();
-                errors.push(Error::Value { place: node.place, key: key.to_owned(), value, expected });
+        if let Some(samples) = values.set(key).and_then(|node| read(key, node)) {
+            prompts.replace(None, prompt, samples);
+        }
+        let of_language = key.replace("prompts.", "prompts.<language>.");
+        for (language, node) in values.of_languages(&of_language) {
+            if let Some(samples) = read(&of_language.replace(key::LANGUAGE, language), node) {
+                prompts.replace(Some(language), prompt, samples);
             }
         }
     }
+    if let Some(samples) = values.set("prompts.hold").and_then(|node| read("prompts.hold", node)) {
+        prompts.hold = samples;
+    }
     prompts
+}
+
+fn recording(path: &Path, place: Place, key: &str, errors: &mut Vec<Error>) -> Option<Arc<[i16]>> {
+    match wav::read(path) {
+        Ok(samples) => Some(samples),
+        Err(value) => {
+            let expected = "a WAV file that can be read".to_owned();
+            errors.push(Error::Value { place, key: key.to_owned(), value, expected });
+            None
+        }
+    }
+}
+
+/// What rules say of the gateway's voice: files that cannot be read are mistakes, and a language in which nothing was
+/// recorded is worth a word.
+fn voices(
+    items: &Items,
+    places: &BTreeMap<String, Place>,
+    prompts: &Prompts,
+    notes: &mut Vec<Note>,
+    errors: &mut Vec<Error>,
+) {
+    for (at, rule) in items.dispatch_rules.iter().enumerate() {
+        let place = places.get(&rule.info.sip_dispatch_rule_id).copied().unwrap_or_default();
+        for (field, path) in rule.voice.prompts.files() {
+            recording(path, place, &format!("dispatch_rules[{at}].prompts.{field}"), errors);
+        }
+        let language = &rule.voice.language;
+        let is_silent = |prompt| !prompts.has(language, prompt) && rule.voice.prompts.of(prompt).is_none();
+        if is_language(language) && Prompt::ALL.into_iter().any(is_silent) {
+            let text = format!(
+                "dispatch_rules[{at}]: not all recordings are there in the language {language}: set prompts.{language}, or \
+                 prompts of the rule; until then callers hear those of a rule without a language"
+            );
+            notes.push(Note { level: NoteLevel::Warning, text });
+        }
+    }
 }
 
 fn livekit(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> LiveKit {

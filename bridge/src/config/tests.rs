@@ -269,6 +269,54 @@ fn the_text_comes_from_where_it_is_said_to() {
     assert_eq!(read(body, &environment).unwrap(), 1002);
 }
 
+/// The gateway's voice, of all callers, of a language, and of one rule.
+#[test]
+fn recordings_are_named_by_language_and_by_rule() {
+    use crate::call::pin::Prompt;
+    let folder = crate::store::tests::Folder::new();
+    let file = |name: &str, length: usize| {
+        let path = folder.path(name);
+        crate::wav::write(&path, &vec![1; length]).unwrap();
+        path.display().to_string()
+    };
+    let (usual, dutch, own) = (file("usual.wav", 10), file("dutch.wav", 20), file("own.wav", 30));
+    let rule = "rule: {dispatch_rule_callee: {}}";
+    let yaml = format!(
+        "prompts: {{enter_pin: {usual}, nl: {{enter_pin: {dutch}}}, de: {{wrong_pin: {dutch}}}}}\n\
+         dispatch_rules: [{{{rule}, language: de_AT, prompts: {{room_join: {own}, hold: {own}}}}}, \
+         {{{rule}, name: b, language: nl, priority: 1}}, {{{rule}, name: c, language: eo, priority: 2}}]"
+    );
+    let loaded = load(&yaml, &environment()).unwrap();
+    let heard = |language: &str, prompt| loaded.config.prompts.of(language, prompt).len();
+    assert_eq!(["", "nl", "xx"].map(|language| heard(language, Prompt::EnterPin)), [10, 20, 10]);
+    assert_eq!(heard("de", Prompt::WrongPin), 20);
+    assert!(heard("de", Prompt::EnterPin) > 8_000, "that one comes with the gateway");
+    let rule = &loaded.snapshot.dispatch_rules[0].voice;
+    assert_eq!((rule.language.as_str(), rule.prompts.files().count()), ("de_AT", 2));
+    let notes: Vec<_> = loaded.notes.iter().filter(|note| note.text.contains("recordings")).collect();
+    assert_eq!(notes.len(), 2, "nl has one of three and eo none: {notes:?}");
+    let shown = render(&loaded);
+    assert!(shown.contains(&format!("prompts.<language>.enter_pin: {{nl: {dutch}}}")), "{shown}");
+    let cases = [
+        ("prompts: {nl: {enter_pin: /no/such.wav}}", "prompts.nl.enter_pin"),
+        ("prompts: {dutch: {enter_pin: /no/such.wav}}", "prompts.dutch"),
+        ("prompts: {nl: {hold: /no/such.wav}}", "prompts.nl.hold"),
+        ("dispatch_rules: [{rule: {dispatch_rule_callee: {}}, language: german}]", "language must be a language tag"),
+        (
+            "dispatch_rules: [{rule: {dispatch_rule_callee: {}}, prompts: {hold: /no.wav}}]",
+            "dispatch_rules[0].prompts.hold",
+        ),
+        (
+            "dispatch_rules: [{rule: {dispatch_rule_callee: {}}, prompts: {enter: x}}]",
+            "dispatch_rules[0].prompts.enter",
+        ),
+    ];
+    for (yaml, expected) in cases {
+        let error = refused(yaml);
+        assert!(error.contains(expected), "{yaml}: {error}");
+    }
+}
+
 #[test]
 fn secrets_are_shown_nowhere() {
     let yaml = "api_secret: s3cret\ninbound_trunks: [{numbers: ['1'], auth_username: u, auth_password: s3cret}]\n\

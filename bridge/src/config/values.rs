@@ -10,7 +10,7 @@ use super::{Error, Note, NoteLevel};
 
 /// The values of the file by key, each of the kind its key takes.
 pub(super) struct Values<'a> {
-    set: BTreeMap<&'static str, &'a Node>,
+    set: BTreeMap<String, &'a Node>,
     defaults: BTreeMap<&'static str, Node>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Values<'a> {
             }
             if let Some(key) = key::find(&path) {
                 if key.kind.fits(value) && !is_blank(value) {
-                    self.set.insert(key.path, value);
+                    self.set.insert(path, value);
                 } else if !is_nothing(key.kind, value) {
                     errors.push(misfit(value, &path, key.kind));
                 }
@@ -56,6 +56,17 @@ impl<'a> Values<'a> {
     /// The value that the file gives a key.
     pub(super) fn set(&self, path: &str) -> Option<&'a Node> {
         self.set.get(path).copied()
+    }
+
+    /// The values of a key that there may be for each language, with the languages.
+    pub(super) fn of_languages<'k>(&self, key: &'k str) -> impl Iterator<Item = (&str, &'a Node)> + use<'_, 'a, 'k> {
+        let (before, after) = key.split_once(key::LANGUAGE).unwrap_or((key, ""));
+        let language = move |path: &'_ String| -> Option<std::ops::Range<usize>> {
+            let rest = path.strip_prefix(before)?.strip_suffix(after)?;
+            let is_one = !after.is_empty() && !rest.contains('.');
+            is_one.then(|| before.len()..before.len() + rest.len())
+        };
+        self.set.iter().filter_map(move |(path, node)| Some((&path[language(path)?], *node)))
     }
 
     /// The value of a key: from the file, from the key whose value it takes over, or the default.
@@ -100,6 +111,11 @@ impl<'a> Values<'a> {
     /// Every key with an effect and its value, secrets hidden, for people.
     pub(super) fn effective(&self) -> Vec<(&'static str, String)> {
         let shown = |key: &Key| {
+            if key.path.contains(key::LANGUAGE) {
+                let each: Vec<_> =
+                    self.of_languages(key.path).map(|(language, node)| format!("{language}: {}", flow(node))).collect();
+                return (!each.is_empty()).then(|| (key.path, format!("{{{}}}", each.join(", "))));
+            }
             let node = self.get(key.path)?;
             let text = match key.kind {
                 Kind::Objects(_) => return None,

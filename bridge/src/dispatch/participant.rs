@@ -50,6 +50,7 @@ pub(crate) fn seat(trunk: &InboundTrunk, rule: &DispatchRule, query: &Query) -> 
         media: merge(&trunk.media, &rule.media),
         answer: rule.answer,
         early_media: rule.early_media,
+        voice: rule.voice.clone(),
         krisp: trunk.info.krisp_enabled || rule.info.krisp_enabled,
         trunk_id: trunk.id().to_owned(),
         rule_id: rule.id().to_owned(),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use livekit_protocol as proto;
 
+use super::Voice;
+
 /// How long a caller waits for an answer where his trunk says nothing.
 pub const RINGING_TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -49,6 +51,8 @@ pub struct Seat {
     pub answer: Option<Answer>,
     /// Whether the caller hears the room before the answer; `None` leaves it to the configuration.
     pub early_media: Option<bool>,
+    /// What he hears of the gateway itself.
+    pub voice: Voice,
     /// Noise cancellation was asked for.
     pub krisp: bool,
     /// The trunk.

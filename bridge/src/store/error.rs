@@ -99,6 +99,9 @@ pub enum Problem {
     /// A PIN that nobody could type.
     #[error("pin must be 1 to 16 digits")]
     Pin,
+    /// What names no language.
+    #[error("language must be a language tag like de or pt-BR, not {0:?}")]
+    Language(String),
     /// A template.
     #[error("{field}: {error}")]
     Template {

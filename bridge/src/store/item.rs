@@ -10,7 +10,7 @@ use super::failure::ObjectKind;
 use super::rule::RuleItem;
 use super::snapshot::Items;
 use super::trunk::label;
-use crate::dispatch::Answer;
+use crate::dispatch::{Answer, Voice};
 
 /// An inbound trunk as it was read.
 #[derive(Clone, Default, PartialEq)]
@@ -106,6 +106,8 @@ struct RuleExtras {
     early_media: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<i64>,
+    #[serde(flatten)]
+    voice: Voice,
 }
 
 /// Why an object of the store cannot be read any more.
@@ -132,10 +134,10 @@ impl Item {
                 ours: serde_json::from_str(extras)?,
             }),
             "rule" => {
-                let RuleExtras { answer, early_media, priority } = serde_json::from_str(extras)?;
+                let RuleExtras { answer, early_media, priority, voice } = serde_json::from_str(extras)?;
                 let answer = answer.as_deref().and_then(Answer::from_word);
                 let info = proto::SipDispatchRuleInfo::decode(message)?;
-                Self::Rule(Box::new(RuleItem { info, answer, early_media, priority }))
+                Self::Rule(Box::new(RuleItem { info, answer, early_media, priority, voice }))
             }
             other => return Err(Unreadable::Kind(other.to_owned())),
         })
@@ -157,7 +159,8 @@ impl Item {
             Self::Outbound(item) => json(&item.ours),
             Self::Rule(item) => {
                 let answer = item.answer.map(|answer| answer.word().to_owned());
-                json(&RuleExtras { answer, early_media: item.early_media, priority: item.priority })
+                let RuleItem { early_media, priority, voice, .. } = &**item;
+                json(&RuleExtras { answer, early_media: *early_media, priority: *priority, voice: voice.clone() })
             }
         }
     }

@@ -11,7 +11,8 @@ use super::trunk::{label, media, named, patterns};
 use super::{Error, InboundTrunk};
 use crate::dispatch::number::Pattern;
 use crate::dispatch::template::Template;
-use crate::dispatch::{Answer, Media, RoomName};
+use crate::dispatch::{Answer, Media, RoomName, Voice};
+use crate::prompts::is_language;
 
 /// A rule as it was read, with what we add to LiveKit's object.
 #[derive(Clone, Default, PartialEq)]
@@ -24,6 +25,8 @@ pub struct RuleItem {
     pub early_media: Option<bool>,
     /// A number in place of the computed one; the smallest takes the call.
     pub priority: Option<i64>,
+    /// What callers hear of the gateway itself.
+    pub voice: Voice,
 }
 
 /// A rule, checked.
@@ -51,6 +54,8 @@ pub struct DispatchRule {
     pub early_media: Option<bool>,
     /// A number in place of the computed one.
     pub priority: Option<i64>,
+    /// What callers hear of the gateway itself.
+    pub voice: Voice,
 }
 
 /// How the room of a call is named.
@@ -118,7 +123,7 @@ impl RoomPlan {
 impl DispatchRule {
     /// Checks a rule. One that `outlives_trunks` may name trunks that there are not, by their ids.
     pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>], outlives_trunks: bool) -> Result<Self, Vec<Error>> {
-        let RuleItem { info, answer, early_media, priority } = item;
+        let RuleItem { info, answer, early_media, priority, voice } = item;
         let id = info.sip_dispatch_rule_id.clone();
         let object = label("dispatch rule", &info.name, &id);
         let mut problems = Vec::new();
@@ -142,6 +147,9 @@ impl DispatchRule {
         #[expect(deprecated, reason = "older files set the encryption here")]
         let encryption = info.media_encryption;
         let media = media(info.media.as_ref(), encryption, &mut problems);
+        if !voice.language.is_empty() && !is_language(&voice.language) {
+            problems.push(Problem::Language(voice.language.clone()));
+        }
         let room = plan(info.rule.as_ref(), &mut problems);
         match (room, metadata) {
             (Some(room), Some(metadata)) if problems.is_empty() => Ok(Self {
@@ -156,6 +164,7 @@ impl DispatchRule {
                 answer,
                 early_media,
                 priority,
+                voice,
             }),
             _ => Err(named(&id, &object, problems)),
         }
@@ -164,7 +173,7 @@ impl DispatchRule {
     /// The object as it was read.
     pub(crate) fn item(&self) -> RuleItem {
         let Self { answer, early_media, priority, .. } = *self;
-        RuleItem { info: self.info.clone(), answer, early_media, priority }
+        RuleItem { info: self.info.clone(), answer, early_media, priority, voice: self.voice.clone() }
     }
 
     /// Its id, `SDR_…`.

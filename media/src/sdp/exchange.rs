@@ -5,8 +5,9 @@
 //!   └────────────────answer()─────────────────────► ▲ └──answer()──┘
 //! ```
 
-use super::negotiate::{accept, answer_session, choose, offer_session};
-use super::{Direction, Error, Local, Negotiated, Policy, Session};
+use super::media::Media;
+use super::negotiate::{accept, answer_session, choose, offer_anew, offer_session};
+use super::{Direction, Encryption, Error, Local, Negotiated, Policy, Session};
 
 /// The offers and answers of one call. A failed one leaves everything as it was.
 #[derive(Clone, Debug)]
@@ -47,8 +48,38 @@ impl Exchange {
 
     /// Offers: all that we speak at first, what is in force later.
     pub fn offer(&mut self) -> String {
+        self.offer_with(&self.policy.clone(), self.local.direction, false)
+    }
+
+    /// Offers what is in force and nothing else, the directions as they are: whoever holds goes on to hold. Where the text
+    /// before says the same, the version stays (RFC 4028 §7.4).
+    pub fn refresh(&mut self) -> String {
+        let in_force = self.negotiated().map_or(Direction::SendRecv, |negotiated| negotiated.direction);
+        self.offer_with(&self.policy.clone(), self.local.direction.and(in_force), false)
+    }
+
+    /// Offers to a peer that asks for it in mid-call: as if the call were a new one, as far as what is in force allows
+    /// (RFC 3261 §14.2). The peer may have become another one, or be back from a hold of its own.
+    pub fn offer_anew(&mut self) -> String {
+        self.offer_with(&self.policy.clone(), self.local.direction, true)
+    }
+
+    /// Our first offer once more for a peer that did not take it: encrypted by its profile, where it was plain with keys
+    /// beside it. `None` where it would be the same, or never.
+    pub fn offer_encrypted(&mut self) -> Option<String> {
+        let (Encryption::Allow(secret), None) = (self.policy.encryption, &self.agreed) else { return None };
+        let is_new = self.offered.as_ref().is_some_and(|offered| offered.media.iter().all(Media::is_plain));
+        let policy = Policy { encryption: Encryption::Require(secret), ..self.policy.clone() };
+        is_new.then(|| self.offer_with(&policy, self.local.direction, false))
+    }
+
+    fn offer_with(&mut self, policy: &Policy, direction: Direction, anew: bool) -> String {
         let before = self.agreed.as_ref().map(|agreed| (&agreed.lines, &agreed.negotiated));
-        let offer = offer_session(&self.local, &self.policy, before);
+        let local = Local { direction, ..self.local };
+        let offer = match before {
+            Some(before) if anew => offer_anew(&local, policy, before),
+            before => offer_session(&local, policy, before),
+        };
         let offer = self.versioned(offer);
         let text = offer.to_string();
         self.offered = Some(offer);
@@ -72,6 +103,11 @@ impl Exchange {
     /// What we want from the next offer or answer on: to hold, or to resume.
     pub fn set_direction(&mut self, direction: Direction) {
         self.local.direction = direction;
+    }
+
+    /// Whether an offer of ours waits for its answer.
+    pub fn is_offering(&self) -> bool {
+        self.offered.is_some()
     }
 
     /// What is in force.

@@ -108,6 +108,10 @@ impl Media {
         self.kind == "audio" && self.port != 0
     }
 
+    pub(super) fn is_plain(&self) -> bool {
+        self.transport() == Ok(Transport::Plain)
+    }
+
     /// The payload types in the order of the line; what is no number is none.
     pub(super) fn payload_types(&self) -> impl Iterator<Item = u8> {
         self.formats.iter().filter_map(|format| format.parse().ok()).filter(|payload_type| *payload_type < 128)

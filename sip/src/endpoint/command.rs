@@ -213,6 +213,9 @@ pub struct Invite {
     pub call_id: Option<CallId>,
     /// The From tag; random when not given, or when it is no token.
     pub local_tag: Option<Tag>,
+    /// The number of its first INVITE: 1, or more than that of the refusal when the same call is tried anew with something
+    /// else in it (RFC 3261 §8.1.3.5).
+    pub cseq: u32,
     /// More headers.
     pub headers: ExtraHeaders,
     /// SDP, or empty for a call that lets the other side offer.
@@ -236,6 +239,7 @@ impl Invite {
             from,
             call_id: None,
             local_tag: None,
+            cseq: 1,
             headers: ExtraHeaders::new(),
             body: Bytes::new(),
         }

@@ -32,6 +32,9 @@ pub(crate) enum Setback {
     Unavailable,
 }
 
+/// The number of a first request is less than 2^31 (RFC 3261 §8.1.1.5), with room for those after it.
+const MAX_FIRST_CSEQ: u32 = 1 << 30;
+
 impl Endpoint {
     pub(super) fn place(&mut self, now: Instant, mut invite: Invite) {
         let handle = invite.call;
@@ -54,7 +57,8 @@ impl Endpoint {
         let login = invite.credentials.take().map(|credentials| Box::new(Login::new(credentials)));
         let peer = Peer { login, ..Peer::new(path, self.config.session_timers) };
         let asked = Asked::default();
-        let attempt = Attempt { invite, call_id, local_tag, cseq: 1, hop: 0, asked, silence: None, early: Vec::new() };
+        let cseq = invite.cseq.clamp(1, MAX_FIRST_CSEQ);
+        let attempt = Attempt { invite, call_id, local_tag, cseq, hop: 0, asked, silence: None, early: Vec::new() };
         self.call_out(now, handle, peer, Box::new(attempt));
     }
 

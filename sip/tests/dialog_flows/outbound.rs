@@ -336,6 +336,27 @@ fn a_hop_that_cannot_be_reached_is_passed_over() {
     world.assert_empty();
 }
 
+/// What was refused may be said again in other words: the same call to whoever hears it, and a new request.
+#[test]
+fn a_refused_call_is_tried_anew_under_its_names() {
+    let mut world = World::new();
+    let call_id = Some(sip::CallId::new("again@example.com"));
+    let (call_id, tag) = (|| call_id.clone(), || Some(sip::Tag::new("ours")));
+    let call = dial_with(&mut world, |invite| (invite.call_id, invite.local_tag) = (call_id(), tag()));
+    reply(&mut world, "INVITE", "488 Not Acceptable Here", "");
+    let Event::Rejected { response, .. } = world.expect(0, "Rejected") else { unreachable!() };
+    let number = response.headers.cseq().expect("a number").number;
+    let again = Invite { to: hops(1), call_id: call_id(), local_tag: tag(), cseq: number + 1, ..invite(call) };
+    world.command(0, Command::Invite(Box::new(again)));
+    let (second, _) = world.last(0, "INVITE");
+    assert_eq!(second.headers.get(&HeaderName::CSeq), Some("2 INVITE"));
+    assert_eq!(second.headers.get(&HeaderName::CallId), Some("again@example.com"));
+    assert!(second.headers.get(&HeaderName::From).is_some_and(|from| from.ends_with(";tag=ours")));
+    // The first refusal, again, is of the first INVITE.
+    answered(&mut world);
+    world.command(0, hang_up(call));
+}
+
 #[test]
 fn hanging_up_ends_the_search() {
     let mut world = World::new();

@@ -1,5 +1,4 @@
 use std::fs;
-use std::sync::Arc;
 
 use super::*;
 use crate::config::tests::environment;
@@ -32,7 +31,8 @@ impl Bench {
         let (tell, state) = watch::channel(Status::default());
         let endpoint = sip::endpoint::Config::new(Vec::new(), [0; 32]);
         let (sip, _) = sip::net::bind(sip::net::Config::new(endpoint)).await.unwrap();
-        let parts = Parts { store, sip, environment: environment(), status: tell };
+        let prompts = Arc::new(ArcSwap::from_pointee(Prompts::default()));
+        let parts = Parts { store, sip, prompts, environment: environment(), status: tell };
         let path = path(&folder);
         let reloader = Reloader::new(Some(path), &loaded, parts);
         Self { folder, reloader, state, now: Instant::now() }
@@ -169,4 +169,26 @@ fn keys_that_wait_for_a_restart_are_named() {
     }
     let items: Items = before.snapshot.items();
     assert!(items == Items::default());
+}
+
+#[tokio::test]
+async fn recordings_take_effect_and_a_file_that_is_none_does_not() {
+    let mut bench = Bench::new().await;
+    let path = bench.folder.path("music.wav");
+    let heard = |bench: &Bench| bench.reloader.parts.prompts.load().hold().len();
+    crate::wav::write(&path, &[1; 10]).unwrap();
+    let text = format!("{ONE}prompts: {{hold: {}, nl: {{enter_pin: {}}}}}\n", path.display(), path.display());
+    bench.write(&text);
+    bench.look(3);
+    assert_eq!((bench.error(), heard(&bench)), (String::new(), 10));
+    assert!(bench.reloader.parts.prompts.load().has("nl", crate::call::pin::Prompt::EnterPin));
+    assert_eq!(bench.state.borrow().configuration.needs_restart, [] as [String; 0]);
+    // Another recording under the same name is heard when somebody says so.
+    crate::wav::write(&path, &[1; 20]).unwrap();
+    bench.reloader.reload();
+    assert_eq!(heard(&bench), 20);
+    fs::write(&path, "no sound").unwrap();
+    bench.reloader.reload();
+    assert!(bench.error().contains("prompts.hold"), "{}", bench.error());
+    assert_eq!(heard(&bench), 20);
 }

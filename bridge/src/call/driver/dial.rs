@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sip::{CallId, NextHop, Response, Tag};
+use sip::{CallId, HeaderName, NextHop, Response, Status, Tag};
 use tracing::{debug, info, warn};
 
 use super::leg::Leg;
@@ -51,11 +51,17 @@ impl Driver {
     }
 
     pub(super) async fn dial(&mut self) {
+        self.parts.metrics.invited(self.leg.direction());
+        self.invite(1).await;
+    }
+
+    /// Sends the INVITE of this number.
+    async fn invite(&self, cseq: u32) {
         let Leg::Outbound(outbound) = &self.leg else { return };
         let placement = &outbound.placement;
         let invite = sip::endpoint::Invite {
             call: outbound.call,
-            to: std::mem::take(&mut self.hops),
+            to: self.hops.clone(),
             patience: self.parts.settings.patience,
             credentials: placement.credentials.clone(),
             uri: placement.uri.clone(),
@@ -64,12 +70,12 @@ impl Driver {
             to_header: placement.to.clone(),
             call_id: Some(CallId::new(outbound.sip_call_id.as_str())),
             local_tag: Some(Tag::new(placement.call_id.as_str())),
+            cseq,
             headers: placement.headers.clone(),
             body: self.media.description(),
         };
         let hop = invite.to.first();
         info!(hop = hop.map(|hop| tracing::field::display(hop.address)), "calling");
-        self.parts.metrics.invited(self.leg.direction());
         self.send(sip::Command::Invite(Box::new(invite))).await;
     }
 
@@ -93,7 +99,24 @@ impl Driver {
         Input::RemoteAnswered(Offer(response.body.clone()))
     }
 
-    pub(super) fn refused(&mut self, response: &Response) -> Input {
+    /// A final refusal; nothing comes of it if another offer may be taken.
+    pub(super) async fn refused(&mut self, response: &Response) -> Option<Input> {
+        if is_about_media(response.status)
+            && let Ok(cseq) = response.headers.cseq()
+            && self.media.offer_encrypted()
+        {
+            info!(
+                status = response.status.code(),
+                "the carrier does not take plain RTP with keys beside it: SRTP is tried"
+            );
+            self.invite(cseq.number + 1).await;
+            return None;
+        }
+        self.hear_why(response.headers.get(&HeaderName::Reason));
+        Some(self.refused_for_good(response))
+    }
+
+    fn refused_for_good(&mut self, response: &Response) -> Input {
         let Leg::Outbound(outbound) = &self.leg else { return Input::RemoteHangup };
         let has_credentials = outbound.placement.credentials.is_some();
         let Refusal { reason, status, text } = refusal::read(response, has_credentials);
@@ -189,6 +212,11 @@ impl Driver {
             self.listing.update(|info| info.answered_at = Some(now));
         }
     }
+}
+
+/// Refusals of what our offer says, or of how it says it (RFC 3261 §21.4.13, §21.4.26, §21.6.4).
+fn is_about_media(status: Status) -> bool {
+    matches!(status, Status::UNSUPPORTED_MEDIA_TYPE | Status::NOT_ACCEPTABLE_HERE | Status::NOT_ACCEPTABLE_ANYWHERE)
 }
 
 /// Why a call that was placed came to nothing, for whoever placed it.

@@ -1,25 +1,18 @@
 //! What the endpoint and the line tell a call, as its inputs.
 
-use sip::{CallHandle, Event, HeaderName};
+use sip::{Event, HeaderName};
 use tracing::info;
 
 use super::{Driver, clipped};
 use crate::call::end::EndReason;
-use crate::call::{Input, Key, Offer};
+use crate::call::{Input, Key};
 use crate::plane::LineEvent;
 
 impl Driver {
     pub(super) async fn sip_inputs(&mut self, event: Option<Event>) -> Vec<Input> {
         let input = match event {
             None => Input::Hangup(EndReason::GatewayFault), // The endpoint is gone.
-            Some(Event::Acked { body, .. }) => match self.media.acknowledged(&body) {
-                Ok(()) => {
-                    self.note_hold();
-                    self.tell_encryption();
-                    Input::Acknowledged
-                }
-                Err(reason) => Input::MediaRefused(reason),
-            },
+            Some(Event::Acked { body, .. }) => return self.acknowledged(&body).await,
             Some(Event::Ended { request, .. }) => {
                 self.hear_why(request.headers.get(&HeaderName::Reason));
                 Input::RemoteHangup
@@ -29,18 +22,13 @@ impl Driver {
                 Input::RemoteCancel
             }
             Some(Event::AckMissing { .. }) => Input::AckMissing,
-            Some(Event::Reinvite { request, .. }) => Input::Reoffered(Offer(request.body)),
+            Some(Event::Reinvite { request, .. }) => return self.offered(&request).await,
+            Some(Event::ReinviteCancelled { .. }) => return self.offer_taken_back().await.into_iter().collect(),
             Some(Event::Progress { response, .. }) => return self.progressed(&response),
             Some(Event::Answered { response, .. }) => self.answered(&response),
-            Some(Event::Rejected { response, .. }) => {
-                self.hear_why(response.headers.get(&HeaderName::Reason));
-                self.refused(&response)
-            }
+            Some(Event::Rejected { response, .. }) => return self.refused(&response).await.into_iter().collect(),
             Some(Event::Info { press, .. }) => Input::Digit(Key(press.key)),
-            Some(Event::RefreshDue { call }) => {
-                self.refresh(call).await;
-                return Vec::new();
-            }
+            Some(Event::RefreshDue { .. }) => return self.refresh().await.into_iter().collect(),
             Some(Event::Failed { why, .. }) => self.broken(why),
             Some(Event::HungUp { .. }) => Input::RemoteHangup,
             Some(event @ (Event::ReferAnswered { .. } | Event::Notified { .. })) => {
@@ -56,21 +44,13 @@ impl Driver {
             Some(Event::ReinviteRejected { response, .. }) => {
                 return self.offer_refused(response.as_deref()).await.into_iter().collect();
             }
-            Some(Event::Incoming { .. } | Event::ReinviteCancelled { .. }) => return Vec::new(),
+            Some(Event::Incoming { .. }) => return Vec::new(),
         };
         vec![input]
     }
 
-    /// The session has to be refreshed with an offer of what is in force (RFC 4028 §7.4). A hold that is under way does that
-    /// as well.
-    async fn refresh(&mut self, call: CallHandle) {
-        if let Some(body) = self.offer_again() {
-            self.send(sip::Command::Reinvite { call, headers: Vec::new(), body }).await;
-        }
-    }
-
     /// What the other side says about the end (RFC 3326).
-    fn hear_why(&mut self, reason: Option<&str>) {
+    pub(super) fn hear_why(&mut self, reason: Option<&str>) {
         let Some(reason) = reason.map(clipped) else { return };
         info!(reason, "the other side says why it ends the call");
         self.parting = Some(reason.to_owned());

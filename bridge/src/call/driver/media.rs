@@ -42,8 +42,8 @@ enum State {
 struct Open {
     exchange: Exchange,
     description: String,
-    /// Our offer went out in the 200 and is answered in the ACK.
-    delayed: bool,
+    /// What was agreed upon before the peer's offer that our answer to is not acknowledged.
+    before: Option<Box<Exchange>>,
     /// The description in the last provisional answer that fitted our offer.
     early: Bytes,
     line: LineHandle,
@@ -125,7 +125,7 @@ impl Media {
         self.state = State::Open(Box::new(Open {
             exchange,
             description,
-            delayed: offer.is_none(),
+            before: None,
             early: Bytes::new(),
             line: line.handle,
             events: line.events,
@@ -140,6 +140,15 @@ impl Media {
             State::Open(open) => Bytes::from(open.description.clone()),
             State::Closed => Bytes::new(),
         }
+    }
+
+    /// Makes our offer another one, where the callee may take that: encrypted by its profile. False if there is none.
+    pub(super) fn offer_encrypted(&mut self) -> bool {
+        let State::Open(open) = &mut self.state else { return false };
+        let Some(description) = open.exchange.offer_encrypted() else { return false };
+        open.description = description;
+        open.early.clear();
+        true
     }
 
     /// What the room session needs of the line. It can be had once.
@@ -173,7 +182,6 @@ impl Media {
     /// came before it.
     pub(super) async fn agree(&mut self, description: &[u8]) -> Result<(), EndReason> {
         let State::Open(open) = &mut self.state else { return Err(EndReason::MediaFault) };
-        open.delayed = false;
         let early = std::mem::take(&mut open.early);
         let description = if description.is_empty() { &early } else { description };
         let unusable = |error: &media::sdp::Error| {
@@ -187,20 +195,28 @@ impl Media {
 
     /// An offer of ours in mid-call; none while another one is open.
     pub(super) fn offer(&mut self, direction: Direction) -> Option<Bytes> {
-        let State::Open(open) = &mut self.state else { return None };
-        if open.delayed {
-            return None;
-        }
+        let open = self.unasked()?;
         open.exchange.set_direction(direction);
         Some(Bytes::from(open.exchange.offer()))
+    }
+
+    /// An offer that changes nothing; none while another one is open.
+    pub(super) fn refresh(&mut self) -> Option<Bytes> {
+        Some(Bytes::from(self.unasked()?.exchange.refresh()))
     }
 
     /// It came to nothing; this is what we want from now on.
     pub(super) fn withdraw(&mut self, direction: Direction) {
         let State::Open(open) = &mut self.state else { return };
         open.exchange.set_direction(direction);
-        if !open.delayed {
-            open.exchange.withdraw();
+        open.exchange.withdraw();
+    }
+
+    /// The line, unless an offer of ours waits for its answer.
+    fn unasked(&mut self) -> Option<&mut Open> {
+        match &mut self.state {
+            State::Open(open) if !open.exchange.is_offering() => Some(open),
+            State::Open(_) | State::Closed => None,
         }
     }
 
@@ -227,7 +243,8 @@ impl Media {
     /// The ACK: with a delayed offer it holds the answer (RFC 3264 §4, RFC 3261 §13.2.1).
     pub(super) fn acknowledged(&mut self, body: &[u8]) -> Result<(), EndReason> {
         let State::Open(open) = &mut self.state else { return Ok(()) };
-        if !std::mem::take(&mut open.delayed) {
+        open.before = None;
+        if !open.exchange.is_offering() {
             return Ok(());
         }
         let negotiated = Session::parse(body).and_then(|answer| open.exchange.accept_answer(&answer));
@@ -238,19 +255,33 @@ impl Media {
         open.line.try_send(Command::Carrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)
     }
 
-    /// Answers an offer in mid-call; an empty one gets what is in force as our offer.
+    /// Answers an offer in mid-call; an empty one gets an offer of ours, as if the call were a new one.
     pub(super) async fn renegotiate(&mut self, offer: &[u8]) -> Result<Bytes, EndReason> {
         let State::Open(open) = &mut self.state else { return Err(EndReason::MediaFault) };
-        if offer.is_empty() {
-            open.delayed = true;
-            return Ok(Bytes::from(open.exchange.offer()));
-        }
         // An offer of ours that the caller took back before he saw it is not answered by the next ACK.
-        open.delayed = false;
-        let offer = Session::parse(offer).map_err(|error| refused(&error))?;
-        let (negotiated, text) = open.exchange.answer(&offer).map_err(|error| refused(&error))?;
-        open.order(Command::Carrier(Box::new(negotiated))).await?;
-        Ok(Bytes::from(text))
+        open.exchange.withdraw();
+        let before = open.exchange.clone();
+        let body = if offer.is_empty() {
+            open.exchange.offer_anew()
+        } else {
+            let offer = Session::parse(offer).map_err(|error| refused(&error))?;
+            let (negotiated, text) = open.exchange.answer(&offer).map_err(|error| refused(&error))?;
+            open.order(Command::Carrier(Box::new(negotiated))).await?;
+            text
+        };
+        open.before = Some(Box::new(before));
+        Ok(Bytes::from(body))
+    }
+
+    /// The peer has taken back its offer before it had our answer.
+    pub(super) async fn take_back(&mut self) -> Result<(), EndReason> {
+        let State::Open(open) = &mut self.state else { return Ok(()) };
+        let Some(before) = open.before.take() else { return Ok(()) };
+        open.exchange = *before;
+        match open.exchange.negotiated().cloned() {
+            Some(negotiated) => open.order(Command::Carrier(Box::new(negotiated))).await,
+            None => Ok(()),
+        }
     }
 
     /// Ends the carrier's side; the line is gone when the room session lets go of it too.

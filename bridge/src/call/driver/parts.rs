@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
 
 use crate::call::order::Order;
@@ -68,8 +69,8 @@ pub struct Settings {
     pub allow_refer: bool,
     /// When we call the target of a transfer ourselves, where the trunk does not say.
     pub bridge_transfers: Bridging,
-    /// What callers hear of us.
-    pub prompts: Prompts,
+    /// What callers hear of us; others when the configuration is read anew.
+    pub prompts: Arc<ArcSwap<Prompts>>,
 }
 
 /// What the gateway asks of all its calls.

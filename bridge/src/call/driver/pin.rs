@@ -42,7 +42,10 @@ impl Driver {
         while let Some(action) = self.pin.as_mut().and_then(Entry::poll_action) {
             match action {
                 Action::Play(prompt) => {
-                    let sound = prompt.map(|prompt| Sound::once(self.parts.settings.prompts.of(prompt)));
+                    let sound = match prompt {
+                        Some(prompt) => Some(Sound::once(self.recording(prompt).await)),
+                        None => None,
+                    };
                     if let Some(fault) = self.order_line(Command::Play(sound)).await {
                         return Some(fault);
                     }

@@ -2,6 +2,7 @@
 
 mod bridge;
 mod moving;
+mod offers;
 mod outbound;
 
 use std::sync::Arc;
@@ -67,7 +68,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         patience: Duration::from_secs(4),
         allow_refer: false,
         bridge_transfers: Bridging::Never,
-        prompts: Prompts::default(),
+        prompts: Arc::new(arc_swap::ArcSwap::from_pointee(Prompts::default())),
     };
     let metrics = Arc::new(Metrics::new().unwrap());
     let (store, _) = Store::open(None, Items::default()).unwrap();
@@ -260,15 +261,16 @@ async fn an_offer_taken_back_is_not_answered_by_the_next_ack() {
 async fn a_session_is_refreshed_with_what_is_in_force() {
     let mut driver = active(TRUNK).await.driver;
     let plane = driver.parts.plane.clone();
-    assert!(driver.offer_again().is_none(), "there is no line to refresh");
+    assert!(driver.media.refresh().is_none(), "there is no line to refresh");
     driver.media.prepare(&plane).unwrap();
     let theirs =
         b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n";
     assert_eq!(driver.media.acknowledged(theirs), Ok(()));
-    let first = driver.offer_again();
+    let first = driver.media.refresh();
+    assert!(driver.media.refresh().is_none() && driver.media.offer(::media::sdp::Direction::SendOnly).is_none());
     driver.media.withdraw(::media::sdp::Direction::SendRecv);
     assert_eq!(driver.media.agree(theirs).await, Err(EndReason::AnswerUnusable), "nothing is offered");
-    assert_eq!(driver.offer_again(), first, "the version stays where nothing changes (RFC 4028 §7.4)");
+    assert_eq!(driver.media.refresh(), first, "the version stays where nothing changes (RFC 4028 §7.4)");
     assert_eq!(driver.media.agree(theirs).await, Ok(()));
 }
 

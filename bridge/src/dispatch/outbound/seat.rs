@@ -9,7 +9,7 @@ use super::Refusal;
 use super::line::{Line, include};
 use crate::dispatch::participant::{merge, number_hash, sorted};
 use crate::dispatch::seat::{MAX_CALL_DURATION, RINGING_TIMEOUT};
-use crate::dispatch::{IncludeHeaders, Media, RoomName, Seat};
+use crate::dispatch::{IncludeHeaders, Media, RoomName, Seat, Voice};
 use crate::store::trunk::media;
 
 /// The longest identity and name, in bytes.
@@ -66,6 +66,7 @@ pub(super) fn seat(
         media: merge(&line.media, &asked_media(request)?),
         answer: None,
         early_media: None,
+        voice: Voice::default(),
         krisp: request.krisp_enabled,
         trunk_id: line.id.to_owned(),
         rule_id: String::new(),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::Objects;
 use crate::config::key::{self, Field};
-use crate::dispatch::Answer;
+use crate::dispatch::{Answer, Voice};
 use crate::spelling::spelled;
 use crate::store::item::Item;
 use crate::store::{InboundItem, Items, OutboundExtras, OutboundItem, RuleItem, Transfers};
@@ -16,7 +16,7 @@ type Json = Map<String, Value>;
 
 const TRANSFERS: &[&str] = &["allow_refer", "bridge_transfers"];
 const OUTBOUND: &[&str] = &["default_outbound", "max_calls", "calls_per_second", "allow_refer", "bridge_transfers"];
-const RULE: &[&str] = &["answer", "early_media", "priority"];
+const RULE: &[&str] = &["answer", "early_media", "priority", "language", "prompts"];
 
 pub(super) fn written(items: Items, with_secrets: bool) -> Objects {
     let mut objects = Objects::default();
@@ -98,8 +98,11 @@ fn rule(object: &Json) -> Result<RuleItem, String> {
     };
     let early_media = ours.get("early_media").map(|yes| yes.as_bool().ok_or("early_media must be true or false"));
     let priority = ours.get("priority").map(|number| number.as_i64().ok_or("priority must be a whole number"));
+    let voice = ["language", "prompts"].iter().filter_map(|name| ours.get_key_value(*name));
+    let voice: Voice = typed(voice.map(|(name, value)| (name.clone(), value.clone())).collect())?;
     let info: proto::SipDispatchRuleInfo = typed(info)?;
-    Ok(RuleItem { info, answer, early_media: early_media.transpose()?, priority: priority.transpose()? })
+    let early_media = early_media.transpose()?;
+    Ok(RuleItem { info, answer, early_media, priority: priority.transpose()?, voice })
 }
 
 /// LiveKit's fields and ours. A field that neither has is a mistake: passed over, it would be a call gone wrong.

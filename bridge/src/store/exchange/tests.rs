@@ -10,6 +10,7 @@ outbound_trunks:
 - {sip_trunk_id: ST_out, name: out, address: sip.example.com, numbers: ['+2'], max_calls: 3, default_outbound: true}
 dispatch_rules:
 - {sip_dispatch_rule_id: SDR_r, name: r, trunk_ids: [in], answer: immediately, priority: 7, attributes: {aB: c},
+   language: de-AT, prompts: {enter_pin: tests/data/../../prompts/en/wrong_pin.wav},
    rule: {dispatch_rule_direct: {room_name: lobby, pin: '1234'}}}
 ";
 
@@ -43,6 +44,8 @@ fn what_is_exported_can_be_a_file_and_can_be_imported() {
     assert_eq!((fields[0].field.as_str(), &fields[0].after), ("trunk_ids", &Some(serde_json::json!(["ST_in"]))));
     let rule = &store.snapshot().dispatch_rules[0];
     assert_eq!((rule.priority, rule.answer.map(crate::dispatch::Answer::word)), (Some(7), Some("immediately")));
+    let voice = &rule.voice;
+    assert_eq!((voice.language.as_str(), voice.prompts.files().count()), ("de-AT", 1));
     assert_eq!(store.snapshot().outbound_trunks[0].ours.max_calls, Some(3));
     drop(store);
     let (reopened, _) = Store::open(Some(&folder.path("store.db")), Items::default()).unwrap();

@@ -9,6 +9,8 @@ use crate::sdp::{Codec, Encryption, Events, Local, Policy, Session};
 
 /// Where telephone events are usually found.
 const EVENTS: u8 = 101;
+/// Payload types that mean what the description says (RFC 3551 §6).
+const DYNAMIC: std::ops::RangeInclusive<u8> = 96..=127;
 
 /// The answer to an offer, with its media lines in their order.
 pub(in crate::sdp) fn answer(offer: &Session, negotiated: &Negotiated, local: &Local) -> Session {
@@ -53,6 +55,30 @@ pub(in crate::sdp) fn offer(local: &Local, policy: &Policy, before: Option<(&Ses
         false => old.refused(),
     });
     session(local, lines.collect())
+}
+
+/// The same within a call, with all that we speak beside what is in force.
+pub(in crate::sdp) fn offer_anew(local: &Local, policy: &Policy, before: (&Session, &Negotiated)) -> Session {
+    let mut session = offer(local, policy, Some(before));
+    let Some(media) = session.media.get_mut(before.1.line) else { return session };
+    let events =
+        media.formats.iter().position(|format| before.1.receive_events.is_some_and(|own| *format == own.to_string()));
+    let mut more = Media::new("", 0, "");
+    for codec in
+        policy.codecs.iter().filter(|codec| !media.payload_types().any(|own| media.codec(own) == Some(**codec)))
+    {
+        let is_free = |payload_type: &u8| {
+            [&*media, &more].iter().all(|media| !media.payload_types().any(|own| own == *payload_type))
+        };
+        let own = Some(codec.payload_type()).filter(is_free).or_else(|| DYNAMIC.rev().find(is_free));
+        own.into_iter().for_each(|payload_type| add_codec(&mut more, payload_type, *codec));
+    }
+    // Telephone events come last, as ever.
+    let at = events.unwrap_or(media.formats.len());
+    media.formats.splice(at..at, more.formats);
+    media.maps.extend(more.maps);
+    media.parameters.extend(more.parameters);
+    session
 }
 
 fn session(local: &Local, media: Vec<Media>) -> Session {

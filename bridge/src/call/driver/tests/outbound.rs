@@ -248,6 +248,49 @@ async fn whoever_waits_hears_why_a_call_was_refused() {
     }
 }
 
+/// Our first offer is one of plain RTP with keys beside it. Who takes no such thing, and says so, is offered the other
+/// profile, once; who must be encrypted, or must not, has had the only one.
+#[tokio::test]
+async fn a_carrier_that_wants_its_keys_in_another_profile_is_called_again() {
+    let keys = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:GgKxatEc+sYepjANRwH2+vEG+trLPpi6/0eJ4bdl\r\n";
+    let answer = format!("{}{keys}", SDP.replace("RTP/AVP", "RTP/SAVP"));
+    for status in ["488 Not Acceptable Here", "606 Not Acceptable", "415 Unsupported Media Type"] {
+        let mut call = placing("media: {encryption: SIP_MEDIA_ENCRYPT_ALLOW}", |_| ()).await;
+        let first = call.carrier.hears("INVITE").await;
+        assert!(
+            first.contains(" RTP/AVP ") && first.contains("a=crypto:") && first.contains("CSeq: 1 INVITE"),
+            "{first}"
+        );
+        call.carrier.says(&first, status, "Reason: Q.850;cause=127\r\n", "").await;
+        call.carrier.hears("ACK").await;
+        let second = call.carrier.hears("INVITE").await;
+        for part in [" RTP/SAVP ", "a=crypto:", "CSeq: 2 INVITE", "Call-ID: outbound@example.com", ";tag=SCL_outbound"]
+        {
+            assert!(second.contains(part), "{part} is not in\n{second}");
+        }
+        call.carrier.says(&second, "200 OK", "", &answer).await;
+        call.carrier.hears("ACK").await;
+        call.attributes_until("sip.callStatus", "active").await;
+        call.orders.send(Order::Hangup(EndReason::LocalHangup)).await.unwrap();
+        call.carrier.hears("BYE").await;
+    }
+    for (encryption, tries) in [("ALLOW", 2), ("REQUIRE", 1), ("DISABLE", 1)] {
+        let mut call = placing(&format!("media: {{encryption: SIP_MEDIA_ENCRYPT_{encryption}}}"), |_| ()).await;
+        for number in 1..=tries {
+            let invite = call.carrier.hears("INVITE").await;
+            assert!(invite.contains(&format!("CSeq: {number} INVITE")), "{encryption}: {invite}");
+            call.carrier.says(&invite, "488 Not Acceptable Here", "", "").await;
+        }
+        assert!(matches!(call.hears().await, Progress::Joined(_)));
+        let Progress::Failed(error) = call.hears().await else { panic!("{encryption}") };
+        assert_eq!(error.sip_status().map(|(code, _)| code), Some(488), "{encryption}");
+    }
+    let mut call = placing("media: {encryption: SIP_MEDIA_ENCRYPT_ALLOW}", |_| ()).await;
+    let invite = call.carrier.hears("INVITE").await;
+    call.carrier.says(&invite, "486 Busy Here", "", "").await;
+    assert_eq!(call.ends().await.outcome().label, "busy", "that is not about media");
+}
+
 #[tokio::test]
 async fn a_carrier_that_asks_for_a_password_that_the_trunk_has_not() {
     let mut call = placing("", |_| ()).await;
