@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use livekit_protocol as proto;
 
+use super::Dtmf;
+
 /// How long a caller waits for an answer where his trunk says nothing.
 pub const RINGING_TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -142,6 +144,8 @@ pub struct Media {
     pub only_listed: bool,
     /// Whether packets are encrypted.
     pub encryption: Encryption,
+    /// How keys travel.
+    pub dtmf: Dtmf,
 }
 
 impl Media {

@@ -5,7 +5,8 @@ use tracing::info;
 
 use super::{Driver, clipped};
 use crate::call::end::EndReason;
-use crate::call::{Input, Key, Offer};
+use crate::call::sieve::Way;
+use crate::call::{Input, Offer};
 use crate::plane::LineEvent;
 
 impl Driver {
@@ -36,7 +37,10 @@ impl Driver {
                 self.hear_why(response.headers.get(&HeaderName::Reason));
                 self.refused(&response)
             }
-            Some(Event::Info { press, .. }) => Input::Digit(Key(press.key)),
+            Some(Event::Info { press, .. }) => return self.hear_key(Way::Info, press.key).into_iter().collect(),
+            Some(Event::InfoAnswered { status, .. }) => {
+                return self.key_answered(status).await.into_iter().collect();
+            }
             Some(Event::RefreshDue { call }) => {
                 self.refresh(call).await;
                 return Vec::new();
@@ -80,7 +84,6 @@ impl Driver {
 pub(super) fn from_line(event: Option<&LineEvent>) -> Option<Input> {
     match event {
         None | Some(LineEvent::Panicked) => Some(Input::MediaFault),
-        Some(LineEvent::Digit(digit)) => Some(Input::Digit(Key(*digit))),
         Some(LineEvent::Pressed) => Some(Input::Pressed),
         Some(LineEvent::MediaTimeout) => Some(Input::MediaTimeout),
         Some(_) => None,
