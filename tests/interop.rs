@@ -16,6 +16,8 @@ mod front_door;
 mod hangup;
 #[path = "interop/in_call.rs"]
 mod in_call;
+#[path = "interop/keys.rs"]
+mod keys;
 #[path = "interop/leaks.rs"]
 mod leaks;
 #[path = "interop/leaks_outbound.rs"]

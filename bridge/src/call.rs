@@ -24,11 +24,13 @@ pub mod driver;
 pub mod end;
 pub mod holding;
 mod input;
+pub mod keying;
 pub mod moving;
 pub mod offers;
 pub mod order;
 pub mod pin;
 pub mod refusal;
+pub mod sieve;
 pub mod transfer;
 
 use std::collections::VecDeque;

@@ -14,6 +14,7 @@
 //! call, and [`outbound`] is the other direction: calls that the API asks for.
 
 pub mod acl;
+pub mod dtmf;
 pub mod explain;
 pub mod headers;
 pub mod number;
@@ -27,6 +28,7 @@ pub mod template;
 pub mod trunk;
 pub mod voice;
 
+pub use dtmf::{Dtmf, Means};
 pub use explain::{Explanation, explain};
 pub use query::{Query, Transport, civil};
 pub use refusal::{Refusal, Reject};

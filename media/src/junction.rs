@@ -90,8 +90,10 @@ pub enum Event {
         /// Whose stream.
         ssrc: u32,
     },
-    /// A key was pressed; each is told once.
+    /// A key was pressed, as an event; each is told once.
     Digit(dtmf::Event),
+    /// A key was heard in the audio; each is told once. It may be one that is told as an event as well.
+    Tone(dtmf::Event),
     /// The carrier has been silent for too long; told once.
     MediaTimeout,
     /// All keys were pressed for the carrier, or it takes none any more.
@@ -240,10 +242,24 @@ impl Junction {
         self.downlink.set_sound(sound);
     }
 
+    /// When tones in the carrier's audio are taken for keys; not at all, if this is not said. What is known of them to be a
+    /// key is muted: all but their first 40 ms or so.
+    pub fn set_tones(&mut self, now: Instant, tones: dtmf::Tones) -> Result<(), Error> {
+        self.now = now;
+        self.carrier.set_tones(tones);
+        self.uplink.set_carrier(&self.carrier)
+    }
+
     /// Presses keys for the carrier, after those before them; [`Event::Pressed`] tells when all are out.
     pub fn press(&mut self, now: Instant, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
         self.now = now;
         self.carrier.press(keys)
+    }
+
+    /// The same as tones in place of the room's audio.
+    pub fn press_tones(&mut self, now: Instant, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
+        self.now = now;
+        self.carrier.press_tones(keys)
     }
 
     /// Time has passed.
@@ -308,6 +324,9 @@ impl Junction {
         }
         if self.downlink.poll_played() {
             return Some(Event::Played);
+        }
+        if let Some(event) = self.uplink.poll_tone() {
+            return Some(Event::Tone(event));
         }
         self.carrier.poll_happening().map(Event::from)
     }

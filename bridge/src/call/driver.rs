@@ -11,6 +11,7 @@ mod dial;
 mod events;
 mod headers;
 mod hold;
+mod keys;
 mod leg;
 mod media;
 mod offers;
@@ -36,6 +37,7 @@ use tracing::{debug, info, warn};
 use self::dial::{error_of, families};
 use self::events::from_line;
 use self::hold::Hold;
+use self::keys::Keys;
 pub use self::leg::{Inbound, Leg, Outbound};
 use self::media::Media;
 pub use self::parts::{Parts, Settings, Stop, Wires};
@@ -45,6 +47,7 @@ use self::transfer::{Running, next_bridge_event};
 use super::end::EndReason;
 use super::offers::Offers;
 use super::order::{Order, Progress};
+use super::sieve::Way;
 use super::{Action, Call, Input, Key, Offer};
 use crate::dispatch::RoomName;
 use crate::phone::{CallError, Listing, Switchboard};
@@ -92,6 +95,7 @@ struct Driver {
     /// Whose offer is open.
     offers: Offers,
     hold: Hold,
+    keys: Keys,
     /// The question for a PIN.
     pin: Option<super::pin::Entry>,
     /// Of the INVITE, or of the 200 to ours.
@@ -118,6 +122,7 @@ impl Driver {
             call: leg.machine(&parts.settings),
             offers: Offers::new(leg.direction() == Direction::Outbound),
             hold: Hold::default(),
+            keys: Keys::default(),
             remote_headers: leg.headers(),
             pin: None,
             farewell: Vec::new(),
@@ -167,7 +172,7 @@ impl Driver {
     async fn wake(&mut self) -> Woken {
         let deadlines = [self.call.next_timeout(), self.next_transfer_timeout(), self.next_move_timeout()];
         let asides = [self.offers.next_timeout(), self.pin.as_ref().and_then(super::pin::Entry::next_timeout)];
-        let deadline = deadlines.into_iter().chain(asides).flatten().min();
+        let deadline = deadlines.into_iter().chain(asides).chain([self.next_key_timeout()]).flatten().min();
         tokio::select! {
             event = self.sip_events.recv() => Woken::Sip(event),
             event = next_event(&mut self.room) => Woken::Room(event),
@@ -189,6 +194,8 @@ impl Driver {
             Woken::Room(Some(rooms::Event::Rpc(call))) => self.called(call).await,
             Woken::Room(event) => self.room_input(event),
             Woken::Line(Some(LineEvent::Played)) => self.drive_pin(Some(super::pin::Input::Played)).await,
+            Woken::Line(Some(LineEvent::Digit(key))) => self.hear_key(Way::Event, key),
+            Woken::Line(Some(LineEvent::Tone(key))) => self.hear_key(Way::Tone, key),
             Woken::Line(event) => from_line(event.as_ref()),
             Woken::Order(order) => self.take_order(order).await,
             Woken::Located(located) => Some(self.located(located)),
@@ -205,6 +212,7 @@ impl Driver {
                 inputs.extend(self.drive_transfer(None).await);
                 inputs.extend(self.drive_offers(None).await);
                 inputs.extend(self.drive_pin(None).await);
+                inputs.extend(self.drive_keys().await);
                 return inputs;
             }
         };

@@ -4,7 +4,7 @@
 
 use super::Digest;
 use super::value::Kind;
-use crate::dispatch::{Answer, Reject};
+use crate::dispatch::{Answer, Dtmf, Reject};
 use crate::prompts::is_language;
 use crate::store::Bridging;
 
@@ -540,6 +540,13 @@ const BRIDGE_TRANSFERS: Field = field(
     Kind::Choice(Bridging::WORDS),
     "Whether a transfer is a call of our own; the key `transfer.bridge` if not set.",
 );
+const DTMF: Field = field(
+    "dtmf",
+    Kind::Choice(Dtmf::WORDS),
+    "How keys are pressed for the peer: `rfc4733`, `info`, or `inband`, as tones. `auto`, if not set: RFC 4733 where both \
+     speak it, else INFO if the peer allows it, else tones. Keys of the peer are understood in all of these ways; tones with \
+     `inband`, and with `auto` where both do not speak RFC 4733.",
+);
 
 /// `SIPInboundTrunkInfo`, and what we add to it.
 pub(crate) const INBOUND_TRUNK: &[Field] = &[
@@ -582,6 +589,7 @@ pub(crate) const INBOUND_TRUNK: &[Field] = &[
     field("updated_at", Kind::Any, "Not used."),
     ALLOW_REFER,
     BRIDGE_TRANSFERS,
+    DTMF,
 ];
 
 /// `SIPOutboundTrunkInfo`, and what we add to it.
@@ -621,6 +629,7 @@ pub(crate) const OUTBOUND_TRUNK: &[Field] = &[
     ),
     ALLOW_REFER,
     BRIDGE_TRANSFERS,
+    DTMF,
 ];
 
 const DIRECT: &[Field] =

@@ -7,15 +7,15 @@ use super::Error;
 use super::key::{self, Field};
 use super::tree::{Node, Value};
 use super::value::Kind;
-use crate::dispatch::Answer;
+use crate::dispatch::{Answer, Dtmf};
 use crate::spelling::snake;
-use crate::store::{Bridging, InboundItem, OutboundExtras, OutboundItem, RuleItem, Transfers};
+use crate::store::{Bridging, InboundExtras, InboundItem, OutboundExtras, OutboundItem, RuleItem, Transfers};
 
 /// Reads one inbound trunk, with or without `trunk:` around it.
 pub(crate) fn inbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<InboundItem> {
     let mut json = object(unwrapped(node, &["trunk"]), key::INBOUND_TRUNK, path, errors)?;
-    let transfers = transfers(&mut json);
-    Some(InboundItem { info: message(Json::Object(json), node, path, errors)?, transfers })
+    let ours = InboundExtras { dtmf: dtmf(&mut json), transfers: transfers(&mut json) };
+    Some(InboundItem { info: message(Json::Object(json), node, path, errors)?, ours })
 }
 
 /// Reads one outbound trunk, with or without `trunk:` around it.
@@ -24,8 +24,13 @@ pub(crate) fn outbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -
     let mut cap = |field| json.remove(field).and_then(|number| number.as_u64()?.try_into().ok());
     let (max_calls, calls_per_second) = (cap("max_calls"), cap("calls_per_second"));
     let default_outbound = json.remove("default_outbound").and_then(|yes| yes.as_bool()).unwrap_or_default();
-    let ours = OutboundExtras { default_outbound, max_calls, calls_per_second, transfers: transfers(&mut json) };
+    let (dtmf, transfers) = (dtmf(&mut json), transfers(&mut json));
+    let ours = OutboundExtras { default_outbound, max_calls, calls_per_second, dtmf, transfers };
     Some(OutboundItem { info: message(Json::Object(json), node, path, errors)?, ours })
+}
+
+fn dtmf(json: &mut Map<String, Json>) -> Option<Dtmf> {
+    json.remove("dtmf").and_then(|word| Dtmf::from_word(word.as_str()?))
 }
 
 /// Takes out what both kinds of trunks have beside LiveKit's fields.
@@ -257,8 +262,8 @@ mod tests {
             })
         }
         let rule = key::DISPATCH_RULE;
-        let both = ["allow_refer", "bridge_transfers"];
-        let out = ["default_outbound", "max_calls", "calls_per_second", both[0], both[1]];
+        let both = ["allow_refer", "bridge_transfers", "dtmf"];
+        let out = ["default_outbound", "max_calls", "calls_per_second", both[0], both[1], both[2]];
         check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &both);
         check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &out);
         let ours = ["answer", "early_media", "priority", "language", "prompts"];

@@ -1,6 +1,7 @@
 //! The configuration as a whole, from the text of a file to its types.
 
 use super::*;
+use crate::dispatch::Dtmf;
 
 /// Loads a file, with what every configuration needs in the environment.
 pub(crate) fn loaded(yaml: &str) -> Result<Loaded, Invalid> {
@@ -96,14 +97,17 @@ fn calls_out_have_their_keys() {
 
 #[test]
 fn trunks_have_fields_beside_those_of_livekit() {
-    let inbound = snapshot("inbound_trunks: [{numbers: ['1'], allow_refer: true}]");
+    let inbound = snapshot("inbound_trunks: [{numbers: ['1'], allow_refer: true, dtmf: info}]");
     assert_eq!(inbound.inbound_trunks[0].transfers.allow_refer, Some(true));
+    assert_eq!(inbound.inbound_trunks[0].media.dtmf, Dtmf::Info);
     let snapshot = snapshot(
-        "outbound_trunks: [{address: h, numbers: ['1'], defaultOutbound: true, maxCalls: 0, calls_per_second: 5, bridge_transfers: always}, {address: h, numbers: ['2']}]",
+        "outbound_trunks: [{address: h, numbers: ['1'], defaultOutbound: true, maxCalls: 0, calls_per_second: 5, bridge_transfers: always, dtmf: inband}, {address: h, numbers: ['2']}]",
     );
     let ours = snapshot.outbound_trunks[0].ours;
     assert_eq!((ours.default_outbound, ours.max_calls, ours.calls_per_second), (true, Some(0), Some(5)));
     assert_eq!((ours.transfers.allow_refer, ours.transfers.bridge_transfers), (None, Some(Bridging::Always)));
+    assert_eq!((ours.dtmf, snapshot.outbound_trunks[0].media.dtmf), (Some(Dtmf::Inband), Dtmf::Inband));
+    assert_eq!(snapshot.outbound_trunks[1].media.dtmf, Dtmf::Auto);
     assert_eq!(snapshot.outbound_trunks[1].ours, crate::store::OutboundExtras::default());
 }
 

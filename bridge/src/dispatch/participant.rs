@@ -168,6 +168,7 @@ pub(crate) fn merge(trunk: &Media, rule: &Media) -> Media {
             super::Encryption::Disable => trunk.encryption,
             asked => asked,
         },
+        dtmf: trunk.dtmf,
     }
 }
 

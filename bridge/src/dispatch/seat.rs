@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use livekit_protocol as proto;
 
-use super::Voice;
+use super::{Dtmf, Voice};
 
 /// How long a caller waits for an answer where his trunk says nothing.
 pub const RINGING_TIMEOUT: Duration = Duration::from_secs(180);
@@ -152,6 +152,8 @@ pub struct Media {
     pub only_listed: bool,
     /// Whether packets are encrypted.
     pub encryption: Encryption,
+    /// How keys travel.
+    pub dtmf: Dtmf,
 }
 
 impl Media {

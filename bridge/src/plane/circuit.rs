@@ -7,7 +7,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Instant;
 
-use media::{Event, Output};
+use media::{Event, Output, dtmf};
 use mio::{Interest, Registry, Token};
 use tracing::warn;
 
@@ -156,9 +156,16 @@ impl Circuit {
             Command::Ringback(on) => self.engine.set_ringback(now, on),
             Command::Play(sound) => self.engine.play(now, sound),
             Command::Press(keys) => {
-                if let Err(error) = self.engine.press(now, &keys) {
-                    warn!(%error, keys = keys.len(), "keys are not pressed");
-                    self.outbox.push(LineEvent::Pressed);
+                let result = self.engine.press(now, &keys);
+                self.pressed(keys.len(), result);
+            }
+            Command::PressTones(keys) => {
+                let result = self.engine.press_tones(now, &keys);
+                self.pressed(keys.len(), result);
+            }
+            Command::Tones(tones) => {
+                if let Err(error) = self.engine.set_tones(now, tones) {
+                    self.outbox.push(LineEvent::Failed(error.to_string()));
                 }
             }
             // An asker that went away needs no answer.
@@ -176,6 +183,14 @@ impl Circuit {
         self.pass_on(now);
         self.transmit();
         true
+    }
+
+    /// Keys that are not pressed are done with.
+    fn pressed(&mut self, keys: usize, result: Result<(), dtmf::Refused>) {
+        if let Err(error) = result {
+            warn!(%error, keys, "keys are not pressed");
+            self.outbox.push(LineEvent::Pressed);
+        }
     }
 
     pub(crate) fn set_complexity(&mut self, complexity: u8) {
@@ -350,6 +365,7 @@ impl LineEvent {
             Event::FirstRoom { ssrc } => Self::FirstRoomPacketReceived { ssrc },
             // A hook flash is an event of telephony too, but no digit.
             Event::Digit(event) => Self::Digit(event.digit()?),
+            Event::Tone(event) => Self::Tone(event.digit()?),
             Event::MediaTimeout => Self::MediaTimeout,
             Event::Pressed => Self::Pressed,
             Event::Played => Self::Played,

@@ -200,6 +200,22 @@ impl Engine {
         }
     }
 
+    /// The same as tones in place of what the room says; only a call can do that.
+    pub(crate) fn press_tones(&mut self, now: Instant, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
+        match self {
+            Self::Junction(junction, _) => junction.press_tones(now, keys),
+            _ => Err(dtmf::Refused::NoEvents),
+        }
+    }
+
+    /// When tones of the carrier are taken for keys; only a call takes any.
+    pub(crate) fn set_tones(&mut self, now: Instant, tones: dtmf::Tones) -> Result<(), media::Error> {
+        match self {
+            Self::Junction(junction, _) => junction.set_tones(now, tones),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the desk away; the engine is over.
     pub(crate) fn take_desk(&mut self) -> Option<Desk> {
         if !matches!(self, Self::Phone(_) | Self::Guest { .. }) {

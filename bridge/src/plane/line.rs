@@ -58,6 +58,10 @@ pub enum Command {
     Play(Option<Sound>),
     /// Presses keys for the carrier, after those before them; [`LineEvent::Pressed`] tells when all are out.
     Press(Vec<dtmf::Press>),
+    /// The same as tones in place of the room's audio.
+    PressTones(Vec<dtmf::Press>),
+    /// When tones of the carrier are taken for keys; not at all, if this is not said.
+    Tones(dtmf::Tones),
     /// Asks for the counters of the line.
     Report(oneshot::Sender<Report>),
     /// Takes the desk of a test phone or participant, with what it recorded; it is silent from then on. A call has none,
@@ -79,6 +83,8 @@ pub enum LineEvent {
     FirstRtp,
     /// A digit was pressed; each is told once.
     Digit(char),
+    /// A digit was heard in the audio; each is told once, whether or not it is told as [`LineEvent::Digit`] as well.
+    Tone(char),
     /// Nothing came from the carrier for as long as is allowed.
     MediaTimeout,
     /// Our first packet went into the room.

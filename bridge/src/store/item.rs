@@ -10,15 +10,15 @@ use super::failure::ObjectKind;
 use super::rule::RuleItem;
 use super::snapshot::Items;
 use super::trunk::label;
-use crate::dispatch::{Answer, Voice};
+use crate::dispatch::{Answer, Dtmf, Voice};
 
 /// An inbound trunk as it was read.
 #[derive(Clone, Default, PartialEq)]
 pub struct InboundItem {
     /// LiveKit's object.
     pub info: proto::SipInboundTrunkInfo,
-    /// What its callers may do to other calls.
-    pub transfers: Transfers,
+    /// What we add to it.
+    pub ours: InboundExtras,
 }
 
 /// An outbound trunk as it was read.
@@ -28,6 +28,18 @@ pub struct OutboundItem {
     pub info: proto::SipOutboundTrunkInfo,
     /// What we add to it.
     pub ours: OutboundExtras,
+}
+
+/// What LiveKit's inbound trunk does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InboundExtras {
+    /// How keys travel; `None` is [`Dtmf::Auto`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtmf: Option<Dtmf>,
+    /// What its callers may do to other calls.
+    #[serde(flatten)]
+    pub transfers: Transfers,
 }
 
 /// What LiveKit's outbound trunk does not have.
@@ -43,6 +55,9 @@ pub struct OutboundExtras {
     /// Calls begun a second; `None` for what the configuration says, 0 for no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<u32>,
+    /// How keys travel; `None` is [`Dtmf::Auto`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtmf: Option<Dtmf>,
     /// What is possible with its calls.
     #[serde(flatten)]
     pub transfers: Transfers,
@@ -127,7 +142,7 @@ impl Item {
         Ok(match kind {
             "inbound" => Self::Inbound(InboundItem {
                 info: proto::SipInboundTrunkInfo::decode(message)?,
-                transfers: serde_json::from_str(extras)?,
+                ours: serde_json::from_str(extras)?,
             }),
             "outbound" => Self::Outbound(OutboundItem {
                 info: proto::SipOutboundTrunkInfo::decode(message)?,
@@ -146,7 +161,7 @@ impl Item {
     /// LiveKit's message as protobuf, and what we add to it as JSON.
     pub(crate) fn encoded(&self) -> (Vec<u8>, serde_json::Value) {
         match self {
-            Self::Inbound(item) => (item.info.encode_to_vec(), json(&item.transfers)),
+            Self::Inbound(item) => (item.info.encode_to_vec(), json(&item.ours)),
             Self::Outbound(item) => (item.info.encode_to_vec(), json(&item.ours)),
             Self::Rule(item) => (item.info.encode_to_vec(), self.extras()),
         }
@@ -155,7 +170,7 @@ impl Item {
     /// What we add to LiveKit's object, by the names of the configuration; what is not set is left out.
     pub(crate) fn extras(&self) -> serde_json::Value {
         match self {
-            Self::Inbound(item) => json(&item.transfers),
+            Self::Inbound(item) => json(&item.ours),
             Self::Outbound(item) => json(&item.ours),
             Self::Rule(item) => {
                 let answer = item.answer.map(|answer| answer.word().to_owned());

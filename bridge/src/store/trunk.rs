@@ -8,11 +8,11 @@ use livekit_protocol as proto;
 
 use super::Error;
 use super::error::{HeaderProblem, Problem};
-use super::item::{InboundItem, Transfers};
+use super::item::{InboundExtras, InboundItem, Transfers};
 use crate::dispatch::acl::Network;
 use crate::dispatch::number::Pattern;
 use crate::dispatch::seat::MAX_CALL_DURATION;
-use crate::dispatch::{Codec, Encryption, IncludeHeaders, Media};
+use crate::dispatch::{Codec, Dtmf, Encryption, IncludeHeaders, Media};
 
 /// A trunk that calls come in by, checked.
 #[derive(Clone)]
@@ -35,11 +35,13 @@ pub struct InboundTrunk {
     pub media: Media,
     /// `allow_refer` and `bridge_transfers`.
     pub transfers: Transfers,
+    /// `dtmf`, as it was set.
+    pub dtmf: Option<Dtmf>,
 }
 
 impl InboundTrunk {
     pub(crate) fn new(item: InboundItem) -> Result<Self, Vec<Error>> {
-        let InboundItem { info, transfers } = item;
+        let InboundItem { info, ours } = item;
         let mut problems = Vec::new();
         let networks = networks(&info.allowed_addresses, &mut problems);
         let numbers = patterns("numbers", &info.numbers, &mut problems);
@@ -51,7 +53,8 @@ impl InboundTrunk {
             duration("max_call_duration", info.max_call_duration.as_ref(), MAX_CALL_DURATION, &mut problems);
         #[expect(deprecated, reason = "older files set the encryption here")]
         let encryption = info.media_encryption;
-        let media = media(info.media.as_ref(), encryption, &mut problems);
+        let media =
+            Media { dtmf: ours.dtmf.unwrap_or_default(), ..media(info.media.as_ref(), encryption, &mut problems) };
         problems.extend(half_credentials(&info.auth_username, &info.auth_password));
         if info.numbers.is_empty() && info.allowed_addresses.is_empty() && info.auth_username.is_empty() {
             problems.push(Problem::Unguarded);
@@ -68,14 +71,16 @@ impl InboundTrunk {
             ringing_timeout_status,
             max_call_duration,
             media,
-            transfers,
+            transfers: ours.transfers,
+            dtmf: ours.dtmf,
         };
         if problems.is_empty() { Ok(trunk) } else { Err(named(trunk.id(), &trunk.label(), problems)) }
     }
 
     /// The object as it was read.
     pub(crate) fn item(&self) -> InboundItem {
-        InboundItem { info: self.info.clone(), transfers: self.transfers }
+        let ours = InboundExtras { dtmf: self.dtmf, transfers: self.transfers };
+        InboundItem { info: self.info.clone(), ours }
     }
 
     /// Its id, `ST_…`.
@@ -197,6 +202,7 @@ pub(crate) fn media(config: Option<&proto::SipMediaConfig>, encryption: i32, pro
         listed: config.codecs.iter().map(codec).collect(),
         only_listed: config.only_listed_codecs,
         encryption,
+        dtmf: Dtmf::default(),
     }
 }
 

@@ -2,6 +2,8 @@
 
 /// The keys, in the order of their codes (RFC 4733 §3.2).
 const KEYS: &[u8; 16] = b"0123456789*#ABCD";
+/// The same as they lie on a keypad, by row and column.
+const KEYPAD: [[u8; 4]; 4] = [*b"123A", *b"456B", *b"789C", *b"*0#D"];
 const END: u8 = 0x80;
 const VOLUME: u8 = 0x3f;
 
@@ -19,6 +21,18 @@ impl Event {
     /// The key, if the event is one.
     pub fn digit(self) -> Option<char> {
         KEYS.get(usize::from(self.0)).map(|key| char::from(*key))
+    }
+
+    /// The event of the key that lies there, four rows of four columns.
+    pub(super) fn at(row: usize, column: usize) -> Option<Self> {
+        Self::from_digit(char::from(*KEYPAD.get(row)?.get(column)?))
+    }
+
+    /// The row and the column of the key, if the event is one.
+    pub(super) fn place(self) -> Option<(usize, usize)> {
+        let key = KEYS.get(usize::from(self.0))?;
+        let row = KEYPAD.iter().position(|row| row.contains(key))?;
+        Some((row, KEYPAD[row].iter().position(|other| other == key)?))
     }
 }
 

@@ -102,6 +102,14 @@ impl Fifo {
         }
     }
 
+    /// The same, to be changed.
+    pub(crate) fn front_mut(&mut self) -> &mut [i16] {
+        match self.place {
+            Place::Frame => &mut self.frame[self.start..self.end],
+            Place::Buffer => &mut self.buffer[self.start..self.end],
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.end - self.start
     }

@@ -6,6 +6,7 @@ use super::ear::Ear;
 use crate::{
     Error,
     codec::{Coding, opus::Profile},
+    dtmf,
     frame::{FRAME, Rate, WIDE_FRAME, duration_of, samples_in},
     leg::{
         carrier::{Carrier, Heard},
@@ -26,6 +27,8 @@ const TOO_LATE: Duration = Duration::from_millis(100);
 pub(crate) struct Uplink {
     source: Source,
     ear: Ear,
+    /// Hears keys in the audio, where that is wanted.
+    tones: Option<Box<dtmf::Detector>>,
     voice: Voice,
     /// Heard while the carrier only says how loud its line is.
     quiet: Option<Quiet>,
@@ -65,6 +68,7 @@ impl Uplink {
         Ok(Self {
             source: Source::Carrier,
             ear: Ear::narrow(),
+            tones: None,
             voice: Voice::new(Rate::Narrow, profile, origin)?,
             quiet: None,
             ahead: 0,
@@ -78,6 +82,10 @@ impl Uplink {
     pub(crate) fn set_carrier(&mut self, carrier: &Carrier) -> Result<(), Error> {
         self.voice.set_rate(carrier.rate())?;
         self.ear.set(carrier.rate(), carrier.hears_g722());
+        match (&mut self.tones, carrier.hears_tones()) {
+            (Some(tones), true) => tones.set_rate(carrier.rate()),
+            (tones, is_wanted) => *tones = is_wanted.then(|| Box::new(dtmf::Detector::new(carrier.rate()))),
+        }
         // On hold the line is silent.
         self.quiet = self.quiet.filter(|_| carrier.is_heard());
         Ok(())
@@ -130,6 +138,11 @@ impl Uplink {
         }
     }
 
+    /// The next key that was heard in the audio.
+    pub(crate) fn poll_tone(&mut self) -> Option<dtmf::Event> {
+        self.tones.as_mut()?.poll()
+    }
+
     /// How we sound to the room.
     pub(crate) fn voice(&self) -> &Voice {
         &self.voice
@@ -158,6 +171,7 @@ impl Uplink {
                 self.given_up = ticks - self.lost;
             }
             Heard::Pause(ticks) => {
+                self.pause_tones(ticks);
                 self.ear.reset();
                 self.voice.pause(ticks);
             }
@@ -197,6 +211,7 @@ impl Uplink {
     /// The carrier's time tells of a pause, of which the noise was the beginning.
     #[cold]
     fn pass(&mut self, ticks: u64) {
+        self.pause_tones(ticks);
         let said = ticks.min(self.ahead);
         self.ahead -= said;
         let mut rest = ticks - said;
@@ -223,6 +238,9 @@ impl Uplink {
         // Decoded where it is encoded from: a call's memory is cold when its turn comes, and every line of it counts.
         let room = self.voice.room(rate.samples(bytes.len()));
         let samples = self.ear.hear(coding, bytes, room);
+        if let Some(tones) = &mut self.tones {
+            tones.hear(&mut room[..samples]);
+        }
         if let Some(mut tone) = fading {
             tone.speak_into(rate, &mut room[..samples]);
         }
@@ -236,6 +254,7 @@ impl Uplink {
             return true;
         }
         let given_up = std::mem::take(&mut self.given_up);
+        self.pause_tones(given_up);
         self.voice.pause(given_up);
         given_up > 0
     }
@@ -246,9 +265,19 @@ impl Uplink {
         let mut pcm = [0; WIDE_FRAME];
         let pcm = &mut pcm[..self.voice.rate().samples(count as usize)];
         self.ear.make_up(pcm);
+        if let Some(tones) = &mut self.tones {
+            tones.guess(pcm);
+        }
         self.voice.push(pcm);
         self.lost -= count;
         self.concealed += count;
+    }
+
+    /// No key goes on through a pause.
+    fn pause_tones(&mut self, ticks: u64) {
+        if let Some(tones) = self.tones.as_mut().filter(|_| ticks > 0) {
+            tones.pause(ticks);
+        }
     }
 
     /// The tone begins now; silence lies between it and what was heard before.

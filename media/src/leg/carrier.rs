@@ -104,6 +104,10 @@ pub(crate) struct Carrier {
     sender: Sender,
     /// Keys that are pressed for the carrier; there are seldom any.
     keys: Option<Box<dtmf::Sender>>,
+    /// The same as tones.
+    keypad: Option<Box<dtmf::Keypad>>,
+    /// When tones of the carrier are keys.
+    tones: dtmf::Tones,
     /// The clock of what we send, set by the start.
     pace: Option<Pace>,
     /// The start was the answer's: media is owed to us, too.
@@ -131,6 +135,8 @@ impl Carrier {
             digits: dtmf::Receiver::new(RATE),
             sender: Sender::new(ssrc, random.next()),
             keys: None,
+            keypad: None,
+            tones: dtmf::Tones::default(),
             pace: None,
             is_answered: false,
             watch: Watch::new(config.first_timeout, config.timeout),
@@ -266,7 +272,9 @@ impl Carrier {
                 return Some(Happening::Pressed(event));
             }
         }
-        if self.keys.take_if(|keys| keys.is_over()).is_some() {
+        let events_out = self.keys.take_if(|keys| keys.is_over()).is_some();
+        let tones_out = self.keypad.take_if(|keypad| keypad.is_over()).is_some();
+        if events_out || tones_out {
             return Some(Happening::KeysOut);
         }
         self.watch.poll_timeout().then_some(Happening::Timeout)
@@ -309,6 +317,10 @@ impl Carrier {
                 && let Some(sent) = self.poll_key(now, datagram)
             {
                 return Some(sent);
+            }
+            if let Some(keypad) = self.keypad.as_mut().filter(|_| self.sender.is_ready()) {
+                let rate = self.sender.rate();
+                keypad.speak_over(rate, self.sender.packet_mut());
             }
             let written = self.sender.poll(datagram)?;
             let sealed = self.seal.seal_rtp(datagram, written.length);
@@ -358,6 +370,20 @@ impl Carrier {
     /// Whether G.722 may be heard, whatever is sent.
     pub(crate) fn hears_g722(&self) -> bool {
         self.terms.hears(Coding::G722)
+    }
+
+    /// Whether tones are to be taken for keys.
+    pub(crate) fn hears_tones(&self) -> bool {
+        match self.tones {
+            dtmf::Tones::Ignored => false,
+            dtmf::Tones::WithoutEvents => self.terms.is_set() && !self.terms.hears_events(),
+            dtmf::Tones::Heard => true,
+        }
+    }
+
+    /// When tones are to be taken for keys.
+    pub(crate) fn set_tones(&mut self, tones: dtmf::Tones) {
+        self.tones = tones;
     }
 
     /// Timestamp and ticks of the packet that is due.

@@ -99,6 +99,14 @@ impl Sender {
         self.position += self.packet as u64;
     }
 
+    /// The samples of the next packet, as many of them as are there.
+    pub(crate) fn packet_mut(&mut self) -> &mut [i16] {
+        let samples = self.rate().samples(self.packet);
+        let queued = self.queue.front_mut();
+        let count = samples.min(queued.len());
+        &mut queued[..count]
+    }
+
     /// Writes the next packet if there are samples for it.
     pub(crate) fn poll(&mut self, datagram: &mut [u8]) -> Option<Written> {
         let samples = self.queue.front().get(..self.rate().samples(self.packet))?;

@@ -10,6 +10,7 @@ mod quiet;
 mod ringing;
 mod sealed;
 mod sound;
+mod tones;
 mod uplink;
 mod wideband;
 mod wire;

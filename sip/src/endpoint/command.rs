@@ -168,7 +168,9 @@ pub enum Command {
         over: bool,
     },
     /// Tell the peer of an answered call by INFO that a key was pressed. One after the other; more than 64 that wait are
-    /// dropped.
+    /// dropped. [`Event::InfoAnswered`] tells how each fares.
+    ///
+    /// [`Event::InfoAnswered`]: super::Event::InfoAnswered
     Info {
         /// The call.
         call: CallHandle,

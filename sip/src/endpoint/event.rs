@@ -171,6 +171,15 @@ pub enum Event {
         /// The key.
         press: KeyPress,
     },
+    /// What the peer said to a key of [`Command::Info`]; `None` if it said nothing.
+    ///
+    /// [`Command::Info`]: super::Command::Info
+    InfoAnswered {
+        /// The call.
+        call: CallHandle,
+        /// The final answer.
+        status: Option<Status>,
+    },
     /// The call could not be made, or has broken down. Last event of the call.
     Failed {
         /// The call.
@@ -208,6 +217,7 @@ impl Event {
             | Self::Referred { call, .. }
             | Self::RefreshDue { call }
             | Self::Info { call, .. }
+            | Self::InfoAnswered { call, .. }
             | Self::Failed { call, .. }
             | Self::HungUp { call } => *call,
         }
@@ -234,6 +244,7 @@ impl Event {
             | Self::Notified { .. }
             | Self::RefreshDue { .. }
             | Self::Info { .. }
+            | Self::InfoAnswered { .. }
             | Self::Referred { .. } => false,
         }
     }

@@ -58,10 +58,13 @@ impl Endpoint {
         self.put(handle, call);
     }
 
-    /// An INFO of ours was answered, or never will be; there is nothing to be done about a key that was not taken.
-    pub(super) fn key_told(&mut self, now: Instant, handle: CallHandle) {
+    /// An INFO of ours was answered, or never will be; the next key goes out all the same.
+    pub(super) fn key_told(&mut self, now: Instant, handle: CallHandle, status: Option<Status>) {
         let Some(mut call) = self.calls.take(handle) else { return };
         call.peer.keys.is_telling = false;
+        if let State::Up { .. } = call.state {
+            self.tell(Event::InfoAnswered { call: handle, status });
+        }
         self.tell_next_key(now, handle, &mut call);
         self.put(handle, call);
     }

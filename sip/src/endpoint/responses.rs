@@ -85,14 +85,16 @@ impl Endpoint {
             (Owner::Update(handle), Some((_, response)), _) if response.status.is_final() => {
                 self.update_answered(now, handle, &response);
             }
-            (Owner::Info(handle), Some((_, response)), _) if response.status.is_final() => self.key_told(now, handle),
+            (Owner::Info(handle), Some((_, response)), _) if response.status.is_final() => {
+                self.key_told(now, handle, Some(response.status));
+            }
             (Owner::Invite(handle), None, Some(why)) => self.invite_failed(now, handle, id, why),
             (Owner::Reinvite(handle), None, Some(why)) => self.reinvite_failed(now, handle, why),
             (Owner::Bye(handle), None, Some(_)) => self.bye_done(now, handle),
             (Owner::Refer(handle), None, Some(_)) => self.refer_answered(handle, id, None),
             (Owner::Notify(handle), None, Some(_)) => self.notify_done(now, handle, false),
             (Owner::Update(handle), None, Some(why)) => self.update_failed(now, handle, why),
-            (Owner::Info(handle), None, Some(_)) => self.key_told(now, handle),
+            (Owner::Info(handle), None, Some(_)) => self.key_told(now, handle, None),
             // Provisional answers to what is not INVITE, whatever becomes of a CANCEL, and nothing new.
             (
                 Owner::Bye(_) | Owner::Notify(_) | Owner::Update(_) | Owner::Info(_) | Owner::Prack(..) | Owner::Nobody,

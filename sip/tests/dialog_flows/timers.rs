@@ -450,6 +450,14 @@ fn keys_are_told_by_info() {
         })
         .collect();
     assert_eq!(heard, pressed);
+    let answers: Vec<_> = world.events[0]
+        .drain(..)
+        .filter_map(|event| match event {
+            Event::InfoAnswered { status, .. } => status,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(answers, [Status::OK; 6]);
     world.command(1, hang_up(bob));
     world.assert_empty();
 }

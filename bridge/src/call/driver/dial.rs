@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use sip::{CallId, HeaderName, NextHop, Response, Status, Tag};
 use tracing::{debug, info, warn};
 
+use super::keys::Typist;
 use super::leg::Leg;
 use super::{Driver, Located, clipped};
 use crate::call::end::EndReason;
@@ -13,7 +14,6 @@ use crate::call::refusal::{self, Refusal};
 use crate::call::{CallStatus, Input, Offer};
 use crate::dispatch::outbound;
 use crate::phone::{CallError, Placed};
-use crate::plane::Command;
 
 /// What the API says when there are no keys.
 const NOT_ENCRYPTED: &str = "one side requires encryption, and the other cannot";
@@ -172,8 +172,8 @@ impl Driver {
 
     pub(super) async fn press(&mut self) -> Option<Input> {
         let Leg::Outbound(outbound) = &self.leg else { return None };
-        let keys = outbound.placement.dtmf.iter().filter_map(key).collect();
-        self.media.order(Command::Press(keys)).await.err().map(|_| Input::MediaFault)
+        let keys = outbound.placement.dtmf.clone();
+        self.press_keys(&keys, Typist::Request).await
     }
 
     /// Tells whoever placed the call, as far as it is news to them.

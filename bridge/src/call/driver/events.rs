@@ -5,7 +5,8 @@ use tracing::info;
 
 use super::{Driver, clipped};
 use crate::call::end::EndReason;
-use crate::call::{Input, Key};
+use crate::call::Input;
+use crate::call::sieve::Way;
 use crate::plane::LineEvent;
 
 impl Driver {
@@ -27,7 +28,10 @@ impl Driver {
             Some(Event::Progress { response, .. }) => return self.progressed(&response),
             Some(Event::Answered { response, .. }) => self.answered(&response),
             Some(Event::Rejected { response, .. }) => return self.refused(&response).await.into_iter().collect(),
-            Some(Event::Info { press, .. }) => Input::Digit(Key(press.key)),
+            Some(Event::Info { press, .. }) => return self.hear_key(Way::Info, press.key).into_iter().collect(),
+            Some(Event::InfoAnswered { status, .. }) => {
+                return self.key_answered(status).await.into_iter().collect();
+            }
             Some(Event::RefreshDue { .. }) => return self.refresh().await.into_iter().collect(),
             Some(Event::Failed { why, .. }) => self.broken(why),
             Some(Event::HungUp { .. }) => Input::RemoteHangup,
@@ -60,7 +64,6 @@ impl Driver {
 pub(super) fn from_line(event: Option<&LineEvent>) -> Option<Input> {
     match event {
         None | Some(LineEvent::Panicked) => Some(Input::MediaFault),
-        Some(LineEvent::Digit(digit)) => Some(Input::Digit(Key(*digit))),
         Some(LineEvent::Pressed) => Some(Input::Pressed),
         Some(LineEvent::MediaTimeout) => Some(Input::MediaTimeout),
         Some(_) => None,

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use media::dtmf::Tones;
 use media::sdp::{Codec, Direction, Encryption, Exchange, Local, Policy, Session};
 use media::srtp::{Secret, Suite};
 use media::{CarrierConfig, Profile, rtcp};
@@ -58,6 +59,7 @@ struct Setup {
     first_timeout: Duration,
     timeout: Duration,
     bitrate: u32,
+    tones: Tones,
 }
 
 impl Media {
@@ -71,6 +73,7 @@ impl Media {
             first_timeout: settings.media_timeout_initial,
             timeout: wanted.timeout.unwrap_or(settings.media_timeout),
             bitrate: settings.opus_bitrate,
+            tones: wanted.dtmf.tones(),
         };
         let policy = policy(settings, wanted);
         Self { state: State::Closed, offer, family, policy, setup, report: None }
@@ -119,6 +122,9 @@ impl Media {
         .map_err(|error| refused(&error))?;
         let engine = EngineSpec::Junction(self.setup.engine());
         let line = plane.open(Spec { engine, carrier: Some(ports) }).map_err(|error| unavailable(&error))?;
+        if self.setup.tones != Tones::Ignored {
+            line.handle.try_send(Command::Tones(self.setup.tones)).map_err(|_| EndReason::MediaFault)?;
+        }
         if let Some(negotiated) = negotiated {
             line.handle.try_send(Command::Carrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)?;
         }
@@ -224,6 +230,12 @@ impl Media {
     pub(super) fn is_held(&self) -> bool {
         let State::Open(open) = &self.state else { return false };
         open.exchange.negotiated().is_some_and(media::sdp::Negotiated::is_held)
+    }
+
+    /// Whether telephone events are agreed upon for what we send.
+    pub(super) fn takes_events(&self) -> bool {
+        let State::Open(open) = &self.state else { return false };
+        open.exchange.negotiated().is_some_and(|negotiated| negotiated.events.is_some())
     }
 
     /// How packets are encrypted, if they are.

@@ -6,7 +6,7 @@
 //! | `lk.sip.EndCall` | `{"headers": {…}}` for the BYE, optional | `{}` |
 //! | `trunkline.answer` | | `{}`; the caller who waits is answered |
 //! | `trunkline.hold`, `trunkline.resume` | | `{}` when the phone has agreed |
-//! | `trunkline.dtmf` | `{"digits": "1w2#"}` | `{}` |
+//! | `trunkline.dtmf` | `{"digits": "1w2#"}` | `{}`; where keys are told by INFO, when the phone has taken them |
 
 use std::collections::HashMap;
 
@@ -15,13 +15,12 @@ use serde::de::DeserializeOwned;
 use sip::HeaderName;
 use tracing::{debug, info};
 
-use super::dial::key;
+use super::keys::Typist;
 use super::{Driver, clipped};
 use crate::call::Input;
 use crate::call::end::EndReason;
 use crate::dispatch::headers;
 use crate::dispatch::outbound::{self, Press};
-use crate::plane::Command;
 use crate::room::{self, RpcCall, RpcError};
 use crate::store::trunk::check_headers;
 
@@ -80,10 +79,7 @@ impl Driver {
             "trunkline.resume" => return self.hold_phone(false, caller).await,
             "trunkline.dtmf" => match read::<Digits>(&payload) {
                 Ok(Digits { digits }) => match self.keys(&digits) {
-                    Ok(keys) => {
-                        input = self.order_line(Command::Press(keys)).await;
-                        Ok(done())
-                    }
+                    Ok(keys) => return self.press_keys(&keys, Typist::Caller(caller)).await,
                     Err(error) => Err(error),
                 },
                 Err(error) => Err(error),
@@ -97,7 +93,7 @@ impl Driver {
     /// A participant presses keys, as LiveKit's clients do without a procedure.
     pub(super) async fn press_for_room(&mut self, digits: &str) -> Option<Input> {
         match self.keys(digits) {
-            Ok(keys) => self.order_line(Command::Press(keys)).await,
+            Ok(keys) => self.press_keys(&keys, Typist::Room).await,
             Err(error) => {
                 debug!(%error, "keys of the room are not pressed");
                 None
@@ -113,12 +109,11 @@ impl Driver {
     }
 
     /// Before the answer nobody is there to hear them.
-    fn keys(&self, digits: &str) -> Result<Vec<media::dtmf::Press>, RpcError> {
+    fn keys(&self, digits: &str) -> Result<Vec<Press>, RpcError> {
         if !self.call.is_answered() {
             return Err(NOT_ANSWERED);
         }
-        let keys = outbound::press(digits).map_err(|_| RpcError::Application("no keys of a phone"))?;
-        Ok(keys.iter().filter_map(|press: &Press| key(press)).collect())
+        outbound::press(digits).map_err(|_| RpcError::Application("no keys of a phone"))
     }
 
     fn shown_headers(&self, payload: &str) -> Outcome {
@@ -149,7 +144,7 @@ impl Driver {
 
 const NOT_ANSWERED: RpcError = RpcError::Application("the call is not answered");
 
-fn done() -> String {
+pub(super) fn done() -> String {
     "{}".to_owned()
 }
 

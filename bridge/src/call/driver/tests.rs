@@ -293,6 +293,10 @@ async fn keys_by_info_and_lost_sessions_are_heard() {
     let press = sip::KeyPress { key: '5', duration: Duration::from_millis(100) };
     let inputs = driver.sip_inputs(Some(sip::Event::Info { call, press })).await;
     assert!(matches!(inputs.as_slice(), [Input::Digit(Key('5'))]), "{inputs:?}");
+    assert!(driver.inputs(Woken::Line(Some(LineEvent::Digit('5')))).await.is_empty(), "the same as an event");
+    assert!(driver.inputs(Woken::Line(Some(LineEvent::Tone('5')))).await.is_empty(), "and as a tone");
+    let inputs = driver.inputs(Woken::Line(Some(LineEvent::Digit('5')))).await;
+    assert!(matches!(inputs.as_slice(), [Input::Digit(Key('5'))]), "pressed once more: {inputs:?}");
     let why = sip::Failure::SessionExpired;
     let inputs = driver.sip_inputs(Some(sip::Event::Failed { call, why })).await;
     assert!(matches!(inputs.as_slice(), [Input::RemoteRefused(EndReason::SessionExpired)]), "{inputs:?}");

@@ -10,12 +10,13 @@ use crate::config::key::{self, Field};
 use crate::dispatch::{Answer, Voice};
 use crate::spelling::spelled;
 use crate::store::item::Item;
-use crate::store::{InboundItem, Items, OutboundExtras, OutboundItem, RuleItem, Transfers};
+use crate::store::{InboundExtras, InboundItem, Items, OutboundExtras, OutboundItem, RuleItem};
 
 type Json = Map<String, Value>;
 
-const TRANSFERS: &[&str] = &["allow_refer", "bridge_transfers"];
-const OUTBOUND: &[&str] = &["default_outbound", "max_calls", "calls_per_second", "allow_refer", "bridge_transfers"];
+const INBOUND: &[&str] = &["allow_refer", "bridge_transfers", "dtmf"];
+const OUTBOUND: &[&str] =
+    &["default_outbound", "max_calls", "calls_per_second", "allow_refer", "bridge_transfers", "dtmf"];
 const RULE: &[&str] = &["answer", "early_media", "priority", "language", "prompts"];
 
 pub(super) fn written(items: Items, with_secrets: bool) -> Objects {
@@ -78,8 +79,8 @@ fn each<T>(
 }
 
 fn inbound(object: &Json) -> Result<InboundItem, String> {
-    let (info, ours) = parted(object, "trunk", key::INBOUND_TRUNK, TRANSFERS)?;
-    Ok(InboundItem { info: typed(info)?, transfers: typed::<Transfers>(ours)? })
+    let (info, ours) = parted(object, "trunk", key::INBOUND_TRUNK, INBOUND)?;
+    Ok(InboundItem { info: typed(info)?, ours: typed::<InboundExtras>(ours)? })
 }
 
 fn outbound(object: &Json) -> Result<OutboundItem, String> {

@@ -4,10 +4,10 @@ use crate::store::tests::Folder;
 
 const YAML: &str = "
 inbound_trunks:
-- {sip_trunk_id: ST_in, name: in, numbers: ['+1'], auth_username: u, auth_password: hunter2, allow_refer: true,
+- {sip_trunk_id: ST_in, name: in, numbers: ['+1'], auth_username: u, auth_password: hunter2, allow_refer: true, dtmf: inband,
    headers: {X-CamelCase: v}, ringing_timeout: 30s}
 outbound_trunks:
-- {sip_trunk_id: ST_out, name: out, address: sip.example.com, numbers: ['+2'], max_calls: 3, default_outbound: true}
+- {sip_trunk_id: ST_out, name: out, address: sip.example.com, numbers: ['+2'], max_calls: 3, default_outbound: true, dtmf: info}
 dispatch_rules:
 - {sip_dispatch_rule_id: SDR_r, name: r, trunk_ids: [in], answer: immediately, priority: 7, attributes: {aB: c},
    language: de-AT, prompts: {enter_pin: tests/data/../../prompts/en/wrong_pin.wav},

@@ -26,6 +26,11 @@ impl Carrier {
         sender.press_all(keys, KEY.0, KEY.1)
     }
 
+    /// Presses keys as tones, after those before them, each in place of the audio of its time.
+    pub(crate) fn press_tones(&mut self, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
+        self.keypad.get_or_insert_with(|| Box::new(dtmf::Keypad::new(KEY.0, KEY.1))).press_all(keys)
+    }
+
     /// Sends what a tone or a recording says, if it is time to send. Returns whether a packet is ready now.
     #[cold]
     pub(crate) fn play(&mut self, now: Instant, mut speak: impl FnMut(Rate, &mut [i16])) -> bool {

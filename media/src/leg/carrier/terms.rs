@@ -88,6 +88,16 @@ impl Terms {
         })
     }
 
+    /// Whether anything was agreed upon.
+    pub(super) fn is_set(&self) -> bool {
+        self.remote.is_some()
+    }
+
+    /// Whether telephone events may be heard.
+    pub(super) fn hears_events(&self) -> bool {
+        self.events.or(self.send_events).is_some()
+    }
+
     /// What packets of this type hold, if they were agreed upon.
     pub(super) fn kind_of(&self, payload_type: u8) -> Option<Kind> {
         if Some(payload_type) == self.events {
