@@ -154,6 +154,7 @@ impl Circuit {
             Command::Dialtone(on) => self.engine.set_dialtone(now, on),
             Command::Ringback(on) => self.engine.set_ringback(now, on),
             Command::Play(sound) => self.engine.play(now, sound),
+            Command::PlayOut => self.engine.play_out(now),
             Command::Press(keys) => {
                 if let Err(error) = self.engine.press(now, &keys) {
                     warn!(%error, keys = keys.len(), "keys are not pressed");
@@ -352,6 +353,7 @@ impl LineEvent {
             Event::MediaTimeout => Self::MediaTimeout,
             Event::Pressed => Self::Pressed,
             Event::Played => Self::Played,
+            Event::PlayedOut => Self::PlayedOut,
             // Told by an engine newer than this list.
             _ => return None,
         })

@@ -54,6 +54,8 @@ pub enum Command {
     /// Plays a recording to it in place of the room's audio, or no longer; [`LineEvent::Played`] tells when it was played to
     /// its end.
     Play(Option<Sound>),
+    /// The call is to end; [`LineEvent::PlayedOut`] tells when the carrier has heard what the room said last.
+    PlayOut,
     /// Presses keys for the carrier, after those before them; [`LineEvent::Pressed`] tells when all are out.
     Press(Vec<dtmf::Press>),
     /// Asks for the counters of the line.
@@ -90,6 +92,8 @@ pub enum LineEvent {
     Pressed,
     /// A recording was played to its end.
     Played,
+    /// What the room said last has been heard by the carrier.
+    PlayedOut,
     /// What the desk was asked to play has been played.
     DeskDone,
     /// The line cannot do what was asked of it; the call is to end.

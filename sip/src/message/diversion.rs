@@ -4,7 +4,7 @@
 //!
 //! [RFC 5806 §4]: https://www.rfc-editor.org/rfc/rfc5806#section-4
 
-use super::{header_name::HeaderName, headers::Headers, name_addr::NameAddr};
+use super::{header_name::HeaderName, headers::Headers, name_addr::NameAddr, scan::split_at_commas};
 
 /// Diversions that are read of one message.
 const MAX: usize = 20;
@@ -21,7 +21,7 @@ impl Diversion {
 
     /// All that a message tells, the most recent first; what cannot be read is passed over.
     pub fn of(headers: &Headers) -> Vec<Self> {
-        headers.get_all(&HeaderName::Diversion).take(MAX).filter_map(Self::parse).collect()
+        headers.get_all(&HeaderName::Diversion).flat_map(split_at_commas).take(MAX).filter_map(Self::parse).collect()
     }
 
     /// Who was called.

@@ -7,7 +7,10 @@
 //!
 //! [RFC 7044 §5]: https://www.rfc-editor.org/rfc/rfc7044#section-5
 
-use super::{header_name::HeaderName, headers::Headers, name_addr::NameAddr, privacy::Privacy, reason::Reason};
+use super::{
+    header_name::HeaderName, headers::Headers, name_addr::NameAddr, privacy::Privacy, reason::Reason,
+    scan::split_at_commas,
+};
 
 /// Entries that are read of one message.
 const MAX: usize = 20;
@@ -29,7 +32,12 @@ impl HistoryInfo {
 
     /// All that a message tells in the order in which it happened; what cannot be read is passed over.
     pub fn of(headers: &Headers) -> Vec<Self> {
-        let mut entries: Vec<_> = headers.get_all(&HeaderName::HistoryInfo).take(MAX).filter_map(Self::parse).collect();
+        let mut entries: Vec<_> = headers
+            .get_all(&HeaderName::HistoryInfo)
+            .flat_map(split_at_commas)
+            .take(MAX)
+            .filter_map(Self::parse)
+            .collect();
         entries.sort_by(|one, other| one.index.cmp(&other.index));
         entries
     }
@@ -44,7 +52,7 @@ impl HistoryInfo {
         self.address.uri.params.text("cause")?.parse().ok()
     }
 
-    /// Why the request did not stay with this target: a status of SIP, in the Reason within its URI (RFC 7044 §5).
+    /// Why the request did not stay with this target: a status of SIP, in the Reason within its URI (RFC 7044 §10.2).
     pub fn ended(&self) -> Option<u16> {
         let reason = Reason::parse_list(&self.address.uri.header("Reason")?);
         reason.into_iter().find(|reason| reason.protocol == super::reason::Protocol::Sip)?.cause

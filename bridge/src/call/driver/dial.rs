@@ -222,6 +222,7 @@ pub(super) fn error_of(reason: EndReason, detail: Option<CallError>) -> CallErro
         EndReason::RemoteHangup
         | EndReason::SessionExpired
         | EndReason::RemoteCancel
+        | EndReason::AnsweredElsewhere
         | EndReason::RoomLost
         | EndReason::RoomDeleted
         | EndReason::ParticipantRemoved

@@ -5,6 +5,7 @@ use tracing::info;
 
 use super::{Driver, clipped};
 use crate::call::end::EndReason;
+use crate::call::parting::Parting;
 use crate::call::{Input, Key, Offer};
 use crate::plane::LineEvent;
 
@@ -21,19 +22,21 @@ impl Driver {
                 Err(reason) => Input::MediaRefused(reason),
             },
             Some(Event::Ended { request, .. }) => {
-                self.hear_why(request.headers.get(&HeaderName::Reason));
+                self.hear_why(request.headers.joined(&HeaderName::Reason).as_deref());
+                self.learn_last(&request.headers);
                 Input::RemoteHangup
             }
             Some(Event::Cancelled { reason, .. }) => {
                 self.hear_why(reason.as_deref());
-                Input::RemoteCancel
+                if self.parting.is_answered_elsewhere() { Input::AnsweredElsewhere } else { Input::RemoteCancel }
             }
             Some(Event::AckMissing { .. }) => Input::AckMissing,
             Some(Event::Reinvite { request, .. }) => Input::Reoffered(Offer(request.body)),
             Some(Event::Progress { response, .. }) => return self.progressed(&response),
             Some(Event::Answered { response, .. }) => self.answered(&response),
             Some(Event::Rejected { response, .. }) => {
-                self.hear_why(response.headers.get(&HeaderName::Reason));
+                self.hear_why(response.headers.joined(&HeaderName::Reason).as_deref());
+                self.learn(&response);
                 self.refused(&response)
             }
             Some(Event::Info { press, .. }) => Input::Digit(Key(press.key)),
@@ -71,9 +74,11 @@ impl Driver {
 
     /// What the other side says about the end (RFC 3326).
     fn hear_why(&mut self, reason: Option<&str>) {
-        let Some(reason) = reason.map(clipped) else { return };
-        info!(reason, "the other side says why it ends the call");
-        self.parting = Some(reason.to_owned());
+        self.parting = Parting::read(reason);
+        if !self.parting.is_empty() {
+            let said = self.parting.to_string();
+            info!(reason = clipped(&said), "the other side says why it ends the call");
+        }
     }
 }
 
@@ -82,6 +87,7 @@ pub(super) fn from_line(event: Option<&LineEvent>) -> Option<Input> {
         None | Some(LineEvent::Panicked) => Some(Input::MediaFault),
         Some(LineEvent::Digit(digit)) => Some(Input::Digit(Key(*digit))),
         Some(LineEvent::Pressed) => Some(Input::Pressed),
+        Some(LineEvent::PlayedOut) => Some(Input::PlayedOut),
         Some(LineEvent::MediaTimeout) => Some(Input::MediaTimeout),
         Some(_) => None,
     }
