@@ -12,6 +12,8 @@ mod digest;
 mod front_door;
 #[path = "interop/hangup.rs"]
 mod hangup;
+#[path = "interop/identity.rs"]
+mod identity;
 #[path = "interop/in_call.rs"]
 mod in_call;
 #[path = "interop/leaks.rs"]
