@@ -23,6 +23,8 @@ const NOWHERE: &str = "anonymous.invalid";
 /// What a carrier asserts. Empty where it says nothing, and where nobody is to be believed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asserted {
+    /// The peer is known.
+    pub is_believed: bool,
     /// Who calls: a number as a rule.
     pub identity: String,
     /// The name that goes with it.
@@ -38,7 +40,7 @@ pub struct Asserted {
 }
 
 impl Asserted {
-    /// What these headers say.
+    /// What these headers of a peer that is known say.
     pub fn read(headers: &[(String, String)]) -> Self {
         let mut known = Headers::new();
         for (name, value) in headers {
@@ -50,6 +52,7 @@ impl Asserted {
         let (identity, display, is_marked) = asserted(&known).unwrap_or_default();
         let (diversion, diversion_reason) = diverted(&known, &privacy);
         Self {
+            is_believed: true,
             identity,
             display,
             is_private: is_marked || privacy.hides_identity(),

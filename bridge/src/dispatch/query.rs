@@ -46,11 +46,13 @@ impl Query {
         if self.is_unmasked() { &self.asserted.identity } else { &self.from.user }
     }
 
-    /// The caller's name, where he has one beside his number.
+    /// The name of a caller whose peer is known, where he has one beside his number.
     pub(crate) fn display(&self) -> &str {
-        let display = if self.is_unmasked() { &self.asserted.display } else { &self.from.display };
-        let is_number = display.trim() == self.calling() || caller::is_anonymous(&self.from) && !self.is_unmasked();
-        if is_number { "" } else { display }
+        let display = match caller::is_anonymous(&self.from) {
+            true => &self.asserted.display,
+            false => &self.from.display,
+        };
+        if self.asserted.is_believed && display.trim() != self.calling() { display } else { "" }
     }
 
     /// The number of [`Query::calling`] is known to us alone: the caller does not want it to be told.

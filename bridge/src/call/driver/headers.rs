@@ -140,3 +140,17 @@ impl Driver {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_attribute_of_ours() {
+        let manual = include_str!("../../../../docs/attributes.md");
+        for name in OURS.iter().chain(parting::ATTRIBUTES) {
+            let is_there = manual.lines().any(|line| line.starts_with("| `") && line.contains(&format!("`{name}`")));
+            assert!(is_there, "{name} is not in docs/attributes.md");
+        }
+    }
+}
