@@ -14,6 +14,8 @@ mod early_media;
 mod front_door;
 #[path = "interop/hangup.rs"]
 mod hangup;
+#[path = "interop/identity.rs"]
+mod identity;
 #[path = "interop/in_call.rs"]
 mod in_call;
 #[path = "interop/keys.rs"]

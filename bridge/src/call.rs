@@ -17,7 +17,8 @@
 //!           addresses                  room        1xx          answer read  the request
 //! ```
 //!
-//! Every state leaves through `Call::end`, and [`end::EndReason`] says what an end means.
+//! Every state leaves through `Call::end`, and [`end::EndReason`] says what an end means. When we end a call that both sides
+//! hear, the phone hears the last word of the room first: Active ──► PlayingOut ──► Ended.
 
 mod action;
 pub mod driver;
@@ -28,6 +29,7 @@ pub mod keying;
 pub mod moving;
 pub mod offers;
 pub mod order;
+pub mod parting;
 pub mod pin;
 pub mod refusal;
 pub mod sieve;
@@ -46,6 +48,9 @@ use end::EndReason;
 
 /// How long the room may take to let the participant in before the carrier is sent elsewhere.
 const JOIN_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the phone may go on hearing a room that has ended the call. What the room said last is on its way for less.
+const PLAY_OUT: Duration = Duration::from_millis(300);
 
 /// What a call may do, from trunk, rule and configuration.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +102,7 @@ enum State {
     Agreeing { dialtone: bool, until: Instant },
     Typing { give_up: Instant, until: Instant },
     Active { until: Instant },
+    PlayingOut { reason: EndReason, until: Instant },
     Ended,
 }
 
@@ -122,11 +128,33 @@ impl Call {
         self.state = match (state, input) {
             (State::Ended, _) => State::Ended, // Late news about a call that is over.
 
-            (state, Input::RemoteHangup) => self.end(state, EndReason::RemoteHangup),
-            (state, Input::RemoteCancel) => self.end(state, EndReason::RemoteCancel),
-            (state, Input::AckMissing) => self.end(state, EndReason::AckMissing),
-            (state, Input::MediaTimeout) => self.end(state, EndReason::MediaTimeout),
-            (state, Input::MediaFault) => self.end(state, EndReason::MediaFault),
+            // The first reason stands, and nobody says BYE to who has said it.
+            (
+                State::PlayingOut { reason, .. },
+                Input::RemoteHangup
+                | Input::RemoteCancel
+                | Input::AnsweredElsewhere
+                | Input::AckMissing
+                | Input::RemoteRefused(_),
+            ) => self.finish(reason),
+            (
+                State::PlayingOut { reason, .. },
+                Input::PlayedOut | Input::MediaFault | Input::Hangup(EndReason::GatewayFault),
+            ) => self.hang_up(reason),
+            // Whatever else happens, the room may be gone meanwhile, is no news for a call that is about to end.
+            (state @ State::PlayingOut { .. }, input) => {
+                if let Input::Reoffered(_) = input {
+                    self.actions.push_back(Action::RefuseReoffer(Status::REQUEST_PENDING));
+                }
+                state
+            }
+
+            (state, Input::RemoteHangup) => self.end(now, state, EndReason::RemoteHangup),
+            (state, Input::RemoteCancel) => self.end(now, state, EndReason::RemoteCancel),
+            (state, Input::AnsweredElsewhere) => self.end(now, state, EndReason::AnsweredElsewhere),
+            (state, Input::AckMissing) => self.end(now, state, EndReason::AckMissing),
+            (state, Input::MediaTimeout) => self.end(now, state, EndReason::MediaTimeout),
+            (state, Input::MediaFault) => self.end(now, state, EndReason::MediaFault),
             // It was the answer to an offer in mid-call, and what was agreed upon before stays (RFC 3261 §14.1).
             (
                 state
@@ -142,14 +170,14 @@ impl Call {
                 | State::Typing { .. }
                 | State::Active { .. }),
                 Input::RoomEnded(EndReason::RoomUnreachable),
-            ) => self.end(state, EndReason::RoomLost),
+            ) => self.end(now, state, EndReason::RoomLost),
             (
                 state,
                 Input::MediaRefused(reason)
                 | Input::RoomEnded(reason)
                 | Input::RemoteRefused(reason)
                 | Input::Hangup(reason),
-            ) => self.end(state, reason),
+            ) => self.end(now, state, reason),
 
             (State::Locating, Input::Located) => {
                 self.actions.push_back(Action::PrepareMedia);
@@ -256,6 +284,7 @@ impl Call {
                 | Input::Acknowledged
                 | Input::MediaReady
                 | Input::Pressed
+                | Input::PlayedOut
                 | Input::Admitted
                 | Input::Digit(_),
             ) => state,
@@ -266,10 +295,10 @@ impl Call {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.state = match self.state {
             state @ (State::Joining { give_up, .. } | State::Entering { give_up, .. }) if now >= give_up => {
-                self.end(state, EndReason::RoomUnreachable)
+                self.end(now, state, EndReason::RoomUnreachable)
             }
             state @ (State::Ringing { give_up, .. } | State::Dialling { give_up, .. }) if now >= give_up => {
-                self.end(state, EndReason::RingingTimeout)
+                self.end(now, state, EndReason::RingingTimeout)
             }
             State::Ringing { again, give_up } if now >= again => {
                 self.actions.push_back(self.progress());
@@ -283,8 +312,9 @@ impl Call {
             | State::Active { until })
                 if now >= until =>
             {
-                self.end(state, EndReason::MaxDuration)
+                self.end(now, state, EndReason::MaxDuration)
             }
+            State::PlayingOut { reason, until } if now >= until => self.hang_up(reason),
             // Keys that nobody told us of the end of: the call is answered all the same.
             State::Typing { give_up, until } if now >= give_up => self.activate(until),
             state => state,
@@ -301,7 +331,8 @@ impl Call {
             State::Answering { until }
             | State::Admitting { until }
             | State::Agreeing { until, .. }
-            | State::Active { until } => Some(until),
+            | State::Active { until }
+            | State::PlayingOut { until, .. } => Some(until),
         }
     }
 
@@ -315,6 +346,11 @@ impl Call {
         matches!(self.state, State::Ringing { .. })
     }
 
+    /// We have ended it, and the phone still hears what the room said last.
+    pub fn is_playing_out(&self) -> bool {
+        matches!(self.state, State::PlayingOut { .. })
+    }
+
     /// The participant stands in its room.
     pub fn is_in_room(&self) -> bool {
         !matches!(
@@ -324,6 +360,7 @@ impl Call {
                 | State::Joining { .. }
                 | State::Admitting { .. }
                 | State::Entering { .. }
+                | State::PlayingOut { .. }
                 | State::Ended
         )
     }
@@ -404,9 +441,9 @@ impl Call {
     }
 
     /// The only way out, from whatever state.
-    fn end(&mut self, from: State, reason: EndReason) -> State {
+    fn end(&mut self, now: Instant, from: State, reason: EndReason) -> State {
         if !matches!(from, State::Locating | State::Preparing { .. }) {
-            self.actions.push_back(Action::SetStatus(CallStatus::Hangup));
+            self.actions.push_back(Action::TellEnd(reason));
         }
         match from {
             // The stack has answered or sent what ends the dialog.
@@ -415,17 +452,31 @@ impl Call {
             State::Locating
             | State::Preparing { direction: Direction::Outbound }
             | State::Joining { direction: Direction::Outbound, .. } => {}
+            State::Active { .. } if reason.has_last_word() => {
+                self.actions.push_back(Action::PlayOut);
+                return State::PlayingOut { reason, until: now + PLAY_OUT };
+            }
             State::Answering { .. }
             | State::Admitting { .. }
             | State::Entering { .. }
             | State::Dialling { .. }
             | State::Agreeing { .. }
             | State::Typing { .. }
-            | State::Active { .. } => self.actions.push_back(Action::Hangup(reason)),
+            | State::PlayingOut { .. }
+            | State::Active { .. } => return self.hang_up(reason),
             State::Preparing { .. } | State::Joining { .. } | State::Ringing { .. } | State::Ended => {
                 self.actions.push_back(Action::Refuse(reason));
             }
         }
+        self.finish(reason)
+    }
+
+    fn hang_up(&mut self, reason: EndReason) -> State {
+        self.actions.push_back(Action::Hangup(reason));
+        self.finish(reason)
+    }
+
+    fn finish(&mut self, reason: EndReason) -> State {
         self.actions.extend([Action::Release, Action::Finished(reason)]);
         State::Ended
     }

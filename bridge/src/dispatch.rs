@@ -14,6 +14,7 @@
 //! call, and [`outbound`] is the other direction: calls that the API asks for.
 
 pub mod acl;
+pub mod caller;
 pub mod dtmf;
 pub mod explain;
 pub mod headers;

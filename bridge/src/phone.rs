@@ -265,7 +265,7 @@ impl Phone {
     /// Ends the carrier's side of a call whose task is gone. Its line and its room went with the task.
     async fn hang_up(&self, call: CallHandle) {
         let outcome = EndReason::GatewayFault.outcome();
-        let headers = vec![(HeaderName::Reason, outcome.header())];
+        let headers = vec![(HeaderName::Reason, outcome.q850().to_string())];
         // Of the two, the one that does not fit the state of the call does nothing.
         let refuse = sip::Command::Reject { call, status: outcome.status, reason: None, headers: headers.clone() };
         for command in [refuse, sip::Command::Hangup { call, headers }] {

@@ -14,11 +14,12 @@
 
 mod downlink;
 mod ear;
+mod last_word;
 mod uplink;
 
 use std::{net::SocketAddr, time::Instant};
 
-use self::{downlink::Downlink, uplink::Uplink};
+use self::{downlink::Downlink, last_word::LastWord, uplink::Uplink};
 use crate::{
     Error,
     codec::opus::{LARGEST, Profile},
@@ -100,6 +101,8 @@ pub enum Event {
     Pressed,
     /// A recording was played to its end.
     Played,
+    /// What the room said last has been heard by the carrier.
+    PlayedOut,
 }
 
 /// What there is to tell of a junction.
@@ -135,6 +138,7 @@ pub struct Junction {
     uplink: Uplink,
     downlink: Downlink,
     first_room: Option<u32>,
+    last_word: LastWord,
     /// What an output lends, a packet of either side: one buffer, for the next call takes it back.
     buffer: [u8; DATAGRAM],
 }
@@ -149,6 +153,7 @@ impl Junction {
             uplink: Uplink::new(config.profile, origin)?,
             downlink: Downlink::new(),
             first_room: None,
+            last_word: LastWord::default(),
             buffer: [0; DATAGRAM],
         })
     }
@@ -250,6 +255,13 @@ impl Junction {
         self.uplink.set_carrier(&self.carrier)
     }
 
+    /// The call is to end: [`Event::PlayedOut`] tells when the carrier has heard what the room said last. Everything goes on
+    /// until then, and after it.
+    pub fn play_out(&mut self, now: Instant) {
+        self.now = now;
+        self.last_word.ask();
+    }
+
     /// Presses keys for the carrier, after those before them; [`Event::Pressed`] tells when all are out.
     pub fn press(&mut self, now: Instant, keys: &[dtmf::Press]) -> Result<(), dtmf::Refused> {
         self.now = now;
@@ -271,7 +283,8 @@ impl Junction {
     /// When to call [`Self::handle_timeout`].
     pub fn next_timeout(&self) -> Option<Instant> {
         let legs = earliest(self.carrier.next_timeout(), self.downlink.next_timeout(&self.carrier));
-        earliest(legs, self.uplink.next_timeout())
+        let last_word = self.last_word.next_timeout(self.downlink.last_sound());
+        earliest(earliest(legs, last_word), self.uplink.next_timeout())
     }
 
     /// The next thing to be done.
@@ -327,6 +340,9 @@ impl Junction {
         }
         if let Some(event) = self.uplink.poll_tone() {
             return Some(Event::Tone(event));
+        }
+        if self.last_word.poll(self.now, self.downlink.last_sound()) {
+            return Some(Event::PlayedOut);
         }
         self.carrier.poll_happening().map(Event::from)
     }

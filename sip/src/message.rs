@@ -5,8 +5,10 @@
 //! [RFC 3261 §7]: https://www.rfc-editor.org/rfc/rfc3261#section-7
 
 mod cseq;
+mod diversion;
 mod header_name;
 mod headers;
+mod history_info;
 mod host;
 mod id;
 mod key_press;
@@ -14,9 +16,12 @@ mod method;
 mod name_addr;
 mod package;
 mod params;
+mod privacy;
 mod rack;
 mod read;
+mod reason;
 mod refer_to;
+mod remote_party;
 mod request;
 mod response;
 pub(crate) mod scan;
@@ -35,8 +40,10 @@ use bytes::Bytes;
 use self::read::{Head, find_body};
 pub use self::{
     cseq::CSeq,
+    diversion::Diversion,
     header_name::{HeaderName, OtherName},
     headers::Headers,
+    history_info::HistoryInfo,
     host::Host,
     id::{Branch, CallId, Tag},
     key_press::{KeyFormat, KeyPress},
@@ -44,9 +51,12 @@ pub use self::{
     name_addr::NameAddr,
     package::{NotANumber, Package},
     params::Params,
+    privacy::Privacy,
     rack::RAck,
     read::{MAX_BODY, MAX_HEAD, MAX_HEADERS},
+    reason::{Protocol, Reason},
     refer_to::ReferTo,
+    remote_party::RemotePartyId,
     request::Request,
     response::Response,
     session_expires::{Refresher, SessionExpires},

@@ -91,6 +91,7 @@ class Listener:
         self.room = None
         self.ears = {}
         self.tone = None
+        self.source = None
 
     def token(self, room, identity, name):
         grants = api.VideoGrants(room_join=True, room=room)
@@ -118,6 +119,7 @@ class Listener:
 
     async def do_tone(self, hz, dbfs=-15.0):
         source = rtc.AudioSource(RATE, 1, queue_size_ms=100)
+        self.source = source
         track = rtc.LocalAudioTrack.create_audio_track("voice", source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False)
         await self.room.local_participant.publish_track(track, options)
@@ -129,6 +131,18 @@ class Listener:
             wave = np.sin(2 * np.pi * hz * (np.arange(n) + phase) / RATE) * amplitude
             phase = (phase + n) % RATE
             await source.capture_frame(rtc.AudioFrame(wave.astype(np.int16).tobytes(), RATE, 1, n))
+
+    async def do_last_word(self, hz, seconds, identity, payload="", dbfs=-15.0):
+        """Says a tone of that length in place of the one before, and has the phone hung up as soon as it is out."""
+        self.tone.cancel()
+        await self.source.wait_for_playout()
+        n = RATE // 100
+        wave = np.sin(2 * np.pi * hz * np.arange(int(RATE * seconds)) / RATE) * 32768 * 10 ** (dbfs / 20) * math.sqrt(2)
+        for start in range(0, len(wave), n):
+            block = wave[start : start + n].astype(np.int16).tobytes()
+            await self.source.capture_frame(rtc.AudioFrame(block, RATE, 1, n))
+        await self.source.wait_for_playout()
+        return await self.do_rpc(identity, "lk.sip.EndCall", payload)
 
     async def do_leave(self):
         if self.tone:

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sip::Uri;
 
 use crate::dispatch::Query;
+use crate::dispatch::caller::Asserted;
 use crate::dispatch::query::{Party, Target, Transport};
 
 /// The port of somebody whose port does not matter.
@@ -69,6 +70,7 @@ impl Ask {
             sip_call_id: "explained".to_owned(),
             sip_tag: "explained".to_owned(),
             headers: self.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            asserted: Asserted::default(),
             now,
             random,
         })

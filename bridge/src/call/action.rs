@@ -72,6 +72,10 @@ pub enum Action {
     StartMedia,
     /// Change `sip.callStatus`.
     SetStatus(CallStatus),
+    /// Change it to `hangup`, and say why.
+    TellEnd(EndReason),
+    /// Find out when the phone has heard what the room said last.
+    PlayOut,
     /// Answer a re-INVITE by offer/answer, or refuse it with 488 and go on as before.
     Renegotiate(Offer),
     /// Refuse a re-INVITE that comes at the wrong time.

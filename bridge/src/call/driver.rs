@@ -36,6 +36,7 @@ use tracing::{debug, info, warn};
 
 use self::dial::{error_of, families};
 use self::events::from_line;
+use self::headers::Farewell;
 use self::hold::Hold;
 use self::keys::Keys;
 pub use self::leg::{Inbound, Leg, Outbound};
@@ -47,6 +48,7 @@ use self::transfer::{Running, next_bridge_event};
 use super::end::EndReason;
 use super::offers::Offers;
 use super::order::{Order, Progress};
+use super::parting::Parting;
 use super::sieve::Way;
 use super::{Action, Call, Input, Key, Offer};
 use crate::dispatch::RoomName;
@@ -108,7 +110,9 @@ struct Driver {
     /// What went wrong, in more words than the reason of the end has.
     detail: Option<CallError>,
     /// Why the other side has ended it, in its own words (RFC 3326).
-    parting: Option<String>,
+    parting: Parting,
+    /// Attributes from the message that has ended it.
+    last_news: BTreeMap<String, String>,
 }
 
 impl Driver {
@@ -147,7 +151,8 @@ impl Driver {
             referral: None,
             answered_at: None,
             detail: None,
-            parting: None,
+            parting: Parting::default(),
+            last_news: BTreeMap::new(),
         }
     }
 
@@ -173,6 +178,8 @@ impl Driver {
         let deadlines = [self.call.next_timeout(), self.next_transfer_timeout(), self.next_move_timeout()];
         let asides = [self.offers.next_timeout(), self.pin.as_ref().and_then(super::pin::Entry::next_timeout)];
         let deadline = deadlines.into_iter().chain(asides).chain([self.next_key_timeout()]).flatten().min();
+        // What ends a call that is about to end already would be told again and again.
+        let is_open = !self.call.is_playing_out();
         tokio::select! {
             event = self.sip_events.recv() => Woken::Sip(event),
             event = next_event(&mut self.room) => Woken::Room(event),
@@ -181,8 +188,8 @@ impl Driver {
             located = located(&mut self.locating) => Woken::Located(located),
             event = next_move_event(&mut self.moving) => Woken::Moving(event),
             input = next_bridge_event(&mut self.transfer) => Woken::Bridge(input),
-            () = abandoned(&self.leg, self.answered_at.is_some(), self.call.is_in_room()) => Woken::Abandoned,
-            _ = self.stop.wait_for(|stop| *stop == Stop::End) => Woken::Stop,
+            () = abandoned(&self.leg, self.answered_at.is_some(), self.call.is_in_room()), if is_open => Woken::Abandoned,
+            _ = self.stop.wait_for(|stop| *stop == Stop::End), if is_open => Woken::Stop,
             () = wake_at(deadline) => Woken::Clock,
         }
     }
@@ -260,12 +267,14 @@ impl Driver {
                 return self.order_line(Command::Start).await;
             }
             Action::SetStatus(status) => self.set_status(status),
+            Action::TellEnd(reason) => self.tell_end(reason),
+            Action::PlayOut => return self.order_line(Command::PlayOut).await,
             Action::Renegotiate(Offer(offer)) => return self.renegotiate(&offer).await,
             Action::RefuseReoffer(status) => return self.refuse_reoffer(status).await,
             Action::PublishDigit(Key(digit)) => self.tell_room(rooms::Command::Dtmf(digit)),
             Action::Refuse(reason) => self.refuse(reason).await,
             Action::Hangup(reason) => {
-                let headers = self.parting_headers(reason);
+                let headers = self.parting_headers(Farewell::Hangup, reason);
                 self.send(sip::Command::Hangup { call: self.leg.call(), headers }).await;
             }
             Action::Release => self.media.close().await,
@@ -308,7 +317,7 @@ impl Driver {
 
     async fn refuse(&self, reason: EndReason) {
         let status = self.refusal_status(reason);
-        let mut headers = self.parting_headers(reason);
+        let mut headers = self.parting_headers(Farewell::Refusal, reason);
         if status == Status::SERVICE_UNAVAILABLE {
             headers.push((HeaderName::RetryAfter, RETRY_AFTER.to_owned()));
         }

@@ -1,7 +1,7 @@
 //! Why a call ended, and what follows from it for the carrier, for the room and for the log.
 
 use livekit_protocol::DisconnectReason;
-use sip::Status;
+use sip::{Reason, Status};
 
 /// The reason a call ended. There is one a call; the first one stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,6 +11,8 @@ pub enum EndReason {
     RemoteHangup,
     /// The caller gave up before we answered (CANCEL).
     RemoteCancel,
+    /// The caller's carrier gave up before we answered, for another phone of his choice has (CANCEL, RFC 3326 §3.1).
+    AnsweredElsewhere,
     /// The other side refused our INVITE.
     RemoteRefused(Status),
     /// The carrier asks for a password, and the trunk has none.
@@ -91,11 +93,22 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The value of a `Reason` header (RFC 3326).
-    pub fn header(&self) -> String {
-        format!("Q.850;cause={};text=\"{}\"", self.cause, self.label)
+    /// The cause of Q.850: the one that the telephone network goes by.
+    pub fn q850(&self) -> Reason {
+        Reason::q850(self.cause.into(), self.label)
+    }
+
+    /// The `Reason` headers of a BYE or a CANCEL (RFC 3326): an end that is not the normal one has a status too. Q.850 goes
+    /// first, for some read the first one alone. A refusal has its status in its first line, and says the cause beside it.
+    pub fn reasons(&self) -> Vec<Reason> {
+        let is_normal = self.cause == NORMAL_CLEARING || self.status.is_success();
+        let status = (!is_normal).then(|| Reason::sip(self.status.code(), self.status.reason_phrase()));
+        [self.q850()].into_iter().chain(status).collect()
     }
 }
+
+/// Q.850: somebody hung up.
+const NORMAL_CLEARING: u8 = 16;
 
 impl EndReason {
     /// One row a reason: a new reason needs a row to compile.
@@ -104,9 +117,10 @@ impl EndReason {
         let (status, cause, label, leave, is_fault) = match self {
             Self::RemoteHangup => (Status::OK, 16, "remote_hangup", ClientInitiated, false),
             Self::RemoteCancel => (Status::REQUEST_TERMINATED, 16, "cancelled", ClientInitiated, false),
+            Self::AnsweredElsewhere => (Status::REQUEST_TERMINATED, 26, "answered_elsewhere", ClientInitiated, false),
             Self::RemoteRefused(status) => {
                 let (label, leave) = refused(status);
-                (status, 21, label, leave, false)
+                (status, cause_of(status), label, leave, false)
             }
             Self::NoCredentials => {
                 (Status::PROXY_AUTHENTICATION_REQUIRED, 21, "no_credentials", DisconnectReason::UserRejected, true)
@@ -144,12 +158,27 @@ impl EndReason {
         Outcome { status, cause, label, leave, is_fault }
     }
 
+    /// It is ours, and the phone is to hear first what the room said last. Not where media is broken or nobody is there.
+    pub fn has_last_word(self) -> bool {
+        matches!(
+            self,
+            Self::RoomDeleted
+                | Self::ParticipantRemoved
+                | Self::DuplicateIdentity
+                | Self::MaxDuration
+                | Self::Shutdown
+                | Self::LocalHangup
+                | Self::BridgeOver
+        )
+    }
+
     /// The SIP stack, or the peer, has said or heard what ends the dialog.
     pub fn is_known_to_peer(self) -> bool {
         matches!(
             self,
             Self::RemoteHangup
                 | Self::RemoteCancel
+                | Self::AnsweredElsewhere
                 | Self::AckMissing
                 | Self::SessionExpired
                 | Self::RemoteRefused(_)
@@ -159,6 +188,27 @@ impl EndReason {
                 | Self::CarrierFull
                 | Self::CarrierUnreachable
         )
+    }
+}
+
+/// The Q.850 cause of a status, as a gateway to the telephone network has it (RFC 3398 §8.2.6.1).
+fn cause_of(status: Status) -> u8 {
+    match status.code() {
+        400 | 481 | 500 | 503 => 41,
+        401 | 402 | 403 | 407 | 603 | 607 => 21,
+        404 | 485 | 604 => 1,
+        405 => 63,
+        406 | 415 | 501 => 79,
+        408 | 504 => 102,
+        410 => 22,
+        480 => 18,
+        482 | 483 => 25,
+        484 => 28,
+        486 | 600 => 17,
+        488 | 606 => 88,
+        502 => 38,
+        413 | 414 | 416 | 420 | 421 | 423 | 505 | 513 => 127,
+        _ => 31,
     }
 }
 
@@ -194,7 +244,8 @@ mod tests {
         let next = |reason| {
             Some(match reason {
                 RemoteHangup => RemoteCancel,
-                RemoteCancel => refusal(REFUSALS[0]),
+                RemoteCancel => AnsweredElsewhere,
+                AnsweredElsewhere => refusal(REFUSALS[0]),
                 RemoteRefused(status) => match REFUSALS.iter().position(|code| *code == status.code()) {
                     Some(at) if at + 1 < REFUSALS.len() => refusal(REFUSALS[at + 1]),
                     _ => NoCredentials,
@@ -263,6 +314,87 @@ mod tests {
         known.sort();
         explained.sort();
         assert_eq!(explained, known);
+    }
+
+    #[test]
+    fn every_end_has_its_status_its_cause_and_its_name() {
+        type Row = (u16, u8, &'static str);
+        // What a carrier sees of an end, in the order of `all`.
+        let rows: &[Row] = &[
+            (200, 16, "remote_hangup"),
+            (487, 16, "cancelled"),
+            (487, 26, "answered_elsewhere"),
+            (302, 31, "redirected"),
+            (407, 21, "auth_required"),
+            (403, 21, "forbidden"),
+            (404, 1, "not_found"),
+            (408, 102, "request_timeout"),
+            (480, 18, "unavailable"),
+            (486, 17, "busy"),
+            (488, 88, "not_acceptable"),
+            (484, 28, "client_error"),
+            (503, 41, "upstream_error"),
+            (603, 21, "declined"),
+            (407, 21, "no_credentials"),
+            (403, 21, "carrier_blocked"),
+            (503, 42, "carrier_cps_limit"),
+            (503, 34, "carrier_call_limit"),
+            (404, 3, "no_route"),
+            (488, 88, "answer_unusable"),
+            (400, 88, "bad_offer"),
+            (488, 88, "no_codec"),
+            (488, 88, "no_srtp"),
+            (503, 34, "no_ports"),
+            (503, 41, "room_unreachable"),
+            (503, 41, "room_refused"),
+            (503, 41, "room_lost"),
+            (480, 16, "room_deleted"),
+            (603, 16, "participant_removed"),
+            (486, 17, "duplicate_identity"),
+            (403, 21, "pin_refused"),
+            (480, 19, "ringing_timeout"),
+            (408, 18, "carrier_unreachable"),
+            (408, 102, "ack_missing"),
+            (408, 102, "session_expired"),
+            (408, 102, "media_timeout"),
+            (487, 16, "max_duration"),
+            (500, 41, "media_fault"),
+            (500, 41, "gateway_fault"),
+            (503, 41, "shutdown"),
+            (603, 16, "local_hangup"),
+            (487, 16, "abandoned"),
+            (200, 16, "transferred"),
+            (200, 16, "bridge_over"),
+        ];
+        let all: Vec<Row> = all()
+            .into_iter()
+            .map(EndReason::outcome)
+            .map(|outcome| (outcome.status.code(), outcome.cause, outcome.label))
+            .collect();
+        assert_eq!(all, rows);
+    }
+
+    #[test]
+    fn what_a_bye_says_is_read_back_as_it_was_meant() {
+        for reason in all() {
+            let outcome = reason.outcome();
+            let written: Vec<_> = outcome.reasons().iter().map(Reason::to_string).collect();
+            assert_eq!(Reason::parse_list(&written.join(", ")), outcome.reasons(), "{reason:?}");
+            assert_eq!(outcome.reasons()[0], Reason::q850(outcome.cause.into(), outcome.label), "{reason:?}");
+            let has_status = outcome.reasons().len() == 2;
+            assert_eq!(has_status, outcome.cause != 16 && !outcome.status.is_success(), "{reason:?}");
+        }
+        let said = |reason: EndReason| reason.outcome().reasons().iter().map(Reason::to_string).collect::<Vec<_>>();
+        assert_eq!(said(EndReason::ParticipantRemoved), ["Q.850;cause=16;text=\"participant_removed\""]);
+        let timeout = ["Q.850;cause=102;text=\"media_timeout\"", "SIP;cause=408;text=\"Request Timeout\""];
+        assert_eq!(said(EndReason::MediaTimeout), timeout);
+    }
+
+    #[test]
+    fn the_last_word_is_for_ends_that_are_ours_while_media_flows() {
+        let has: Vec<_> = all().into_iter().filter(|reason| reason.has_last_word()).collect();
+        assert!(has.iter().all(|reason| !reason.is_known_to_peer() && !reason.outcome().is_fault), "{has:?}");
+        assert_eq!(has.len(), 7);
     }
 
     fn refusals() -> Vec<crate::dispatch::Refusal> {

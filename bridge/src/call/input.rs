@@ -40,6 +40,8 @@ pub enum Input {
     RemoteHangup,
     /// CANCEL; the stack has answered it and refused the INVITE.
     RemoteCancel,
+    /// The same, for another phone has answered.
+    AnsweredElsewhere,
     /// A re-INVITE with a new offer, or an empty one that asks for ours.
     Reoffered(Offer),
     /// The carrier pressed a key.
@@ -48,6 +50,8 @@ pub enum Input {
     Admitted,
     /// All keys that we had to press are out.
     Pressed,
+    /// The phone has heard what the room said last.
+    PlayedOut,
     /// No RTP came for too long.
     MediaTimeout,
     /// The media plane gave up the call.

@@ -1,3 +1,4 @@
+mod last_word;
 mod outbound;
 
 use bytes::Bytes;
@@ -154,7 +155,7 @@ fn ringing_is_repeated_until_it_is_given_up() {
     }
     let ring = |second| (second, vec![Action::Ring]);
     let end = vec![
-        Action::SetStatus(CallStatus::Hangup),
+        Action::TellEnd(EndReason::RingingTimeout),
         Action::Refuse(EndReason::RingingTimeout),
         Action::Release,
         Action::Finished(EndReason::RingingTimeout),
@@ -200,7 +201,10 @@ fn every_end_from_every_state() {
     ];
     for reason in [EndReason::MaxDuration, EndReason::Shutdown, EndReason::RoomDeleted, EndReason::ParticipantRemoved] {
         for (name, start) in starts {
-            let actions = after(&mut start(now), now, Input::Hangup(reason));
+            let mut call = start(now);
+            let mut actions = after(&mut call, now, Input::Hangup(reason));
+            assert_eq!(call.is_playing_out(), name == "active", "{name} {reason:?}");
+            actions.extend(after(&mut call, now, Input::PlayedOut));
             let said = actions.iter().find(|a| matches!(a, Action::Hangup(_) | Action::Refuse(_))).cloned();
             let expected = match name {
                 "preparing" | "ringing" => Some(Action::Refuse(reason)),
@@ -209,7 +213,7 @@ fn every_end_from_every_state() {
             };
             assert_eq!(said, expected, "{name} {reason:?}");
             assert_eq!(actions.last(), Some(&Action::Finished(reason)), "{name}");
-            let told = actions.contains(&Action::SetStatus(CallStatus::Hangup));
+            let told = actions.contains(&Action::TellEnd(reason));
             assert_eq!(
                 told,
                 !matches!(name, "preparing" | "locating"),
@@ -218,7 +222,7 @@ fn every_end_from_every_state() {
         }
     }
     // What the stack has dealt with needs no word from us.
-    for input in [Input::RemoteHangup, Input::RemoteCancel, Input::AckMissing] {
+    for input in [Input::RemoteHangup, Input::RemoteCancel, Input::AnsweredElsewhere, Input::AckMissing] {
         for (name, start) in starts {
             let actions = after(&mut start(now), now, input.clone());
             let said = actions.iter().any(|a| matches!(a, Action::Hangup(_) | Action::Refuse(_)));
@@ -247,6 +251,7 @@ fn the_longest_duration_counts_from_the_answer() {
     after(&mut call, answered + SECOND, Input::Acknowledged);
     assert_eq!(call.next_timeout(), Some(answered + 60 * SECOND));
     call.handle_timeout(answered + 60 * SECOND);
+    call.handle_input(answered + 60 * SECOND, Input::PlayedOut);
     assert!(drain(&mut call).contains(&Action::Finished(EndReason::MaxDuration)));
 }
 
@@ -333,8 +338,9 @@ fn a_bye_may_come_before_the_ack_and_a_cancel_before_the_room() {
     for (name, mut call, input, reason) in [
         ("answering", answering, Input::RemoteHangup, EndReason::RemoteHangup),
         ("joining", joining, Input::RemoteCancel, EndReason::RemoteCancel),
+        ("ringing", ringing(now, Answer::OnTrack), Input::AnsweredElsewhere, EndReason::AnsweredElsewhere),
     ] {
-        let end = [Action::SetStatus(CallStatus::Hangup), Action::Release, Action::Finished(reason)];
+        let end = [Action::TellEnd(reason), Action::Release, Action::Finished(reason)];
         assert_eq!(after(&mut call, now, input), end, "{name}");
         assert_eq!(after(&mut call, now, Input::RoomJoined), [], "{name}: a late join starts nothing");
     }
@@ -375,9 +381,7 @@ fn a_caller_with_the_pin_comes_into_the_room_and_is_active_at_once() {
 #[test]
 fn a_caller_without_the_pin_hears_bye_as_he_was_answered() {
     let now = Instant::now();
-    let end = |reason| {
-        [Action::SetStatus(CallStatus::Hangup), Action::Hangup(reason), Action::Release, Action::Finished(reason)]
-    };
+    let end = |reason| [Action::TellEnd(reason), Action::Hangup(reason), Action::Release, Action::Finished(reason)];
     let mut call = admitting(now);
     let reason = EndReason::PinRefused;
     assert_eq!(after(&mut call, now, Input::Hangup(reason)), end(reason));

@@ -105,6 +105,9 @@ pub fn explain(objects: &Snapshot, query: &Query) -> Explanation {
     let trunks = trunks(objects, query, &candidates);
     // A trunk that takes the call is always among them.
     let taken = &candidates[0];
+    let mut query = query.clone();
+    query.believe(taken);
+    let query = &query;
     let decision = decide(objects, taken, query, Pin::NotAsked);
     let (rule_id, outcome) = match decision {
         Decision::Join(seat) => (seat.rule_id.clone(), Outcome::Join(Box::new(Place::of(*seat)))),

@@ -32,7 +32,8 @@ const KNOWN: &[(&str, &str)] = &[
 const SECRET: &[&str] = &["authorization", "proxy-authorization"];
 
 /// Headers that say who calls: not for a room that is not to know.
-const TELLING: &[&str] = &["contact", "from", "p-asserted-identity", "p-preferred-identity", "remote-party-id"];
+const TELLING: &[&str] =
+    &["contact", "from", "identity", "p-asserted-identity", "p-preferred-identity", "remote-party-id"];
 
 /// One-letter names ([RFC 3261 §7.3.3] and the registry that followed it).
 ///
@@ -74,7 +75,26 @@ pub(crate) fn attributes(
     map: &BTreeMap<String, String>,
     hidden: bool,
 ) -> (BTreeMap<String, String>, Vec<String>) {
-    let headers = combined(query);
+    let headers = combined(&query.headers, Some(&query.call_id));
+    of_combined(&headers, include, map, hidden.then(|| query.calling()))
+}
+
+/// The same of a later message, in whose To our tag is already. `hidden` is a number that no value may tell.
+pub(crate) fn attributes_of(
+    headers: &[(String, String)],
+    include: IncludeHeaders,
+    map: &BTreeMap<String, String>,
+    hidden: Option<&str>,
+) -> (BTreeMap<String, String>, Vec<String>) {
+    of_combined(&combined(headers, None), include, map, hidden)
+}
+
+fn of_combined(
+    headers: &BTreeMap<String, String>,
+    include: IncludeHeaders,
+    map: &BTreeMap<String, String>,
+    hidden: Option<&str>,
+) -> (BTreeMap<String, String>, Vec<String>) {
     let mut attributes = Attributes::default();
     // The order is that of importance: where the room runs out, the headers nobody asked for by name are left out.
     for (name, attribute) in map {
@@ -87,13 +107,13 @@ pub(crate) fn attributes(
             attributes.add(attribute, value);
         }
     }
-    for (name, value) in &headers {
+    for (name, value) in headers {
         let included = match include {
             IncludeHeaders::No => false,
             IncludeHeaders::X => name.starts_with("x-"),
             IncludeHeaders::All => true,
         };
-        if included && !(hidden && tells(query, name, value)) {
+        if included && !hidden.is_some_and(|number| tells(number, name, value)) {
             attributes.add(&format!("sip.h.{name}"), value);
         }
     }
@@ -141,15 +161,12 @@ pub(crate) fn shown(
     hidden: Option<&str>,
 ) -> BTreeMap<String, String> {
     let is_in = |list: &[String], name: &str| list.iter().any(|listed| canonical(listed) == name);
-    let hidden = hidden.map(|number| number.trim_start_matches('+'));
     let mut shown = BTreeMap::<String, (&str, String)>::new();
     for (given, value) in headers {
         let name = canonical(given);
         let is_internal = INTERNAL.contains(&name.as_str()) || name.starts_with("content-");
         let is_wanted = (include.is_empty() || is_in(include, &name)) && !is_in(exclude, &name);
-        let tells =
-            hidden.is_some_and(|number| TELLING.contains(&name.as_str()) || number.len() > 2 && value.contains(number));
-        if is_internal || !is_wanted || tells {
+        if is_internal || !is_wanted || hidden.is_some_and(|number| tells(number, &name, value)) {
             continue;
         }
         let (_, joined) = shown.entry(name).or_insert((given, String::new()));
@@ -161,17 +178,17 @@ pub(crate) fn shown(
     shown.into_values().map(|(given, value)| (given.to_owned(), value)).collect()
 }
 
-/// Whether a header tells the number of the caller.
-fn tells(query: &Query, name: &str, value: &str) -> bool {
-    let number = query.calling().trim_start_matches('+');
+/// Whether a header tells this number.
+fn tells(number: &str, name: &str, value: &str) -> bool {
+    let number = number.trim_start_matches('+');
     TELLING.contains(&name) || number.len() > 2 && value.contains(number)
 }
 
 /// The headers by canonical name. Several of one name are joined with commas as RFC 3261 §7.3.1 has it, and To carries our
 /// tag, as in every message of the dialog that is to come.
-fn combined(query: &Query) -> BTreeMap<String, String> {
+fn combined(given: &[(String, String)], tag: Option<&str>) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::<String, String>::new();
-    for (name, value) in &query.headers {
+    for (name, value) in given {
         let name = canonical(name);
         if SECRET.contains(&name.as_str()) {
             continue;
@@ -189,11 +206,11 @@ fn combined(query: &Query) -> BTreeMap<String, String> {
             }
         }
     }
-    if let Some(to) = headers.get_mut("to")
+    if let (Some(tag), Some(to)) = (tag, headers.get_mut("to"))
         && !to.to_ascii_lowercase().contains(";tag=")
     {
         to.push_str(";tag=");
-        to.push_str(&query.call_id);
+        to.push_str(tag);
     }
     headers
 }

@@ -15,7 +15,7 @@ const MAX_METADATA: usize = 64 * 1024;
 
 /// Makes up the seat of a call that `trunk` and `rule` take.
 pub(crate) fn seat(trunk: &InboundTrunk, rule: &DispatchRule, query: &Query) -> Result<Seat, Refusal> {
-    let hidden = rule.info.hide_phone_number;
+    let hidden = rule.info.hide_phone_number || query.hides_caller();
     let scope = Scope { query, trunk_id: trunk.id(), trunk_name: &trunk.info.name, rule_id: rule.id(), hidden };
     let mut notes = Vec::new();
     let room = room(rule, &scope, &mut notes)?;
@@ -54,6 +54,7 @@ pub(crate) fn seat(trunk: &InboundTrunk, rule: &DispatchRule, query: &Query) -> 
         krisp: trunk.info.krisp_enabled || rule.info.krisp_enabled,
         trunk_id: trunk.id().to_owned(),
         rule_id: rule.id().to_owned(),
+        hides_caller: query.hides_caller(),
         notes,
     })
 }
@@ -147,14 +148,26 @@ fn call_attributes(trunk: &InboundTrunk, rule: &DispatchRule, query: &Query) -> 
         ("sip.trunkID", trunk.id()),
         ("sip.ruleID", rule.id()),
     ];
+    let asserted = &query.asserted;
     if !rule.info.hide_phone_number {
-        attributes.extend([
-            ("sip.phoneNumber", query.calling()),
-            ("sip.trunkPhoneNumber", query.called()),
-            ("sip.hostname", query.from.host.as_str()),
-        ]);
+        attributes.extend([("sip.trunkPhoneNumber", query.called()), ("sip.hostname", query.from.host.as_str())]);
+        attributes.extend(told("sip.diversion", &asserted.diversion));
+        if !query.hides_caller() {
+            attributes.push(("sip.phoneNumber", query.calling()));
+            attributes.extend(told("sip.displayName", query.display()));
+        }
+        if !asserted.is_private {
+            attributes.extend(told("sip.assertedIdentity", &asserted.identity));
+        }
     }
+    attributes.extend(told("sip.diversionReason", &asserted.diversion_reason));
+    attributes.extend(told("sip.privacy", &asserted.privacy));
     attributes.into_iter().map(|(name, value)| (name.to_owned(), headers::clean(value))).collect()
+}
+
+/// An attribute, if there is something to tell that is not too long.
+fn told<'a>(name: &'static str, value: &'a str) -> Option<(&'static str, &'a str)> {
+    (!value.is_empty() && value.len() <= MAX_TEXT).then_some((name, value))
 }
 
 /// What the rule says on top of what the trunk says. A rule cannot switch off the encryption that its trunk asks for.

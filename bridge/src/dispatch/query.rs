@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
+use super::caller::{self, Asserted};
+use crate::store::InboundTrunk;
+
 /// One INVITE as far as trunks and rules care.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -24,6 +27,8 @@ pub struct Query {
     pub sip_tag: String,
     /// All headers of the INVITE in their order, values as they came; compact names are understood.
     pub headers: Vec<(String, String)>,
+    /// What the peer says of the caller beside From, once it is known that it is to be believed.
+    pub asserted: Asserted,
     /// The time of the call, for the template variable `date`.
     pub now: SystemTime,
     /// Fresh randomness of this call, for random room names and the template variable `random`.
@@ -36,9 +41,35 @@ impl Query {
         if self.to.user.is_empty() { &self.request.user } else { &self.to.user }
     }
 
-    /// The calling number.
+    /// The calling number: the user of From as in LiveKit, what the carrier asserts where From is anonymous.
     pub fn calling(&self) -> &str {
-        &self.from.user
+        if self.is_unmasked() { &self.asserted.identity } else { &self.from.user }
+    }
+
+    /// The name of a caller whose peer is known, where he has one beside his number.
+    pub(crate) fn display(&self) -> &str {
+        let display = match caller::is_anonymous(&self.from) {
+            true => &self.asserted.display,
+            false => &self.from.display,
+        };
+        if self.asserted.is_believed && display.trim() != self.calling() { display } else { "" }
+    }
+
+    /// The number of [`Query::calling`] is known to us alone: the caller does not want it to be told.
+    pub(crate) fn hides_caller(&self) -> bool {
+        self.is_unmasked() && self.asserted.is_private
+    }
+
+    /// A trunk has taken the call: what its carrier says is believed, if the trunk knows its carrier.
+    pub(crate) fn believe(&mut self, trunk: &InboundTrunk) {
+        self.asserted = match caller::is_believed(trunk) {
+            true => Asserted::read(&self.headers),
+            false => Asserted::default(),
+        };
+    }
+
+    fn is_unmasked(&self) -> bool {
+        !self.asserted.identity.is_empty() && caller::is_anonymous(&self.from)
     }
 
     /// The values of a header, whatever form its name has.
@@ -140,6 +171,7 @@ pub(crate) mod tests {
             sip_call_id: "attr1@10.1.2.3".into(),
             sip_tag: "ft".into(),
             headers: Vec::new(),
+            asserted: Asserted::default(),
             now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_239_715),
             random: *b"0123456789abcdef",
         };

@@ -59,6 +59,8 @@ pub struct Seat {
     pub trunk_id: String,
     /// The rule.
     pub rule_id: String,
+    /// The caller's carrier knows his number, and he does not want it to be told.
+    pub hides_caller: bool,
     /// Things that did not go as the rule says, in words for the log: a template without a result, a header too long.
     pub notes: Vec<String>,
 }

@@ -89,7 +89,7 @@ impl Phone {
         id: &str,
     ) -> Result<Guest, Answer> {
         let stray = Stray { id, source, is_trusted: trusted, query: None, trunk: None };
-        let query = match invite::query(request, source, wire, id.to_owned()) {
+        let mut query = match invite::query(request, source, wire, id.to_owned()) {
             Ok(query) => query,
             Err(error) => return Err(self.unreadable(&error, &stray)),
         };
@@ -124,7 +124,10 @@ impl Phone {
                 return Err(self.refused(&refusal, &Stray { is_trusted: trusted || is_known, ..stray }));
             }
         };
-        let stray = Stray { trunk: Some(&trunk), ..stray };
+        let is_trusted = stray.is_trusted;
+        query.believe(&trunk);
+        span.record("from", shown(query.calling()));
+        let stray = Stray { id, source, is_trusted, query: Some(&query), trunk: Some(&trunk) };
         if self.max_active.is_some_and(|limit| self.calls.len() >= limit) {
             return Err(self.busy(&stray));
         }
@@ -198,10 +201,12 @@ impl Phone {
         let now = unix_millis(SystemTime::now());
         let of =
             |text: fn(&Query) -> &str| stray.query.map(|query| clipped(text(query)).to_owned()).unwrap_or_default();
+        let from = of(|query| query.calling());
+        let is_hidden = stray.query.is_some_and(Query::hides_caller);
         self.parts.store.record(CallRecord {
             id: stray.id.to_owned(),
             direction: Direction::Inbound,
-            from: of(|query| query.calling()),
+            from: if is_hidden { shown(&from) } else { from },
             to: of(|query| query.called()),
             trunk: stray.trunk.map(|trunk| trunk.id().to_owned()).unwrap_or_default(),
             sip_call_id: of(|query| &query.sip_call_id),

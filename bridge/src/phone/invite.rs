@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use sip::{Error, HeaderName, NameAddr, Request, Uri, Wire};
 
+use crate::dispatch::caller::Asserted;
 use crate::dispatch::query::{Party, Query, Target, Transport};
 
 /// What is read from an INVITE once, at the door.
@@ -23,6 +24,7 @@ pub(super) fn query(request: &Request, source: SocketAddr, wire: Wire, call_id: 
         to: party(&to),
         request: target(&request.uri),
         headers: headers(request, &to, &call_id),
+        asserted: Asserted::default(),
         call_id,
         sip_call_id: request.headers.call_id()?.as_str().to_owned(),
         now: SystemTime::now(),

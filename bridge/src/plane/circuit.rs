@@ -155,6 +155,7 @@ impl Circuit {
             Command::Dialtone(on) => self.engine.set_dialtone(now, on),
             Command::Ringback(on) => self.engine.set_ringback(now, on),
             Command::Play(sound) => self.engine.play(now, sound),
+            Command::PlayOut => self.engine.play_out(now),
             Command::Press(keys) => {
                 let result = self.engine.press(now, &keys);
                 self.pressed(keys.len(), result);
@@ -369,6 +370,7 @@ impl LineEvent {
             Event::MediaTimeout => Self::MediaTimeout,
             Event::Pressed => Self::Pressed,
             Event::Played => Self::Played,
+            Event::PlayedOut => Self::PlayedOut,
             // Told by an engine newer than this list.
             _ => return None,
         })

@@ -180,6 +180,13 @@ impl Engine {
         }
     }
 
+    /// The last word of the room to the carrier; only a call has one.
+    pub(crate) fn play_out(&mut self, now: Instant) {
+        if let Self::Junction(junction, _) = self {
+            junction.play_out(now);
+        }
+    }
+
     /// Calls alone follow the load; whatever a test participant costs, it is not there to save.
     pub(crate) fn set_complexity(&mut self, complexity: u8) {
         if let Self::Junction(junction, profile) = self {

@@ -56,6 +56,8 @@ pub enum Command {
     /// Plays a recording to it in place of the room's audio, or no longer; [`LineEvent::Played`] tells when it was played to
     /// its end.
     Play(Option<Sound>),
+    /// The call is to end; [`LineEvent::PlayedOut`] tells when the carrier has heard what the room said last.
+    PlayOut,
     /// Presses keys for the carrier, after those before them; [`LineEvent::Pressed`] tells when all are out.
     Press(Vec<dtmf::Press>),
     /// The same as tones in place of the room's audio.
@@ -98,6 +100,8 @@ pub enum LineEvent {
     Pressed,
     /// A recording was played to its end.
     Played,
+    /// What the room said last has been heard by the carrier.
+    PlayedOut,
     /// What the desk was asked to play has been played.
     DeskDone,
     /// The line cannot do what was asked of it; the call is to end.

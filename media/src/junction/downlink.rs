@@ -28,12 +28,22 @@ pub(crate) struct Downlink {
     /// A recording is over, which is still to be told.
     played: bool,
     level: u8,
+    /// When somebody was heard last.
+    last_sound: Option<Instant>,
     dropped: u64,
 }
 
 impl Downlink {
     pub(crate) fn new() -> Self {
-        Self { talkers: Talkers::new(Rate::Narrow), tone: None, sound: None, played: false, level: SILENCE, dropped: 0 }
+        Self {
+            talkers: Talkers::new(Rate::Narrow),
+            tone: None,
+            sound: None,
+            played: false,
+            level: SILENCE,
+            last_sound: None,
+            dropped: 0,
+        }
     }
 
     /// Mixes at another rate from here on.
@@ -105,6 +115,11 @@ impl Downlink {
         self.level
     }
 
+    /// When a sound of the room went to the carrier last.
+    pub(crate) fn last_sound(&self) -> Option<Instant> {
+        self.last_sound
+    }
+
     /// Ticks left out because they came faster than time.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
@@ -151,6 +166,9 @@ impl Downlink {
         if lead > FAR_AHEAD || (lead > AHEAD && self.level >= QUIET) {
             self.dropped += self.talkers.rate().ticks(samples.len()) as u64;
             return;
+        }
+        if self.level < QUIET {
+            self.last_sound = Some(now);
         }
         carrier.push(samples);
     }

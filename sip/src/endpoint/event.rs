@@ -74,7 +74,7 @@ pub enum Event {
     Cancelled {
         /// The call.
         call: CallHandle,
-        /// The Reason header of the CANCEL (RFC 3326).
+        /// The Reason headers of the CANCEL as one list (RFC 3326); [`Reason::parse_list`](crate::Reason::parse_list) reads it.
         reason: Option<String>,
     },
     /// The peer hung up; its BYE is answered. Last event of the call.

@@ -214,7 +214,7 @@ impl Endpoint {
             }
         }
         let Some(handle) = handle.filter(|_| is_open) else { return };
-        let reason = cancel.headers.get(&HeaderName::Reason).map(str::to_owned);
+        let reason = cancel.headers.joined(&HeaderName::Reason);
         self.invite_cancelled(handle, reason);
     }
 

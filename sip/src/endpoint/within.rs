@@ -69,7 +69,7 @@ impl Endpoint {
             State::Offered { invite, .. } if request.method == Method::Bye => {
                 self.answer_server(now, tx, &id.local, Answer::new(Status::OK));
                 self.answer_server(now, invite, &id.local, Answer::new(Status::REQUEST_TERMINATED));
-                let reason = request.headers.get(&HeaderName::Reason).map(str::to_owned);
+                let reason = request.headers.joined(&HeaderName::Reason);
                 self.end(handle, Some(Event::Cancelled { call: handle, reason }));
             }
             // What a REFER has started is told of until the end, and for a while after it.

@@ -77,6 +77,11 @@ impl Headers {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of the name as one, with commas between them; `None` without any.
+    pub fn joined(&self, name: &HeaderName) -> Option<String> {
+        self.contains(name).then(|| self.get_all(name).collect::<Vec<_>>().join(", "))
+    }
+
     /// The first value of a header by its name as text.
     pub fn get_named(&self, name: &str) -> Option<&str> {
         self.get(&HeaderName::parse(name)?)

@@ -72,6 +72,13 @@ impl Uri {
         self.user.as_deref().map(unescape)
     }
 
+    /// A header within the URI with its escapes decoded (RFC 3261 §19.1.1), the first of that name.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let headers = self.headers.as_deref()?.split('&').filter_map(|header| header.split_once('='));
+        let mut headers = headers.filter(|(known, _)| unescape(known).eq_ignore_ascii_case(name));
+        headers.next().map(|(_, value)| unescape(value))
+    }
+
     fn parse_sip(scheme: Scheme, rest: &str) -> Result<Self, Error> {
         // The user part may hold `;` and `?` but no `@`, and nothing behind it may hold one unescaped.
         let (userinfo, rest) = match rest.split_once('@') {

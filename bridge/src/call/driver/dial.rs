@@ -112,7 +112,8 @@ impl Driver {
             self.invite(cseq.number + 1).await;
             return None;
         }
-        self.hear_why(response.headers.get(&HeaderName::Reason));
+        self.hear_why(response.headers.joined(&HeaderName::Reason).as_deref());
+        self.learn(response);
         Some(self.refused_for_good(response))
     }
 
@@ -250,6 +251,7 @@ pub(super) fn error_of(reason: EndReason, detail: Option<CallError>) -> CallErro
         EndReason::RemoteHangup
         | EndReason::SessionExpired
         | EndReason::RemoteCancel
+        | EndReason::AnsweredElsewhere
         | EndReason::RoomLost
         | EndReason::RoomDeleted
         | EndReason::ParticipantRemoved

@@ -6,6 +6,7 @@ use tracing::info;
 use super::{Driver, clipped};
 use crate::call::end::EndReason;
 use crate::call::Input;
+use crate::call::parting::Parting;
 use crate::call::sieve::Way;
 use crate::plane::LineEvent;
 
@@ -15,12 +16,13 @@ impl Driver {
             None => Input::Hangup(EndReason::GatewayFault), // The endpoint is gone.
             Some(Event::Acked { body, .. }) => return self.acknowledged(&body).await,
             Some(Event::Ended { request, .. }) => {
-                self.hear_why(request.headers.get(&HeaderName::Reason));
+                self.hear_why(request.headers.joined(&HeaderName::Reason).as_deref());
+                self.learn_last(&request.headers);
                 Input::RemoteHangup
             }
             Some(Event::Cancelled { reason, .. }) => {
                 self.hear_why(reason.as_deref());
-                Input::RemoteCancel
+                if self.parting.is_answered_elsewhere() { Input::AnsweredElsewhere } else { Input::RemoteCancel }
             }
             Some(Event::AckMissing { .. }) => Input::AckMissing,
             Some(Event::Reinvite { request, .. }) => return self.offered(&request).await,
@@ -55,9 +57,11 @@ impl Driver {
 
     /// What the other side says about the end (RFC 3326).
     pub(super) fn hear_why(&mut self, reason: Option<&str>) {
-        let Some(reason) = reason.map(clipped) else { return };
-        info!(reason, "the other side says why it ends the call");
-        self.parting = Some(reason.to_owned());
+        self.parting = Parting::read(reason);
+        if !self.parting.is_empty() {
+            let said = self.parting.to_string();
+            info!(reason = clipped(&said), "the other side says why it ends the call");
+        }
     }
 }
 
@@ -65,6 +69,7 @@ pub(super) fn from_line(event: Option<&LineEvent>) -> Option<Input> {
     match event {
         None | Some(LineEvent::Panicked) => Some(Input::MediaFault),
         Some(LineEvent::Pressed) => Some(Input::Pressed),
+        Some(LineEvent::PlayedOut) => Some(Input::PlayedOut),
         Some(LineEvent::MediaTimeout) => Some(Input::MediaTimeout),
         Some(_) => None,
     }

@@ -1,14 +1,13 @@
-//! Headers that a call sends, and those of a carrier that become attributes.
+//! Headers that a call sends, and those of the other side that become attributes.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
-use sip::{HeaderName, Response, Status};
+use sip::{HeaderName, Headers, Response, Status};
 
 use super::Driver;
-use super::leg::{Leg, Outbound};
+use super::leg::Leg;
 use crate::call::end::EndReason;
-use crate::dispatch::query::{Party, Query, Target, Transport};
+use crate::call::parting;
 use crate::dispatch::{self, IncludeHeaders};
 
 /// Attributes that tell which call this is: no header of a stranger may stand in their place.
@@ -22,9 +21,21 @@ const OURS: &[&str] = &[
     "sip.phoneNumber",
     "sip.trunkPhoneNumber",
     "sip.hostname",
+    "sip.assertedIdentity",
+    "sip.displayName",
+    "sip.privacy",
+    "sip.diversion",
+    "sip.diversionReason",
     "sip.hold",
     "trunkline.hold",
 ];
+
+/// Why we send a BYE, a CANCEL or a refusal: the last has a status in its first line already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Farewell {
+    Hangup,
+    Refusal,
+}
 
 impl Driver {
     /// The status of a refusal; the trunk may have one of its own for callers whom nobody answers.
@@ -52,19 +63,32 @@ impl Driver {
     }
 
     /// What a BYE, a CANCEL or a refusal says beside its status: above all, why.
-    pub(super) fn parting_headers(&self, reason: EndReason) -> Vec<(HeaderName, String)> {
-        let ours = self.farewell.iter().cloned().chain([(HeaderName::Reason, reason.outcome().header())]);
+    pub(super) fn parting_headers(&self, kind: Farewell, reason: EndReason) -> Vec<(HeaderName, String)> {
+        let outcome = reason.outcome();
+        let reasons = match kind {
+            Farewell::Hangup => outcome.reasons(),
+            Farewell::Refusal => vec![outcome.q850()],
+        };
+        let reasons = reasons.into_iter().map(|reason| (HeaderName::Reason, reason.to_string()));
         let mapped = self.mapped_headers().filter(|(name, _)| !self.farewell.iter().any(|(other, _)| other == name));
-        mapped.chain(ours).collect()
+        // Why we hang up is ours to say.
+        let mapped = mapped.filter(|(name, _)| *name != HeaderName::Reason);
+        mapped.chain(self.farewell.iter().cloned()).chain(reasons).collect()
     }
 
-    /// What the answer of a carrier tells the room: of a provisional one the headers that LiveKit knows, of the final one
+    /// What the answer of a carrier tells the room: of a provisional one the headers that LiveKit knows, of a final one
     /// also those that the request asks for.
     pub(super) fn learn(&mut self, response: &Response) {
-        let Leg::Outbound(outbound) = &self.leg else { return };
-        let mut news = attributes(outbound, response);
+        if !matches!(self.leg, Leg::Outbound(_)) {
+            return;
+        }
+        let mut news = self.read_attributes(&response.headers, response.status.is_final());
         if let Some(tag) = response.headers.to().ok().and_then(|to| to.tag()) {
             news.insert("sip.callTag".to_owned(), tag.as_str().to_owned());
+        }
+        if response.status.code() >= 300 {
+            // It goes with the news of the end, and takes nothing from what a message before it has told.
+            return self.keep_last_news(news);
         }
         news.retain(|name, value| self.attributes.get(name) != Some(value));
         if !news.is_empty() {
@@ -72,43 +96,61 @@ impl Driver {
             self.tell_attributes(news);
         }
     }
-}
 
-fn attributes(outbound: &Outbound, response: &Response) -> BTreeMap<String, String> {
-    let seat = &outbound.placement.seat;
-    let nobody = BTreeMap::new();
-    let (include, map) = match response.status.is_success() {
-        true => (seat.include_headers, &seat.headers_to_attributes),
-        false => (IncludeHeaders::No, &nobody),
-    };
-    let is_hidden = !seat.attributes.contains_key("sip.phoneNumber");
-    let (mut found, notes) = dispatch::headers::attributes(&query(outbound, response), include, map, is_hidden);
-    for note in notes {
-        tracing::warn!(note, "a header of the carrier could not be taken over");
+    /// The headers of a BYE: Twilio's say where the recording of the call is.
+    pub(super) fn learn_last(&mut self, headers: &Headers) {
+        let news = self.read_attributes(headers, true);
+        self.keep_last_news(news);
     }
-    found.retain(|name, _| !OURS.contains(&name.as_str()));
-    found
+
+    /// Tells the room why the call is over, and what its last message has said, before the participant leaves.
+    pub(super) fn tell_end(&mut self, reason: EndReason) {
+        let status = match &self.leg {
+            Leg::Inbound(_) if self.answered_at.is_none() => Some(self.refusal_status(reason)),
+            _ => self.detail.as_ref().and_then(|detail| Status::new(detail.sip_status()?.0)),
+        };
+        let mut news = std::mem::take(&mut self.last_news);
+        news.extend(parting::attributes(reason, status, &self.parting));
+        self.set_hangup(news);
+    }
+
+    /// `sip.h.…` is for the message that the call began with; the last one adds what it alone has.
+    fn keep_last_news(&mut self, mut news: BTreeMap<String, String>) {
+        news.retain(|name, _| !(name.starts_with("sip.h.") && self.attributes.contains_key(name)));
+        self.last_news = news;
+    }
+
+    /// Attributes from the headers of a message of the other side.
+    fn read_attributes(&self, headers: &Headers, is_final: bool) -> BTreeMap<String, String> {
+        let seat = self.leg.seat();
+        let nobody = BTreeMap::new();
+        let (include, map) = match is_final {
+            true => (seat.include_headers, &seat.headers_to_attributes),
+            false => (IncludeHeaders::No, &nobody),
+        };
+        let is_hidden = !seat.attributes.contains_key("sip.phoneNumber");
+        let hidden = is_hidden.then(|| self.leg.remote_number());
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.to_owned())).collect();
+        let (mut found, notes) = dispatch::headers::attributes_of(&headers, include, map, hidden);
+        for note in notes {
+            tracing::warn!(note, "a header of the other side could not be taken over");
+        }
+        found.retain(|name, _| !OURS.contains(&name.as_str()) && !parting::ATTRIBUTES.contains(&name.as_str()));
+        found
+    }
 }
 
-/// The answer, as those see it who read headers. The callee is the stranger here, so his number is the one to hide.
-fn query(outbound: &Outbound, response: &Response) -> Query {
-    let party = |address: &sip::NameAddr| Party {
-        user: address.uri.user_text().unwrap_or_default(),
-        host: address.uri.host.to_string(),
-        display: String::new(),
-    };
-    let (us, them) = (party(&outbound.placement.from), party(&outbound.placement.to));
-    Query {
-        source: ([0, 0, 0, 0], 0).into(),
-        transport: Transport::Udp,
-        request: Target { user: us.user.clone(), host: us.host.clone(), params: Vec::new() },
-        from: them,
-        to: us,
-        call_id: outbound.placement.call_id.clone(),
-        sip_call_id: outbound.sip_call_id.clone(),
-        sip_tag: String::new(),
-        headers: response.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.to_owned())).collect(),
-        now: SystemTime::UNIX_EPOCH,
-        random: [0; 16],
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_has_every_attribute_of_ours() {
+        let manual = include_str!("../../../../docs/attributes.md");
+        for name in OURS.iter().chain(parting::ATTRIBUTES) {
+            let is_there = manual.lines().any(|line| line.starts_with("| `") && line.contains(&format!("`{name}`")));
+            assert!(is_there, "{name} is not in docs/attributes.md");
+        }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::call::order::Progress;
 use crate::call::{Call, CallStatus, Limits};
+use crate::dispatch::number::shown;
 use crate::dispatch::outbound::{Placement, Press};
 use crate::dispatch::{Answer, Seat};
 use crate::phone::{CallInfo, Gate, Permit};
@@ -130,6 +131,10 @@ impl Leg {
     /// What the API is to tell of it as long as nothing has happened.
     pub fn info(&self) -> CallInfo {
         let (from, to, sip_call_id) = match self {
+            // Lists and records know no more of a caller who hides than the log does.
+            Self::Inbound(call) if call.seat.hides_caller => {
+                (shown(&call.from), call.to.clone(), call.sip_call_id.clone())
+            }
             Self::Inbound(call) => (call.from.clone(), call.to.clone(), call.sip_call_id.clone()),
             Self::Outbound(call) => {
                 (call.placement.number.clone(), call.placement.callee.clone(), call.sip_call_id.clone())

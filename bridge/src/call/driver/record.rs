@@ -1,7 +1,7 @@
 //! What is left of a call when it is over.
 
-use super::Driver;
 use super::leg::Leg;
+use super::{Driver, clipped};
 use crate::call::end::EndReason;
 use crate::phone::{CallError, unix_millis};
 use crate::store::CallRecord;
@@ -9,9 +9,9 @@ use crate::store::CallRecord;
 impl Driver {
     pub(super) fn record(&self, reason: EndReason, note: String) -> CallRecord {
         let outcome = reason.outcome();
-        let note = match &self.parting {
-            Some(parting) => format!("peer: {parting}; {note}"),
-            None => note,
+        let note = match self.parting.is_empty() {
+            true => note,
+            false => format!("peer: {}; {note}", clipped(&self.parting.to_string())),
         };
         let info = self.listing.info().unwrap_or_else(|| self.leg.info());
         let sip_status = match (&self.leg, self.answered_at) {

@@ -79,6 +79,22 @@ impl Driver {
         self.tell_status(status);
     }
 
+    /// The last status, and what there is to say with it.
+    pub(super) fn set_hangup(&mut self, mut news: BTreeMap<String, String>) {
+        let status = CallStatus::Hangup.as_str();
+        info!(
+            status,
+            reason = news.get("sip.disconnectReason"),
+            code = news.get("sip.disconnectStatus"),
+            cause = news.get("sip.disconnectCause"),
+            "call status"
+        );
+        self.listing.update(|info| info.status = status);
+        news.insert(STATUS.to_owned(), status.to_owned());
+        self.attributes.extend(news.clone());
+        self.tell_attributes(news);
+    }
+
     pub(super) fn tell_attributes(&mut self, change: BTreeMap<String, String>) {
         self.tell_rooms(room::Command::Attributes(change));
     }
@@ -100,7 +116,11 @@ impl Driver {
     pub(super) fn room_input(&mut self, event: Option<room::Event>) -> Option<Input> {
         use room::Event;
         Some(match event {
-            None => Input::RoomEnded(EndReason::RoomLost),
+            None => {
+                // It says no more, and there is nothing to leave.
+                self.room = None;
+                Input::RoomEnded(EndReason::RoomLost)
+            }
             Some(Event::Joined(joined)) => {
                 self.listing.update(|info| {
                     info.participant_id.clone_from(&joined.participant_sid);

@@ -1,6 +1,7 @@
 //! The driver beside an endpoint and a media plane that are real, and a room session that the test plays.
 
 mod bridge;
+mod ends;
 mod moving;
 mod offers;
 mod outbound;
@@ -198,9 +199,12 @@ async fn headers_go_where_they_belong() {
         headers.iter().map(|(name, _)| name.as_str().to_owned()).collect()
     };
     assert_eq!(names(driver.headers()), ["X-Fixed", "X-Number"], "our 200");
-    let parting = driver.parting_headers(EndReason::Shutdown);
-    assert_eq!(names(parting.clone()), ["X-Number", "Reason"], "BYE: Retry-After is for answers alone");
+    let parting = driver.parting_headers(Farewell::Hangup, EndReason::Shutdown);
+    assert_eq!(names(parting.clone()), ["X-Number", "Reason", "Reason"], "BYE: Retry-After is for answers alone");
     assert_eq!(parting[1].1, "Q.850;cause=41;text=\"shutdown\"");
+    assert_eq!(parting[2].1, "SIP;cause=503;text=\"Service Unavailable\"");
+    let refusal = driver.parting_headers(Farewell::Refusal, EndReason::Shutdown);
+    assert_eq!(refusal, parting[..2], "its status is in its first line");
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ fn an_outbound_call_goes_from_dialing_to_ringing_to_active() {
 
     let mut busy = dialling(now);
     let refused = EndReason::RemoteRefused(Status::BUSY_HERE);
-    let ended = [Action::SetStatus(CallStatus::Hangup), Action::Release, Action::Finished(refused)];
+    let ended = [Action::TellEnd(refused), Action::Release, Action::Finished(refused)];
     assert_eq!(after(&mut busy, now, Input::RemoteRefused(refused)), ended);
 }
 
@@ -79,8 +79,7 @@ fn a_callee_who_does_not_answer_is_cancelled() {
         assert_eq!(call.next_timeout(), Some(start + 5 * SECOND));
         call.handle_timeout(start + 5 * SECOND);
         let reason = EndReason::RingingTimeout;
-        let end =
-            [Action::SetStatus(CallStatus::Hangup), Action::Hangup(reason), Action::Release, Action::Finished(reason)];
+        let end = [Action::TellEnd(reason), Action::Hangup(reason), Action::Release, Action::Finished(reason)];
         assert_eq!(drain(&mut call), end);
         assert_eq!(after(&mut call, start, Input::RemoteAnswered(described("late"))), [], "the stack says BYE to it");
     }

@@ -70,6 +70,7 @@ pub(super) fn seat(
         krisp: request.krisp_enabled,
         trunk_id: line.id.to_owned(),
         rule_id: String::new(),
+        hides_caller: false,
         notes,
     })
 }

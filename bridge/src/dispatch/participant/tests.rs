@@ -217,6 +217,131 @@ dispatch_rules: [{rule: {dispatchRuleDirect: {roomName: \"telnyx_call_{telnyx.ca
     }
 }
 
+/// A seat by a trunk that knows its carrier, or one that does not.
+fn called_with(trunk: &str, rule: &str, from: &str, headers: &[(&str, &str)]) -> Seat {
+    let yaml = format!("inbound_trunks: [{{numbers: ['*'], {trunk}}}]\ndispatch_rules: [{rule}]");
+    let objects = snapshot(&yaml);
+    let mut query = query(|q| {
+        q.from.user = from.into();
+        q.from.display = "Zoe".into();
+        q.headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    });
+    query.believe(&objects.inbound_trunks[0]);
+    join(&objects, &query)
+}
+
+#[test]
+fn callers_who_are_known_to_their_carrier_alone() {
+    const KNOWN: &str = "allowed_addresses: [203.0.113.7]";
+    const INDIVIDUAL: &str = "{rule: {dispatchRuleIndividual: {roomPrefix: c, noRandomness: true}}}";
+    const PAI: (&str, &str) = ("P-Asserted-Identity", "\"Max\" <sip:+15550123@x>");
+    const PRIVATE: (&str, &str) = ("Privacy", "id");
+    const DIVERTED: (&str, &str) = ("Diversion", "<sip:+15550188@x>;reason=no-answer");
+    struct Case<'a> {
+        name: &'a str,
+        trunk: &'a str,
+        from: &'a str,
+        headers: &'a [(&'a str, &'a str)],
+        /// Identity, name, room.
+        seat: [&'a str; 3],
+        /// phoneNumber, assertedIdentity, displayName, privacy, diversion, diversionReason, trunkPhoneNumber.
+        attributes: [&'a str; 7],
+    }
+    let hash = number_hash("+15550123");
+    let hidden = format!("sip_{hash}");
+    let cases = [
+        Case {
+            name: "not anonymous",
+            trunk: KNOWN,
+            from: "+15550199",
+            headers: &[PAI, DIVERTED],
+            seat: ["sip_+15550199", "Phone +15550199", "c_+15550199"],
+            attributes: ["+15550199", "+15550123", "Zoe", "", "+15550188", "no-answer", "+15550100"],
+        },
+        Case {
+            name: "anonymous",
+            trunk: KNOWN,
+            from: "anonymous",
+            headers: &[PAI],
+            seat: ["sip_+15550123", "Phone +15550123", "c_+15550123"],
+            attributes: ["+15550123", "+15550123", "Max", "", "", "", "+15550100"],
+        },
+        Case {
+            name: "anonymous and private",
+            trunk: KNOWN,
+            from: "anonymous",
+            headers: &[PAI, PRIVATE, DIVERTED],
+            seat: [&hidden, "Phone 0123", "c_0123"],
+            attributes: ["", "", "", "id", "+15550188", "no-answer", "+15550100"],
+        },
+        Case {
+            name: "private, but not anonymous",
+            trunk: KNOWN,
+            from: "+15550199",
+            headers: &[PAI, PRIVATE],
+            seat: ["sip_+15550199", "Phone +15550199", "c_+15550199"],
+            attributes: ["+15550199", "", "Zoe", "id", "", "", "+15550100"],
+        },
+        Case {
+            name: "a peer that anybody could be",
+            trunk: "name: open",
+            from: "anonymous",
+            headers: &[PAI, PRIVATE, DIVERTED],
+            seat: ["sip_anonymous", "Phone anonymous", "c_anonymous"],
+            attributes: ["anonymous", "", "", "", "", "", "+15550100"],
+        },
+        Case {
+            name: "a peer with a password",
+            trunk: "auth_username: u, auth_password: p",
+            from: "Restricted",
+            headers: &[PAI],
+            seat: ["sip_+15550123", "Phone +15550123", "c_+15550123"],
+            attributes: ["+15550123", "+15550123", "Max", "", "", "", "+15550100"],
+        },
+        Case {
+            name: "nobody knows",
+            trunk: KNOWN,
+            from: "anonymous",
+            headers: &[PRIVATE],
+            seat: ["sip_anonymous", "Phone anonymous", "c_anonymous"],
+            attributes: ["anonymous", "", "", "id", "", "", "+15550100"],
+        },
+    ];
+    let names = ["phoneNumber", "assertedIdentity", "displayName", "privacy", "diversion", "diversionReason"];
+    for Case { name, trunk, from, headers, seat: expected, attributes } in cases {
+        let seat = called_with(trunk, INDIVIDUAL, from, headers);
+        assert_eq!([&*seat.identity, &*seat.name, seat.room.as_str()], expected, "{name}");
+        let value = |attribute: &str| seat.attributes.get(&format!("sip.{attribute}")).map_or("", String::as_str);
+        let found: Vec<_> = names.iter().chain(&["trunkPhoneNumber"]).map(|name| value(name)).collect();
+        assert_eq!(found, attributes, "{name}");
+        assert_eq!(seat.hides_caller, name == "anonymous and private", "{name}");
+    }
+    // A rule that hides hides all of it.
+    let rule = INDIVIDUAL.replacen('{', "{hidePhoneNumber: true, ", 1);
+    let seat = called_with(KNOWN, &rule, "anonymous", &[PAI, DIVERTED]);
+    assert_eq!((&*seat.identity, &*seat.name), (&*hidden, "Phone 0123"));
+    let told: Vec<_> = seat.attributes.keys().filter(|name| !name.starts_with("sip.call")).collect();
+    assert_eq!(told, ["sip.diversionReason", "sip.ruleID", "sip.trunkID"]);
+}
+
+#[test]
+fn no_header_tells_a_caller_who_hides() {
+    let trunk = "allowed_addresses: [203.0.113.7], include_headers: SIP_ALL_HEADERS";
+    let headers = [
+        ("P-Asserted-Identity", "<sip:+15550123@x>"),
+        ("Remote-Party-ID", "<sip:+15550123@x>"),
+        ("Identity", "eyJ0eXAi"),
+        ("X-Their", "call of 15550123"),
+        ("X-Other", "1"),
+        ("Privacy", "id"),
+    ];
+    let rule = "{metadata: 'of {caller_number}', rule: {dispatchRuleDirect: {roomName: lobby}}}";
+    let seat = called_with(trunk, rule, "anonymous", &headers);
+    let included: Vec<_> = seat.attributes.keys().filter(|name| name.starts_with("sip.h.")).collect();
+    assert_eq!(included, ["sip.h.privacy", "sip.h.x-other"]);
+    assert_eq!(seat.metadata, "of 0123");
+}
+
 /// Just enough of a parser for the files of the test above.
 fn parsed(invite: &str) -> Query {
     let head = invite.split("\r\n\r\n").next().unwrap();

@@ -15,10 +15,10 @@ const TRUNK: &str = "outbound_trunks:
    attributes_to_headers: {customer: X-Customer}, MORE}";
 
 /// What the callee's side says about its media. Nobody listens there.
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+pub(super) const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                    m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
 
-struct Carrier {
+pub(super) struct Carrier {
     socket: UdpSocket,
     gateway: Option<SocketAddr>,
 }
@@ -33,7 +33,7 @@ impl Carrier {
     }
 
     /// The next request of this method.
-    async fn hears(&mut self, method: &str) -> String {
+    pub(super) async fn hears(&mut self, method: &str) -> String {
         let listen = async {
             loop {
                 let mut datagram = [0; 4096];
@@ -49,7 +49,7 @@ impl Carrier {
     }
 
     /// Answers a request.
-    async fn says(&self, request: &str, status: &str, more: &str, body: &str) {
+    pub(super) async fn says(&self, request: &str, status: &str, more: &str, body: &str) {
         let copied = ["Via:", "From:", "Call-ID:", "CSeq:"];
         let mut text = format!("SIP/2.0 {status}\r\n");
         for line in request.lines().take_while(|line| !line.is_empty()) {
@@ -70,7 +70,7 @@ impl Carrier {
     }
 
     /// Sends a request within the dialog that this INVITE began.
-    async fn asks(&self, invite: &str, method: &str, more: &str, body: &str) {
+    pub(super) async fn asks(&self, invite: &str, method: &str, more: &str, body: &str) {
         let header = |name: &str| invite.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
         let (from, to, call_id) = (header("From:"), header("To:"), header("Call-ID:"));
         let (port, length) = (self.port(), body.len());
@@ -84,18 +84,18 @@ impl Carrier {
 }
 
 /// A call that stands in its room and has not dialled yet.
-struct Placing {
-    carrier: Carrier,
-    task: JoinHandle<EndReason>,
+pub(super) struct Placing {
+    pub(super) carrier: Carrier,
+    pub(super) task: JoinHandle<EndReason>,
     progress: mpsc::Receiver<Progress>,
-    orders: mpsc::Sender<Order>,
+    pub(super) orders: mpsc::Sender<Order>,
     room: mpsc::Receiver<rooms::Command>,
-    room_tells: mpsc::Sender<rooms::Event>,
-    store: Store,
-    _stop: watch::Sender<Stop>,
+    pub(super) room_tells: mpsc::Sender<rooms::Event>,
+    pub(super) store: Store,
+    pub(super) stop: watch::Sender<Stop>,
 }
 
-async fn placing(more: &str, change: impl FnOnce(&mut proto::CreateSipParticipantRequest)) -> Placing {
+pub(super) async fn placing(more: &str, change: impl FnOnce(&mut proto::CreateSipParticipantRequest)) -> Placing {
     let carrier = Carrier::new().await;
     let more = if more.is_empty() { "metadata: ''" } else { more };
     let yaml = TRUNK.replace("PORT", &carrier.port().to_string()).replace("MORE", more);
@@ -118,7 +118,7 @@ async fn placing(more: &str, change: impl FnOnce(&mut proto::CreateSipParticipan
     let placed = placement::place(&snapshot(&yaml), &request, &context).unwrap();
     let hop = NextHop { wire: sip::Wire::Udp, address: ([127, 0, 0, 1], carrier.port()).into(), server_name: None };
     let (tell, progress) = mpsc::channel(8);
-    let Bed { mut driver, sip, _sip_tells: mut events, _stop, .. } = bed(|parts| {
+    let Bed { mut driver, sip, _sip_tells: mut events, _stop: stop, .. } = bed(|parts| {
         let call = parts.sip.new_call();
         Leg::Outbound(Box::new(Outbound {
             call,
@@ -153,7 +153,7 @@ async fn placing(more: &str, change: impl FnOnce(&mut proto::CreateSipParticipan
     });
     let joined = rooms::Joined { room: "lobby".into(), participant_sid: "PA_1".into(), ..rooms::Joined::default() };
     room_tells.send(rooms::Event::Joined(joined)).await.unwrap();
-    Placing { carrier, task, progress, orders: give, room, room_tells, store, _stop }
+    Placing { carrier, task, progress, orders: give, room, room_tells, store, stop }
 }
 
 impl Placing {
@@ -162,7 +162,7 @@ impl Placing {
     }
 
     /// Attributes that the room was told of until this one had this value.
-    async fn attributes_until(&mut self, name: &str, value: &str) -> BTreeMap<String, String> {
+    pub(super) async fn attributes_until(&mut self, name: &str, value: &str) -> BTreeMap<String, String> {
         let mut known = BTreeMap::new();
         let told = async {
             while known.get(name).map(String::as_str) != Some(value) {
@@ -175,7 +175,7 @@ impl Placing {
         known
     }
 
-    async fn ends(&mut self) -> EndReason {
+    pub(super) async fn ends(&mut self) -> EndReason {
         let left = async { while !matches!(self.room.recv().await, None | Some(rooms::Command::Leave(_))) {} };
         timeout(LIMIT, left).await.unwrap();
         // The session is over, as the driver expects of it when it leaves.
@@ -184,7 +184,7 @@ impl Placing {
     }
 
     /// An INVITE that was answered.
-    async fn answered(&mut self) -> String {
+    pub(super) async fn answered(&mut self) -> String {
         let invite = self.carrier.hears("INVITE").await;
         self.carrier.says(&invite, "200 OK", "", SDP).await;
         self.carrier.hears("ACK").await;
