@@ -21,6 +21,6 @@ mod transaction;
 pub use endpoint::{CallHandle, Command, Endpoint, Event, Failure, Invite, NextHop, Wire};
 pub use error::{Error, Rejected};
 pub use message::{
-    Branch, CSeq, CallId, Frame, HeaderName, Headers, Host, KeyFormat, KeyPress, Message, Method, NameAddr, Params,
+    Branch, CSeq, CallId, Frame, HeaderName, Headers, Host, Identity, KeyFormat, KeyPress, Message, Method, NameAddr, Params,
     ReferTo, Request, Response, Scheme, Sipfrag, Status, StreamReader, Tag, Token, Transport, Uri, Value, Via,
 };

@@ -9,6 +9,7 @@ mod header_name;
 mod headers;
 mod host;
 mod id;
+mod identity;
 mod key_press;
 mod method;
 mod name_addr;
@@ -39,6 +40,7 @@ pub use self::{
     headers::Headers,
     host::Host,
     id::{Branch, CallId, Tag},
+    identity::Identity,
     key_press::{KeyFormat, KeyPress},
     method::Method,
     name_addr::NameAddr,
