@@ -37,6 +37,7 @@ use std::time::{Instant, SystemTime};
 use rustls::RootCertStore;
 
 use self::cache::{Cache, Found};
+pub(crate) use self::carried::settle;
 pub use self::claim::Claim;
 pub use self::credential::{Authorities, AuthoritiesError};
 pub use self::failure::Failure;
@@ -107,8 +108,8 @@ impl Verifier {
 }
 
 impl Waiting {
-    /// Waits for the certificate, which comes or does not within [`fetch::LIMIT`].
-    pub(crate) async fn finish(mut self) -> Statement {
+    /// Waits for the certificate, which comes or does not within [`fetch::LIMIT`]. May be broken off and begun anew.
+    pub(crate) async fn finish(&mut self) -> Statement {
         let fetched = self.found.wait().await;
         self.judge(&fetched)
     }
@@ -130,3 +131,6 @@ impl fmt::Debug for Verifier {
         f.debug_struct("Verifier").field("authorities", &self.0.authorities).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,7 +141,7 @@ mod tests {
         assert!(cache.look(now, "b").is_err(), "another address");
         cache.keep("a".into(), FAILED, now + SECOND);
         drop(tell);
-        assert!(matches!(cache.look(now, "a"), Ok(Found::Here(FAILED))));
+        assert!(matches!(cache.look(now, "a"), Ok(Found::Here(Err(Failure::Fetch("a test"))))));
         assert!(cache.look(now + SECOND, "a").is_err(), "too old");
     }
 

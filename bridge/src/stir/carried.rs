@@ -9,22 +9,24 @@
 //!
 //! All of it is text that anybody could write, so that none of it counts from somebody whom the trunk does not know.
 
+use std::collections::BTreeMap;
+
 use sip::NameAddr;
 
 use super::claim::values;
 use super::passport::{Passport, SHAKEN};
-use super::statement::{Attest, By, Statement, Verstat};
+use super::statement::{Attest, By, PREFIX, Statement, Verstat};
 use crate::dispatch::Query;
 
 /// Headers with the words of 3GPP.
 const HEADERS: &[&str] = &["x-twilio-verstat"];
 /// Addresses whose URI or whose header may have the parameter.
 const ADDRESSES: &[&str] = &["p-asserted-identity", "from"];
-/// Headers that speak of verification, as attributes of a room that asked for headers.
-pub(crate) const RAW: &[&str] = &["sip.h.identity", "sip.h.x-twilio-verstat", "sip.h.x-plivo-stir-verification"];
+/// Headers that speak of verification, as attributes for rooms that want headers.
+const RAW: &[&str] = &["sip.h.identity", "sip.h.x-twilio-verstat", "sip.h.x-plivo-stir-verification"];
 
 /// What the carrier says; nothing, if it is not known.
-pub(crate) fn carried(query: &Query, is_known: bool) -> Statement {
+pub(super) fn carried(query: &Query, is_known: bool) -> Statement {
     if !is_known {
         return Statement::default();
     }
@@ -42,6 +44,12 @@ pub(crate) fn carried(query: &Query, is_known: bool) -> Statement {
         statement.orig_id = Some(passport.orig_id().to_owned()).filter(|id| !id.is_empty());
     }
     statement
+}
+
+/// Puts what a known carrier says among the attributes of a caller, and takes out what anybody else could have put there.
+pub(crate) fn settle(attributes: &mut BTreeMap<String, String>, query: &Query, is_known: bool) {
+    attributes.retain(|name, _| !name.starts_with(PREFIX) && (is_known || !RAW.contains(&name.as_str())));
+    attributes.extend(carried(query, is_known).attributes().into_iter().filter(|(_, value)| !value.is_empty()));
 }
 
 /// The words of `verstat`.
