@@ -32,6 +32,8 @@ mod peers;
 mod pin;
 #[path = "interop/srtp.rs"]
 mod srtp;
+#[path = "interop/stir.rs"]
+mod stir;
 #[path = "interop/store.rs"]
 mod store;
 #[path = "interop/timers.rs"]

@@ -4,6 +4,9 @@
 //! first must say in its `TNAuthList` whom it speaks for: a service provider, which is one for all of its numbers, or
 //! numbers, among which the caller's has to be. Lists of revoked certificates are not asked for.
 //!
+//! What is limited in ways that are not looked at is not believed: certificates that say which claims may be signed with them
+//! (RFC 8226 §8, RFC 9118), and those issued by whoever has a `TNAuthList` himself (RFC 9060), who could write any into them.
+//!
 //! [RFC 5280 §6]: https://www.rfc-editor.org/rfc/rfc5280#section-6
 //! [RFC 8226]: https://www.rfc-editor.org/rfc/rfc8226
 
@@ -17,6 +20,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter};
 use x509_parser::der_parser::oid;
+use x509_parser::der_parser::oid::Oid;
 use x509_parser::oid_registry::{OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -33,6 +37,11 @@ const SIGNATURES: &[&dyn SignatureVerificationAlgorithm] = &[
     webpki::ring::ECDSA_P384_SHA256,
     webpki::ring::ECDSA_P384_SHA384,
 ];
+
+/// RFC 8226 §9.
+const TN_AUTH_LIST: Oid<'_> = oid!(1.3.6.1.5.5.7.1.26);
+/// `JWTClaimConstraints` (RFC 8226 §8) and `EnhancedJWTClaimConstraints` (RFC 9118).
+const CLAIM_CONSTRAINTS: [Oid<'_>; 2] = [oid!(1.3.6.1.5.5.7.1.27), oid!(1.3.6.1.5.5.7.1.33)];
 
 /// Who may issue certificates for numbers. Cheap to clone.
 #[derive(Clone)]
@@ -105,9 +114,21 @@ impl Chain {
         let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
         let time = UnixTime::since_unix_epoch(since);
         let path = certificate.verify_for_usage(SIGNATURES, &authorities.0, others, time, AnyPurpose, None, None);
-        path.map_err(distrust)?;
+        let path = path.map_err(distrust)?;
+        if path.intermediate_certificates().any(|issuer| issuer_has_list(&issuer.der())) {
+            return Err(Failure::Credential("issued by a delegate"));
+        }
         leaf(first)
     }
+}
+
+/// One that cannot be read may have anything.
+fn issuer_has_list(der: &[u8]) -> bool {
+    X509Certificate::from_der(der).map_or(true, |(_, certificate)| count(&certificate, &TN_AUTH_LIST) > 0)
+}
+
+fn count(certificate: &X509Certificate<'_>, extension: &Oid<'_>) -> usize {
+    certificate.extensions().iter().filter(|one| one.oid == *extension).count()
 }
 
 /// What a believed certificate says of itself.
@@ -126,8 +147,10 @@ fn leaf(der: &[u8]) -> Result<Leaf, Failure> {
     if key.algorithm.algorithm != OID_KEY_TYPE_EC_PUBLIC_KEY || curve != Some(OID_EC_P256) {
         return Err(Failure::Credential("its key is not of P-256"));
     }
-    // The extension of RFC 8226 §9.
-    let mut lists = certificate.extensions().iter().filter(|one| one.oid == oid!(1.3.6.1.5.5.7.1.26));
+    if CLAIM_CONSTRAINTS.iter().any(|extension| count(&certificate, extension) > 0) {
+        return Err(Failure::Credential("it limits claims"));
+    }
+    let mut lists = certificate.extensions().iter().filter(|one| one.oid == TN_AUTH_LIST);
     let list = lists.next().ok_or(Failure::Credential("not for telephone numbers"))?;
     let scope = Scope::read(list.value).filter(|_| lists.next().is_none());
     let scope = scope.ok_or(Failure::Credential("its TNAuthList cannot be read"))?;

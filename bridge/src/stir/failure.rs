@@ -15,7 +15,7 @@ pub enum Failure {
     /// The header or the token cannot be read.
     #[error("{0} cannot be read")]
     Malformed(&'static str),
-    /// `..signature`: SHAKEN needs the whole token (RFC 8588 §7).
+    /// `..signature`: SHAKEN needs the whole token (RFC 8588).
     #[error("the token is in compact form")]
     Compact,
     /// Something else than ES256.

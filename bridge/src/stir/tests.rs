@@ -113,6 +113,21 @@ fn certificates_are_held_against_the_authorities() {
     let cases: Vec<(&str, Signer, Option<&str>)> = vec![
         ("as it should be", believed.signer(|_| ()), None),
         ("by way of another", believed.issuing().signer(|_| ()), None),
+        (
+            "by way of a delegate",
+            believed.issuing_with(vec![extension(bed::PROVIDER)]).signer(|_| ()),
+            Some("issued by a delegate"),
+        ),
+        (
+            "for some claims alone",
+            believed.signer(|p| p.custom_extensions.push(bed::private(27))),
+            Some("it limits claims"),
+        ),
+        (
+            "for some claims alone, in the newer way",
+            believed.signer(|p| p.custom_extensions.push(bed::private(33))),
+            Some("it limits claims"),
+        ),
         ("of nobody we know", other.signer(|_| ()), Some("no authority that is believed has issued it")),
         ("of somebody with a name that we know", namesake.signer(|_| ()), Some("not in order")),
         ("of somebody who issues without leave", believed.signer(|_| ()).issues(), Some("not in order")),

@@ -20,7 +20,7 @@ use crate::dispatch::Query;
 use crate::dispatch::query::tests::query;
 
 /// A `TNAuthList` of the service provider 1234.
-const PROVIDER: &[u8] = b"\x30\x08\xa0\x06\x16\x041234";
+pub(super) const PROVIDER: &[u8] = b"\x30\x08\xa0\x06\x16\x041234";
 const X5U: &str = "https://cert.example.org/a.pem";
 
 type Params = CertificateParams;
@@ -37,6 +37,11 @@ pub(super) fn valid(params: &mut Params, from: i32, to: i32) {
 
 pub(super) fn extension(list: &[u8]) -> CustomExtension {
     CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 26], list.to_vec())
+}
+
+/// An extension of that number among those of PKIX.
+pub(super) fn private(number: u64) -> CustomExtension {
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, number], vec![0x30, 0])
 }
 
 pub(super) fn p384() -> KeyPair {
@@ -81,7 +86,13 @@ impl Authority {
 
     /// Another one below it.
     pub(super) fn issuing(&self) -> Self {
+        self.issuing_with(Vec::new())
+    }
+
+    /// The same with these in its certificate.
+    pub(super) fn issuing_with(&self, extensions: Vec<CustomExtension>) -> Self {
         let (mut params, key) = (params("issuing"), p256());
+        params.custom_extensions = extensions;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let pem = params.signed_by(&key, &self.issuer).unwrap().pem();
         let along = pem.clone() + &self.along;
