@@ -40,6 +40,8 @@ mod peers;
 mod pin;
 #[path = "interop/srtp.rs"]
 mod srtp;
+#[path = "interop/stir.rs"]
+mod stir;
 #[path = "interop/store.rs"]
 mod store;
 #[path = "interop/timers.rs"]

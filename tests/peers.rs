@@ -9,6 +9,7 @@ pub mod listener;
 pub mod livekit;
 pub mod phone;
 pub mod relay;
+pub mod repository;
 pub mod sdk;
 pub mod sipp;
 pub mod wire;

@@ -41,6 +41,7 @@ use crate::phone::{Phone, Placer, Switchboard};
 use crate::plane::Plane;
 use crate::prompts::Prompts;
 use crate::room;
+use crate::stir;
 use crate::store::{Items, OpenError, Store};
 
 pub use address::toward_room;
@@ -63,6 +64,9 @@ pub enum Error {
     /// The certificate authorities cannot be read.
     #[error("cannot read tls.ca_file: {0}")]
     Authorities(io::Error),
+    /// TLS, for the certificates of callers, cannot be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(rustls::Error),
     /// The media threads could not be started.
     #[error("cannot start the media threads: {0}")]
     Plane(io::Error),
@@ -150,6 +154,7 @@ impl App {
             placer: placer.clone(),
             store: store.clone(),
             settings,
+            stir: verifier(config)?,
             metrics: Arc::clone(&metrics),
         };
         let (stop, stopped) = watch::channel(Stop::Run);
@@ -320,6 +325,17 @@ fn status_of(sip: &sip::net::Handle) -> Status {
     let listeners = listening.map(|listener| format!("{}:{}", listener.wire, listener.bind)).collect();
     let configuration = Configuration { loaded_at: Some(SystemTime::now()), ..Configuration::default() };
     Status { listeners, configuration }
+}
+
+/// Certificates are public: the networks that calls may not go to, and the ways that we can call, are no matter of theirs.
+fn verifier(config: &Config) -> Result<Option<stir::Verifier>, Error> {
+    if config.stir.authorities.is_none() {
+        return Ok(None);
+    }
+    let roots = crate::tls::roots(config.sip.ca_file.as_deref()).map_err(Error::Authorities)?;
+    let servers = config.outbound.dns_servers.clone();
+    let resolver = dns::Resolver::system(dns::Settings { servers, ..dns::Settings::default() });
+    stir::Verifier::new(config.stir.clone(), roots, resolver).map_err(Error::Tls)
 }
 
 /// A store that the operator has named must work. One that he has not is done without: calls do not need it.

@@ -26,6 +26,7 @@ use sip::NameAddr;
 use crate::dispatch::acl::Network;
 use crate::dispatch::{Answer, Codec, Reject};
 use crate::prompts::Prompts;
+use crate::stir;
 use crate::store::{Bridging, Snapshot};
 
 pub use error::{Error, Invalid};
@@ -99,6 +100,8 @@ pub struct Config {
     pub transfer: Transfer,
     /// What callers hear of the gateway itself.
     pub prompts: Prompts,
+    /// Whose signatures of callers' numbers are believed.
+    pub stir: stir::Settings,
     /// The API, health and metrics.
     pub http: Http,
     /// Where the store is.

@@ -13,6 +13,7 @@
 //! | [`prompts`], [`wav`] | what callers hear of the gateway itself | data |
 //! | [`handset`] | a test phone on the same SIP stack and plane | async |
 //! | [`guest`] | a test participant on the same room session and plane | async |
+//! | [`stir`] | whether a caller's number is his: STIR/SHAKEN | pure, and what fetches certificates |
 //! | [`spelling`] | LiveKit's JSON in its two spellings | pure |
 //! | [`metrics`] | counters for Prometheus | data |
 //! | [`api`] | HTTP: LiveKit's SIP API, what it lacks, and the way through to the LiveKit server | async |
@@ -33,6 +34,7 @@ pub mod plane;
 pub mod prompts;
 pub mod room;
 pub mod spelling;
+pub mod stir;
 pub mod store;
 pub mod tls;
 pub mod wav;

@@ -22,4 +22,5 @@ fuzz_target!(|datagram: &[u8]| {
     let headers = message.headers();
     let _ = (headers.contact(), headers.expires(), headers.retry_after(), headers.content_type(), headers.allow());
     let _ = headers.addresses(&HeaderName::PAssertedIdentity);
+    let _ = headers.identities();
 });

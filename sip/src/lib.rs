@@ -21,7 +21,7 @@ mod transaction;
 pub use endpoint::{CallHandle, Command, Endpoint, Event, Failure, Invite, NextHop, Wire};
 pub use error::{Error, Rejected};
 pub use message::{
-    Branch, CSeq, CallId, Diversion, Frame, HeaderName, Headers, HistoryInfo, Host, KeyFormat, KeyPress, Message,
-    Method, NameAddr, Params, Privacy, Reason, ReferTo, RemotePartyId, Request, Response, Scheme, Sipfrag, Status,
-    StreamReader, Tag, Token, Transport, Uri, Value, Via,
+    Branch, CSeq, CallId, Diversion, Frame, HeaderName, Headers, HistoryInfo, Host, Identity, KeyFormat, KeyPress,
+    Message, Method, NameAddr, Params, Privacy, Reason, ReferTo, RemotePartyId, Request, Response, Scheme, Sipfrag,
+    Status, StreamReader, Tag, Token, Transport, Uri, Value, Via,
 };

@@ -11,6 +11,7 @@ mod headers;
 mod history_info;
 mod host;
 mod id;
+mod identity;
 mod key_press;
 mod method;
 mod name_addr;
@@ -46,6 +47,7 @@ pub use self::{
     history_info::HistoryInfo,
     host::Host,
     id::{Branch, CallId, Tag},
+    identity::Identity,
     key_press::{KeyFormat, KeyPress},
     method::Method,
     name_addr::NameAddr,

@@ -21,6 +21,7 @@ mod record;
 mod refer;
 mod room;
 mod rpc;
+mod stir;
 mod tie;
 mod transfer;
 mod voice;
@@ -43,6 +44,7 @@ pub use self::leg::{Inbound, Leg, Outbound};
 use self::media::Media;
 pub use self::parts::{Parts, Settings, Stop, Wires};
 use self::room::{Move, next_event, next_move_event};
+use self::stir::Stir;
 use self::tie::Ties;
 use self::transfer::{Running, next_bridge_event};
 use super::end::EndReason;
@@ -55,6 +57,7 @@ use crate::dispatch::RoomName;
 use crate::phone::{CallError, Listing, Switchboard};
 use crate::plane::{Command, LineEvent};
 use crate::room as rooms;
+use crate::stir::Statement;
 use crate::store::Direction;
 
 /// Seconds after which a carrier may try again what failed for want of a room or of ports.
@@ -98,6 +101,8 @@ struct Driver {
     offers: Offers,
     hold: Hold,
     keys: Keys,
+    /// Whether the caller's number is his.
+    stir: Stir,
     /// The question for a PIN.
     pin: Option<super::pin::Entry>,
     /// Of the INVITE, or of the 200 to ours.
@@ -127,6 +132,7 @@ impl Driver {
             offers: Offers::new(leg.direction() == Direction::Outbound),
             hold: Hold::default(),
             keys: Keys::default(),
+            stir: Stir::default(),
             remote_headers: leg.headers(),
             pin: None,
             farewell: Vec::new(),
@@ -157,6 +163,7 @@ impl Driver {
     }
 
     async fn run(&mut self) -> EndReason {
+        self.verify();
         loop {
             while let Some(action) = self.call.poll_action() {
                 debug!(?action, "action");
@@ -188,6 +195,7 @@ impl Driver {
             located = located(&mut self.locating) => Woken::Located(located),
             event = next_move_event(&mut self.moving) => Woken::Moving(event),
             input = next_bridge_event(&mut self.transfer) => Woken::Bridge(input),
+            statement = self.stir.next() => Woken::Verified(statement),
             () = abandoned(&self.leg, self.answered_at.is_some(), self.call.is_in_room()), if is_open => Woken::Abandoned,
             _ = self.stop.wait_for(|stop| *stop == Stop::End), if is_open => Woken::Stop,
             () = wake_at(deadline) => Woken::Clock,
@@ -210,6 +218,10 @@ impl Driver {
             Woken::Bridge(input) => {
                 self.unbridged();
                 self.drive_transfer(Some(input)).await
+            }
+            Woken::Verified(statement) => {
+                self.verified(statement);
+                None
             }
             Woken::Abandoned => Some(Input::Hangup(EndReason::Abandoned)),
             Woken::Stop => Some(Input::Hangup(EndReason::Shutdown)),
@@ -391,6 +403,7 @@ enum Woken {
     Located(Located),
     Moving(Option<rooms::Event>),
     Bridge(super::transfer::Input),
+    Verified(Statement),
     Abandoned,
     Stop,
     Clock,

@@ -193,7 +193,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Text,
         "",
         "/etc/trunkline/ca.pem",
-        "Certificate authorities, PEM, that are believed beside the system's when we call over TLS. Calls need no `tls.certs`.",
+        "Certificate authorities, PEM, that are believed beside the system's when we call over TLS or fetch a certificate of `stir`. Calls need no `tls.certs`.",
     ),
     idle(
         "tls.cipher_suites",
@@ -445,6 +445,35 @@ pub(crate) const KEYS: &[Key] = &[
         "",
         "/etc/trunkline/music.wav",
         "A WAV file that a phone hears again and again while the room holds it; silence if not set.",
+    ),
+    // Numbers of callers
+    key(
+        "stir.verify",
+        Kind::Bool,
+        "false",
+        "true",
+        "Whether signatures of callers (STIR/SHAKEN) are verified. No call is refused for it; attributes `sip.stir.…` tell. See below.",
+    ),
+    key(
+        "stir.ca_file",
+        Kind::Text,
+        "",
+        "/etc/trunkline/sti-ca.pem",
+        "The authorities whose certificates for numbers are believed, PEM: for SHAKEN those of the STI-PA's list. Needed for `stir.verify`.",
+    ),
+    key(
+        "stir.hosts",
+        Kind::Texts,
+        "[]",
+        "[certificates.example.com]",
+        "Hosts that such certificates are fetched from. Empty: every host of the Internet that a caller names, by https.",
+    ),
+    key(
+        "stir.allow_loopback",
+        Kind::Bool,
+        "false",
+        "true",
+        "They may be fetched from this machine itself: for tests on one machine, never on a public one.",
     ),
     // Objects
     key(

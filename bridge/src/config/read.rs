@@ -22,6 +22,7 @@ use crate::call::pin::Prompt;
 use crate::dispatch::outbound::headers::routes;
 use crate::dispatch::{Answer, Codec, Reject};
 use crate::prompts::{Prompts, is_language};
+use crate::stir;
 use crate::store::error::Problem;
 use crate::store::{self, Bridging, Items, Snapshot};
 use crate::wav;
@@ -133,6 +134,7 @@ fn config(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>,
             bridge: values.take("transfer.bridge", |node| Bridging::from_word(node.text()?)),
         },
         prompts: prompts(values, errors),
+        stir: stir(values, errors),
         http: http(values),
         store: StoreFile::new(&values.text("store"), environment),
         logging: Logging { level: values.text("logging.level"), json: values.bool("logging.json") },
@@ -233,6 +235,32 @@ fn voices(
             notes.push(Note { level: NoteLevel::Warning, text });
         }
     }
+}
+
+/// Whose signatures are believed; the file of authorities is read here, so that a bad one is a mistake like any other.
+fn stir(values: &Values<'_>, errors: &mut Vec<Error>) -> stir::Settings {
+    let key = "stir.ca_file";
+    let mut settings = stir::Settings {
+        authorities: None,
+        hosts: values.take("stir.hosts", Node::texts),
+        allow_loopback: values.bool("stir.allow_loopback"),
+    };
+    if !values.bool("stir.verify") {
+        return settings;
+    }
+    let Some(node) = values.set(key) else {
+        errors.push(Error::Missing { key, variable: None });
+        return settings;
+    };
+    let text = read_file(std::path::Path::new(node.text().unwrap_or_default())).map_err(|error| error.to_string());
+    match text.and_then(|text| stir::Authorities::read(&text).map_err(|error| error.to_string())) {
+        Ok(authorities) => settings.authorities = Some(authorities),
+        Err(error) => {
+            let (value, expected) = (format!("{} ({error})", node.shown()), "a file of certificates, PEM".to_owned());
+            errors.push(Error::Value { place: node.place, key: key.to_owned(), value, expected });
+        }
+    }
+    settings
 }
 
 fn livekit(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> LiveKit {

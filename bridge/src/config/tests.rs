@@ -373,3 +373,17 @@ fn every_example_and_default_of_a_key_fits() {
         }
     }
 }
+
+#[test]
+fn signatures_of_callers_are_verified_against_a_file_that_can_be_read() {
+    let off = loaded("stir: {ca_file: /nonexistent}").unwrap().config.stir;
+    assert!(off.authorities.is_none() && off.hosts.is_empty() && !off.allow_loopback);
+    let ca = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/stir/ca.pem");
+    let on = loaded(&format!("stir: {{verify: on, ca_file: {ca}, hosts: [a.example]}}")).unwrap().config.stir;
+    assert!(on.authorities.is_some() && on.hosts == ["a.example"]);
+    assert!(refused("stir: {verify: on}").contains("stir.ca_file is not set"));
+    for file in ["/nonexistent", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+        let error = refused(&format!("stir: {{verify: true, ca_file: {file}}}"));
+        assert!(error.contains("stir.ca_file") && error.contains("expected a file of certificates"), "{error}");
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::template::Scope;
 use super::{Media, Query, Refusal, RoomName, Seat, headers, seat};
+use crate::stir;
 use crate::store::{DispatchRule, InboundTrunk, RoomPlan};
 
 /// The longest identity and name, and the longest attribute that a template may make, in bytes.
@@ -31,6 +32,7 @@ pub(crate) fn seat(trunk: &InboundTrunk, rule: &DispatchRule, query: &Query) -> 
     let mut attributes = rule_attributes(rule, &scope, &mut notes);
     attributes.extend(from_headers);
     attributes.extend(call_attributes(trunk, rule, query));
+    stir::settle(&mut attributes, query, trunk.knows(query));
     let (identity, name) = identity(query.calling(), hidden);
     Ok(Seat {
         room,

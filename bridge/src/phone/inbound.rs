@@ -13,6 +13,7 @@ use super::{Gate, Phone, discreet, invite, new_id, unix_millis};
 use crate::call::driver::{Inbound, Leg, clipped};
 use crate::dispatch::number::shown;
 use crate::dispatch::{self, Decision, Pin, Query, Reject, Seat};
+use crate::stir::Claim;
 use crate::store::{CallRecord, Direction, InboundTrunk, Transfers};
 
 /// Seconds after which a carrier may come back to a full gateway.
@@ -31,6 +32,7 @@ pub(super) struct Guest {
     pub(super) to: String,
     pub(super) sip_call_id: String,
     pub(super) transfers: Transfers,
+    pub(super) claim: Claim,
     pub(super) pin: Option<Gate>,
 }
 
@@ -60,13 +62,25 @@ impl Phone {
         );
         let seat = span.in_scope(|| self.seat(request, source, wire, trusted, &id));
         match seat {
-            Ok(Guest { seat, from, to, sip_call_id, transfers, pin }) => {
+            Ok(Guest { seat, from, to, sip_call_id, transfers, claim, pin }) => {
                 self.parts.metrics.accepted(Direction::Inbound);
                 let offer = request.body.clone();
                 let headers = request.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.to_owned()));
                 let headers = headers.collect();
-                let inbound =
-                    Inbound { call, id, offer, source, from, to, sip_call_id, transfers, headers, pin, seat: *seat };
+                let inbound = Inbound {
+                    call,
+                    id,
+                    offer,
+                    source,
+                    from,
+                    to,
+                    sip_call_id,
+                    transfers,
+                    claim,
+                    headers,
+                    pin,
+                    seat: *seat,
+                };
                 self.start(Leg::Inbound(Box::new(inbound)), span);
             }
             Err(Some((status, headers))) => {
@@ -131,6 +145,7 @@ impl Phone {
         if self.max_active.is_some_and(|limit| self.calls.len() >= limit) {
             return Err(self.busy(&stray));
         }
+        let claim = Claim::of(&query, trunk.knows(&query));
         match dispatch::decide(&objects, &trunk, &query, Pin::NotAsked) {
             Decision::Join(seat) => {
                 span.record("room", discreet(seat.room.as_str(), [query.calling(), query.called()]));
@@ -145,6 +160,7 @@ impl Phone {
                     to: query.called().to_owned(),
                     sip_call_id: query.sip_call_id.clone(),
                     transfers: trunk.transfers,
+                    claim,
                     pin: None,
                 })
             }
@@ -156,7 +172,7 @@ impl Phone {
                 let (from, to) = (query.calling().to_owned(), query.called().to_owned());
                 let (sip_call_id, transfers) = (query.sip_call_id.clone(), trunk.transfers);
                 let gate = Gate::new(Arc::clone(&self.objects), trunk, query, self.suspects.clone());
-                Ok(Guest { seat, from, to, sip_call_id, transfers, pin: Some(gate) })
+                Ok(Guest { seat, from, to, sip_call_id, transfers, claim, pin: Some(gate) })
             }
             Decision::Refuse(refusal) => Err(self.refused(&refusal, &stray)),
         }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stir::Statement;
+
 /// One call, from its first message to its end; refused ones too. Times are milliseconds since 1970.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -40,6 +42,9 @@ pub struct CallRecord {
     /// The final SIP status, ours or theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sip_status: Option<u16>,
+    /// What was known of the caller's number (STIR/SHAKEN).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stir: Option<Statement>,
     /// Whatever else there is to say.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,

@@ -12,7 +12,7 @@ use super::item::{InboundExtras, InboundItem, Transfers};
 use crate::dispatch::acl::Network;
 use crate::dispatch::number::Pattern;
 use crate::dispatch::seat::MAX_CALL_DURATION;
-use crate::dispatch::{Codec, Dtmf, Encryption, IncludeHeaders, Media};
+use crate::dispatch::{Codec, Dtmf, Encryption, IncludeHeaders, Media, Query};
 
 /// A trunk that calls come in by, checked.
 #[derive(Clone)]
@@ -96,6 +96,13 @@ impl InboundTrunk {
     /// Whether callers have to answer a challenge.
     pub fn asks_password(&self) -> bool {
         !self.info.auth_username.is_empty()
+    }
+
+    /// Whether a call that was let in came from one of its peers, whose word counts: their password was right, or their
+    /// address is in a list that does not just name all there are.
+    pub(crate) fn knows(&self, query: &Query) -> bool {
+        let is_listed = |network: &Network| network.prefix() > 0 && network.contains(query.source.ip());
+        self.asks_password() || self.networks.iter().any(is_listed)
     }
 
     pub(crate) fn include_headers(&self) -> IncludeHeaders {

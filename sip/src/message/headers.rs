@@ -8,6 +8,7 @@ use super::{
     cseq::CSeq,
     header_name::HeaderName,
     id::CallId,
+    identity::Identity,
     method::Method,
     name_addr::NameAddr,
     scan::{Scanner, split_at_commas},
@@ -174,6 +175,11 @@ impl Headers {
     /// All values of a header of words with parameters: Reason, Session-Expires, Event and so on.
     pub fn values(&self, name: &HeaderName) -> Result<Vec<Value>, Error> {
         self.tokens(name).into_iter().map(Value::parse).collect()
+    }
+
+    /// All values of Identity in order; those that cannot be read say so, each for itself.
+    pub fn identities(&self) -> Vec<Result<Identity, Error>> {
+        self.tokens(&HeaderName::Identity).into_iter().map(Identity::parse).collect()
     }
 
     /// How many more hops are allowed.

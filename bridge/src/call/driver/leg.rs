@@ -14,6 +14,7 @@ use crate::dispatch::outbound::{Placement, Press};
 use crate::dispatch::{Answer, Seat};
 use crate::phone::{CallInfo, Gate, Permit};
 use crate::plane::Family;
+use crate::stir::Claim;
 use crate::store::{Bridging, Direction, Transfers};
 
 use super::Settings;
@@ -49,6 +50,8 @@ pub struct Inbound {
     pub sip_call_id: String,
     /// What its trunk says about transfers.
     pub transfers: Transfers,
+    /// His number, and what came with it to prove that it is his.
+    pub claim: Claim,
     /// The headers of the INVITE.
     pub headers: Vec<(String, String)>,
     /// What a PIN of the caller is held against, where he has to type one. The seat is not his before that.

@@ -15,6 +15,7 @@ use crate::phone::{Listing, Placer, Switchboard};
 use crate::plane::Plane;
 use crate::prompts::Prompts;
 use crate::room as rooms;
+use crate::stir::Verifier;
 use crate::store::{Bridging, Store};
 
 /// What every call needs of the gateway. Cheap to clone.
@@ -34,6 +35,8 @@ pub struct Parts {
     pub store: Store,
     /// What the configuration says about calls.
     pub settings: Arc<Settings>,
+    /// Verifies signatures of callers, if it is to be done.
+    pub stir: Option<Verifier>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }

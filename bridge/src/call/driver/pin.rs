@@ -100,5 +100,6 @@ impl Driver {
         });
         self.room_name = room.clone();
         self.attributes = attributes.clone();
+        self.vouch();
     }
 }

@@ -23,6 +23,7 @@ impl Driver {
         let record = info.record(outcome.label);
         let end_text = self.detail.as_ref().map_or(record.end_text, ToString::to_string);
         let source = source.map(|source| source.to_string()).unwrap_or_default();
-        CallRecord { source, end_text, sip_status, note, answered: self.answered_at.map(unix_millis), ..record }
+        let stir = Some(self.stir.statement().clone()).filter(|statement| !statement.is_empty());
+        CallRecord { source, end_text, sip_status, stir, note, answered: self.answered_at.map(unix_millis), ..record }
     }
 }

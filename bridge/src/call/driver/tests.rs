@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::phone::{Placer, Registry};
 use crate::plane::{self, Plane};
 use crate::prompts::Prompts;
+use crate::stir::Claim;
 use crate::store::{Bridging, Items, Store, Transfers};
 
 /// Longer than anything here may take, shorter than the patience of whoever runs the tests.
@@ -76,7 +77,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
     let placer = Placer::new(store.objects(), "127.0.0.1", placing::Defaults::default());
     let resolver = Resolver::system(dns::Settings::default());
     let (plane, settings) = (Plane::start(&config).unwrap(), Arc::new(settings));
-    (Parts { sip, plane, server, resolver, placer, store, settings, metrics }, events)
+    (Parts { sip, plane, server, resolver, placer, store, settings, stir: None, metrics }, events)
 }
 
 struct Bed {
@@ -118,6 +119,7 @@ fn inbound(parts: &Parts, yaml: &str) -> Leg {
         sip_call_id: "test@example.com".into(),
         transfers: Transfers::default(),
         headers: Vec::new(),
+        claim: Claim::of(&query(|_| ()), false),
         pin: None,
         seat: seat(yaml),
     }))

@@ -199,7 +199,7 @@ fn carriers_headers_become_the_attributes_that_apps_expect() {
         ("twilio-invite.sip", include_str!("../../../tests/data/twilio-invite.sip")),
         ("telnyx-invite-call-control.sip", include_str!("../../../tests/data/telnyx-invite-call-control.sip")),
     ];
-    let yaml = "inbound_trunks: [{numbers: [\"*\"], include_headers: SIP_X_HEADERS}]
+    let yaml = "inbound_trunks: [{numbers: [\"*\"], include_headers: SIP_X_HEADERS, allowed_addresses: [203.0.113.7]}]
 dispatch_rules: [{rule: {dispatchRuleDirect: {roomName: \"telnyx_call_{telnyx.call_control_id|none}\"}}}]";
     for (file, invite) in invites {
         let seat = join(&snapshot(yaml), &parsed(invite));
@@ -340,6 +340,44 @@ fn no_header_tells_a_caller_who_hides() {
     let included: Vec<_> = seat.attributes.keys().filter(|name| name.starts_with("sip.h.")).collect();
     assert_eq!(included, ["sip.h.privacy", "sip.h.x-other"]);
     assert_eq!(seat.metadata, "of 0123");
+}
+
+/// Whoever could have written it himself is not believed.
+#[test]
+fn what_carriers_say_of_a_number_counts_from_peers_that_the_trunk_knows() {
+    let headers = [
+        ("X-Twilio-VerStat", "TN-Validation-Passed-A"),
+        ("X-Attest", "A"),
+        ("Identity", "h.p.s;info=<https://a>"),
+        ("X-Other", "1"),
+    ];
+    let trunk = "numbers: ['*'], include_headers: SIP_ALL_HEADERS, headers_to_attributes: {X-Attest: sip.stir.attest}";
+    let known = [
+        ("sip.h.identity", "h.p.s;info=<https://a>"),
+        ("sip.h.x-attest", "A"),
+        ("sip.h.x-other", "1"),
+        ("sip.h.x-twilio-verstat", "TN-Validation-Passed-A"),
+        ("sip.stir.attest", "A"),
+        ("sip.stir.verifiedBy", "carrier"),
+        ("sip.stir.verstat", "TN-Validation-Passed"),
+    ];
+    let unknown = [("sip.h.x-attest", "A"), ("sip.h.x-other", "1")];
+    let cases: &[(&str, &str, &[(&str, &str)])] = &[
+        ("by its address", "allowed_addresses: [203.0.113.0/24]", &known),
+        ("by a list of everybody", "allowed_addresses: [0.0.0.0/0]", &unknown),
+        ("by nothing", "", &unknown),
+    ];
+    for (name, more, expected) in cases {
+        let yaml = format!(
+            "inbound_trunks: [{{{trunk}, {more}}}]
+dispatch_rules: [{{rule: {{dispatchRuleDirect: {{roomName: r}}}}, attributes: {{sip.stir.verstat: TN-Validation-Passed}}}}]"
+        );
+        let call = query(|q| q.headers = headers.map(|(n, v)| (n.to_owned(), v.to_owned())).into());
+        let seat = join(&snapshot(&yaml), &call);
+        let is_told = |name: &str| name.starts_with("sip.h.") || name.starts_with("sip.stir.");
+        let told = seat.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        assert_eq!(told.filter(|(name, _)| is_told(name)).collect::<Vec<_>>(), *expected, "{name}");
+    }
 }
 
 /// Just enough of a parser for the files of the test above.
