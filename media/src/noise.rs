@@ -8,6 +8,8 @@ use crate::{frame::SILENCE, random::Random};
 ///
 /// [RFC 3389 §4]: https://www.rfc-editor.org/rfc/rfc3389#section-4
 pub(crate) const PAYLOAD_TYPE: u8 = 13;
+/// The clock of that.
+pub(crate) const CLOCK_RATE: u32 = 8_000;
 
 /// The level that a packet tells, in -dBov; what else it says of the spectrum is passed over (RFC 3389 §3).
 pub(crate) fn level(payload: &[u8]) -> u8 {

@@ -58,6 +58,7 @@ struct Setup {
     first_timeout: Duration,
     timeout: Duration,
     bitrate: u32,
+    dtx: bool,
 }
 
 impl Media {
@@ -71,6 +72,7 @@ impl Media {
             first_timeout: settings.media_timeout_initial,
             timeout: wanted.timeout.unwrap_or(settings.media_timeout),
             bitrate: settings.opus_bitrate,
+            dtx: settings.dtx,
         };
         let policy = policy(settings, wanted);
         Self { state: State::Closed, offer, family, policy, setup, report: None }
@@ -299,7 +301,8 @@ impl Setup {
             first_timeout: self.first_timeout,
             timeout: self.timeout,
         };
-        let profile = Profile { bitrate: i32::try_from(self.bitrate).unwrap_or(i32::MAX), ..Profile::default() };
+        let bitrate = i32::try_from(self.bitrate).unwrap_or(i32::MAX);
+        let profile = Profile { bitrate, dtx: self.dtx, ..Profile::default() };
         media::Config { carrier, profile }
     }
 }
@@ -352,7 +355,7 @@ fn policy(settings: &Settings, wanted: &dispatch::Media) -> Policy {
         dispatch::Encryption::Require => Encryption::Require(secret()),
     };
     let (allow_loopback, own) = (settings.allow_loopback, settings.own.clone());
-    Policy { codecs, allow_loopback, own, encryption, ..Policy::default() }
+    Policy { codecs, allow_loopback, own, encryption, comfort_noise: settings.comfort_noise, ..Policy::default() }
 }
 
 fn refused(error: &media::sdp::Error) -> EndReason {
