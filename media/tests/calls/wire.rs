@@ -145,9 +145,21 @@ impl Call {
         call
     }
 
+    /// A call that leaves out what nobody says.
+    pub(crate) fn gated(negotiated: &Negotiated) -> Self {
+        let mut call = Self::with(Profile { dtx: true, ..Profile::default() });
+        call.junction.set_carrier(call.start, negotiated).expect("terms that can be met");
+        call.junction.start(call.start);
+        call
+    }
+
     pub(crate) fn unstarted() -> Self {
+        Self::with(Profile::default())
+    }
+
+    fn with(profile: Profile) -> Self {
         let start = beginning();
-        let config = Config { carrier: carrier_config(start), profile: Profile::default() };
+        let config = Config { carrier: carrier_config(start), profile };
         let junction = Junction::new(start, &config).expect("a junction");
         Self { start, now: start, junction, inputs: BTreeMap::new(), left: Vec::new(), count: 0 }
     }
