@@ -91,6 +91,14 @@ impl Gate {
         self.quiet = 0;
     }
 
+    /// So many ticks pass in which there is nothing to be judged. Returns whether it has been silent for long.
+    pub(crate) fn idle(&mut self, ticks: usize) -> bool {
+        // A line on which there is nothing at times needs not be known before it may be silent.
+        self.before.get_or_insert(LOUD);
+        self.quiet = (self.quiet + ticks as u32).min(HANG_OVER + 1);
+        self.quiet > HANG_OVER
+    }
+
     fn let_through(&mut self, verdict: Verdict) -> Verdict {
         self.held_back = 0;
         verdict

@@ -16,6 +16,11 @@ pub(crate) fn level(payload: &[u8]) -> u8 {
     payload.first().map_or(SILENCE, |level| level & 0x7f)
 }
 
+/// What a packet of ours tells: the level alone (RFC 3389 §3).
+pub(crate) fn payload(level: u8) -> [u8; 1] {
+    [level.min(SILENCE)]
+}
+
 /// Makes it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noise {
@@ -31,6 +36,11 @@ impl Noise {
     /// Is as loud as this from here on, in -dBov.
     pub(crate) fn set_level(&mut self, level: u8) {
         self.level = level;
+    }
+
+    /// How loud it is, in -dBov.
+    pub(crate) fn level(&self) -> u8 {
+        self.level
     }
 
     /// The next samples.

@@ -117,7 +117,7 @@ fn no_word_loses_more_than_a_frame_of_its_beginning() {
 fn the_voice_of_these_tests_is_as_loud_as_it_is_told_to_be() {
     for rate in RATES {
         for told in [26, 35] {
-            let mut voice = Voice::new(1, told as f32);
+            let mut voice = Voice::new(1, f32::from(told));
             let said: Vec<i16> = (0..rate.hertz() as usize).map(|n| voice.speak(rate, n) as i16).collect();
             assert!(crate::frame::level(&said).abs_diff(told) <= 1, "-{told} dBov, {rate:?}");
         }

@@ -1,5 +1,6 @@
 //! The carrier's leg: RTP and RTCP of one negotiated stream of G.711 or G.722, with telephone events.
 
+mod rest;
 mod seal;
 mod sounds;
 mod terms;
@@ -11,6 +12,7 @@ use std::{
 };
 
 use self::{
+    rest::Rest,
     seal::Seal,
     terms::{Kind, Terms},
     watch::Watch,
@@ -106,6 +108,8 @@ pub(crate) struct Carrier {
     keys: Option<Box<dtmf::Sender>>,
     /// The clock of what we send, set by the start.
     pace: Option<Pace>,
+    /// Silence is told, not sent.
+    rest: Option<Rest>,
     watch: Watch,
     last_heard: Option<Instant>,
     /// Told, or not yet: that the first packet was heard.
@@ -130,6 +134,7 @@ impl Carrier {
             sender: Sender::new(ssrc, random.next()),
             keys: None,
             pace: None,
+            rest: None,
             watch: Watch::new(config.first_timeout, config.timeout),
             last_heard: None,
             first: None,
@@ -141,6 +146,7 @@ impl Carrier {
     /// Takes what was agreed upon, at the answer or at a later one.
     pub(crate) fn set(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
         self.terms = Terms::new(negotiated, &self.terms)?;
+        self.rouse(now);
         self.seal.set(negotiated.encryption());
         if let Some(keys) = self.keys.as_mut().filter(|_| self.terms.send_events.is_none()) {
             keys.clear();
@@ -287,6 +293,7 @@ impl Carrier {
         if self.due().is_none_or(|due| now < due) {
             return false;
         }
+        self.rouse(now);
         self.catch_up(now);
         self.sender.push_silence();
         true
@@ -300,7 +307,7 @@ impl Carrier {
             {
                 return Some(sent);
             }
-            let written = self.sender.poll(datagram)?;
+            let Some(written) = self.sender.poll(datagram) else { return self.poll_noise(now, datagram) };
             let sealed = self.seal.seal_rtp(datagram, written.length);
             if let Some(to) = self.lock.as_mut().and_then(Lock::send_rtp) {
                 self.control.handle_sent(now, written.timestamp, written.length - Header::LEN);
@@ -322,7 +329,8 @@ impl Carrier {
 
     /// When the next packet is due by the clock; `None` while nothing is sent.
     pub(crate) fn due(&self) -> Option<Instant> {
-        Some(self.pace.filter(|_| self.terms.sends)?.due(self.sender.position()))
+        let by_clock = self.pace.filter(|_| self.terms.sends)?.due(self.sender.position());
+        Some(self.rest.filter(|_| self.may_rest()).map_or(by_clock, Rest::due))
     }
 
     /// How far what is queued is ahead of the clock.

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// White noise of this level.
-fn noise(level: f64, samples: usize) -> Vec<i16> {
+pub(crate) fn noise(level: f64, samples: usize) -> Vec<i16> {
     let peak = 32_768.0 * 3f64.sqrt() * 10f64.powf(-level / 20.0);
     let mut random = 1u64;
     let mut next = || {
@@ -105,12 +105,17 @@ fn a_gap_sounds_like_the_line() {
         for noise_level in [40, 45, 50, 55] {
             let said = line(rate, f64::from(noise_level));
             let mut call = Call::gated(&wide_terms(&payload_type.to_string(), ""));
-            call.send(CLEAN, if rate == 8_000 { carrier_packets(&said, Law::Mu, 0, 20) } else { wide_packets(&said, 9, 20) });
+            call.send(
+                CLEAN,
+                if rate == 8_000 { carrier_packets(&said, Law::Mu, 0, 20) } else { wide_packets(&said, 9, 20) },
+            );
             call.run(ms(8_500));
             assert!(call.junction.report().room_left_out > 200);
             let heard = heard_through_gaps(&call, rate as u32);
             // From a second after the noise is known, and from half a second after the tone.
-            let quiet = (5 * rate / 2..4 * rate - 200).step_by(rate / 10).chain((11 * rate / 2..15 * rate / 2).step_by(rate / 10));
+            let quiet = (5 * rate / 2..4 * rate - 200)
+                .step_by(rate / 10)
+                .chain((11 * rate / 2..15 * rate / 2).step_by(rate / 10));
             let levels: Vec<u8> = quiet.map(|at| level(&heard[at..at + rate / 10 - 200])).collect();
             println!("{rate} Hz, -{noise_level} dBov: {levels:?}");
             for level in &levels {

@@ -8,6 +8,7 @@ mod gate;
 mod keys;
 mod mixing;
 mod quiet;
+mod rest;
 mod ringing;
 mod sealed;
 mod sound;

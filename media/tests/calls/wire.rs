@@ -57,6 +57,11 @@ pub(crate) fn wide_policy() -> sdp::Policy {
     sdp::Policy::with_codecs(&[sdp::Codec::G722], false)
 }
 
+/// Terms of which comfort noise is a part, if it is offered.
+pub(crate) fn noise_terms(format: &str, extra: &str) -> Negotiated {
+    terms_of(&sdp::Policy { comfort_noise: true, ..wide_policy() }, format, extra, 4000)
+}
+
 pub(crate) fn terms_with(format: &str, extra: &str, port: u16) -> Negotiated {
     terms_of(&sdp::Policy::default(), format, extra, port)
 }
