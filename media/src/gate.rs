@@ -27,11 +27,21 @@ const QUIETEST: f32 = power(2.512e-7);
 const LOUD: f32 = power(2.512e-4);
 /// 4 dB above the quietest frame is speech. White noise is 1.2 dB above its quietest frame, give or take half of one.
 const ABOVE: f32 = 2.5;
-/// 7 dB, for five milliseconds: a word that begins at a frame's end.
-const ABOVE_SHORTLY: f32 = 5.0;
-/// What is left of a tone when its past is taken from it: at most an eighth, -9 dB. Of noise that went through a telephone's
-/// filters a fifth is left at least.
-const LEFT_OF_A_TONE: f32 = 0.125;
+/// Noise that rumbles comes and goes more than that: speech is 3 dB above its mean, which is no more than 3 dB above the quietest
+/// frame, or else it would be speech that is learned.
+const ABOVE_MEAN: f32 = 2.0;
+const MOST_UNSTEADY: f32 = 2.0;
+/// 10 dB, for five milliseconds: a word that begins at a frame's end.
+const ABOVE_SHORTLY: f32 = 10.0;
+/// The mean is that of so many frames.
+const REMEMBERED: f32 = 16.0;
+/// What is left of a tone when what its past foretells is taken from it: less than -8 dB, and less than -11 dB of the worst pair of
+/// tones. Of noise, be it white, pink or brown, through a telephone's filters or not, more is left.
+const LEFT_OF_A_TONE: f32 = 0.158;
+/// Before it is silence, so much of it must be no tone: of music some frames can be foretold and some cannot.
+const DOUBT: u32 = 8 * FRAME as u32;
+/// Rumble is no tone, though nothing is foretold more easily: what lies below 130 Hz is made weaker.
+const RUMBLE: f32 = 0.9;
 /// A frame's short parts.
 const PARTS: usize = 4;
 /// How far a tone is looked back into, in samples of 8 kHz: enough for four sines at once.
@@ -57,27 +67,32 @@ pub(crate) struct Gate {
     /// The quietest frame of the window that runs and of the one before, which at first is not known.
     quietest: f32,
     before: Option<f32>,
+    /// The mean of those that were no speech.
+    mean: f32,
     /// Ticks of the window that runs.
     window: u32,
 }
 
 impl Gate {
     pub(crate) const fn new() -> Self {
-        Self { quiet: 0, held_back: 0, quietest: f32::MAX, before: None, window: 0 }
+        Self { quiet: 0, held_back: 0, quietest: f32::MAX, before: None, mean: 0.0, window: 0 }
     }
 
     /// Judges the next frame, or a part of one.
     pub(crate) fn judge(&mut self, rate: Rate, samples: &[i16], loudness: &Loudness) -> Verdict {
         let ticks = rate.ticks(samples.len()) as u32;
-        let quiet = self.quiet + ticks;
-        self.quiet = if self.is_speech(loudness) { 0 } else { quiet };
-        self.learn(ticks, loudness.mean);
-        if self.quiet <= HANG_OVER || self.before.is_none() {
-            return self.let_through(Verdict::Speech);
-        }
-        // Looked into last, for it takes the longest.
-        if loudness.mean > QUIETEST && is_tone(rate, samples) {
+        if self.is_speech(loudness) {
             self.quiet = 0;
+        } else {
+            self.quiet += ticks;
+            self.mean += (loudness.mean - self.mean) / REMEMBERED;
+        }
+        self.learn(ticks, loudness.mean);
+        // Looked into last, for it takes the longest.
+        if self.quiet + DOUBT > HANG_OVER && loudness.mean > QUIETEST && is_tone(rate, samples) {
+            self.quiet = 0;
+        }
+        if self.quiet <= HANG_OVER || self.before.is_none() {
             return self.let_through(Verdict::Speech);
         }
         // No sum of frames may come around to zero again.
@@ -105,8 +120,10 @@ impl Gate {
     }
 
     fn is_speech(&self, loudness: &Loudness) -> bool {
-        let line = self.before.map_or(self.quietest, |before| before.min(self.quietest)).clamp(QUIETEST, LOUD);
-        loudness.mean > (line * ABOVE).min(LOUD) || loudness.peak > line * ABOVE_SHORTLY
+        let quietest = self.before.map_or(self.quietest, |before| before.min(self.quietest)).clamp(QUIETEST, LOUD);
+        let mean = self.mean.clamp(quietest, quietest * MOST_UNSTEADY);
+        let silence = (quietest * ABOVE).max(mean * ABOVE_MEAN).min(LOUD);
+        loudness.mean > silence || loudness.peak > quietest * ABOVE_SHORTLY
     }
 
     fn learn(&mut self, ticks: u32, mean: f32) {
@@ -178,9 +195,16 @@ fn is_tone(rate: Rate, samples: &[i16]) -> bool {
     left_over(&likeness) < LEFT_OF_A_TONE
 }
 
-/// Fills from the beginning and leaves a frame's past free behind; returns how many there were.
-fn fill(narrow: &mut [f32; FRAME + PAST], samples: impl Iterator<Item = f32>) -> usize {
-    narrow[..FRAME].iter_mut().zip(samples).map(|(place, sample)| *place = sample).count()
+/// Fills from the beginning, without rumble, and leaves a frame's past free behind; returns how many there were.
+fn fill(narrow: &mut [f32; FRAME + PAST], mut samples: impl Iterator<Item = f32>) -> usize {
+    let Some(mut before) = samples.next() else { return 0 };
+    let mut filtered = 0.0;
+    let places = narrow[1..FRAME].iter_mut().zip(samples).map(|(place, sample)| {
+        filtered = sample - before + RUMBLE * filtered;
+        before = sample;
+        *place = filtered;
+    });
+    1 + places.count()
 }
 
 /// The part of the energy that cannot be foretold.

@@ -159,6 +159,45 @@ fn a_tone_is_never_held_back() {
 }
 
 #[test]
+fn quiet_music_is_never_held_back() {
+    for rate in RATES {
+        for (level, decay) in [(38.0, 0.0), (45.0, 0.0), (38.0, 3.0), (45.0, 3.0), (52.0, 1.0)] {
+            // Notes of four tenths of a second, each of six partials, with a little vibrato.
+            let note = rate.hertz() as usize * 2 / 5;
+            let music = |n: usize| -> f32 {
+                let seconds = n as f32 / rate.hertz() as f32;
+                let pitch = [220.0, 277.2, 329.6, 440.0, 392.0][n / note % 5];
+                let within = (n % note) as f32 / rate.hertz() as f32;
+                let phase = pitch * within + 0.2 * (seconds * 31.0).sin();
+                let partials = (1..=6).map(|part| (std::f32::consts::TAU * phase * part as f32).sin() / part as f32);
+                partials.sum::<f32>() * amplitude(level) * 1.15 * (-within * decay).exp()
+            };
+            let mut line = Line::new(rate, None, 5);
+            line.frames(BEFORE, |_| 0.0);
+            let heard = line.frames(1_000, music);
+            assert_eq!(silent(&heard), 0, "-{level} dBov, decay {decay}, {rate:?}");
+        }
+    }
+}
+
+#[test]
+fn coloured_noise_is_silence() {
+    for rate in RATES {
+        // How much of the sample before is in the next one: the more, the more the noise rumbles.
+        for colour in [0.5, 0.8, 0.9] {
+            let mut random = Random::new(9);
+            let mut before = 0.0;
+            let mut rumble = |_| {
+                before = colour * before + noise(&mut random, Some(50.0)) * (1.0f32 - colour * colour).sqrt();
+                before
+            };
+            let heard = Line::new(rate, Some(75.0), 9).frames(1_000, &mut rumble);
+            assert!(silent(&heard[150..]) > 400, "{colour}, {rate:?}: {}", silent(&heard[150..]));
+        }
+    }
+}
+
+#[test]
 fn loud_noise_is_never_held_back() {
     // Fax sounds like that.
     for rate in RATES {

@@ -161,8 +161,11 @@ impl Voice {
     /// Leaves a frame out, of which the room is told if it is the first.
     fn leave_out(&mut self, payload: &mut [u8]) -> Option<usize> {
         self.marker = true;
+        if !self.open {
+            return None;
+        }
         self.left_out += 1;
-        let toc = self.toc.take().filter(|_| self.open)?;
+        let toc = self.toc.take()?;
         *payload.first_mut()? = silence_after(toc);
         Some(1)
     }
