@@ -311,7 +311,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Bool,
         "true",
         "false",
-        "Whether frames in which a caller says nothing are left out toward the room, as browsers do it, but for one every 400 ms. Off for receivers that want every frame.",
+        "Whether frames in which a caller says nothing are left out toward the room, as browsers do it, but for one every 400 ms. Off for receivers that want every frame. A rule or an outbound trunk may say otherwise (`dtx`).",
     ),
     key(
         "comfort_noise",
@@ -502,6 +502,9 @@ const MEDIA: &[Field] = &[
     field("media_timeout", Kind::SignedDuration, "The call ends if media stays away for this long."),
 ];
 
+/// What a rule and an outbound trunk say of silence.
+const DTX: Field =
+    field("dtx", Kind::Bool, "Whether frames of silence are left out toward the room; the key `opus.dtx` if not set.");
 const ALLOW_REFER: Field =
     field("allow_refer", Kind::Bool, "Whether the peer may transfer us (REFER); the key `transfer.refer` if not set.");
 const BRIDGE_TRANSFERS: Field = field(
@@ -588,6 +591,7 @@ pub(crate) const OUTBOUND_TRUNK: &[Field] = &[
         Kind::Integer(0, 100_000),
         "Calls begun a second; `outbound.calls_per_second` if not set.",
     ),
+    DTX,
     ALLOW_REFER,
     BRIDGE_TRANSFERS,
 ];
@@ -652,6 +656,7 @@ pub(crate) const DISPATCH_RULE: &[Field] = &[
         Kind::Integer(-1_000_000, 1_000_000),
         "The smallest takes the call. Not set: LiveKit's number, 0 to 2102, smaller the more a rule asks for.",
     ),
+    DTX,
     field("created_at", Kind::Any, "Not used."),
     field("updated_at", Kind::Any, "Not used."),
 ];

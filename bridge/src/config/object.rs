@@ -24,7 +24,9 @@ pub(crate) fn outbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -
     let mut cap = |field| json.remove(field).and_then(|number| number.as_u64()?.try_into().ok());
     let (max_calls, calls_per_second) = (cap("max_calls"), cap("calls_per_second"));
     let default_outbound = json.remove("default_outbound").and_then(|yes| yes.as_bool()).unwrap_or_default();
-    let ours = OutboundExtras { default_outbound, max_calls, calls_per_second, transfers: transfers(&mut json) };
+    let dtx = json.remove("dtx").and_then(|yes| yes.as_bool());
+    let transfers = transfers(&mut json);
+    let ours = OutboundExtras { default_outbound, max_calls, calls_per_second, dtx, transfers };
     Some(OutboundItem { info: message(Json::Object(json), node, path, errors)?, ours })
 }
 
@@ -42,8 +44,9 @@ pub(crate) fn dispatch_rule(node: &Node, path: &str, errors: &mut Vec<Error>) ->
     let mut json = object(inner, key::DISPATCH_RULE, path, errors)?;
     let answer = json.remove("answer").and_then(|word| Answer::from_word(word.as_str()?));
     let priority = json.remove("priority").and_then(|number| number.as_i64());
+    let dtx = json.remove("dtx").and_then(|yes| yes.as_bool());
     let info = message(Json::Object(json), node, path, errors)?;
-    Some(RuleItem { info, answer, priority })
+    Some(RuleItem { info, answer, priority, dtx })
 }
 
 /// What is inside the one key of a request.
@@ -254,10 +257,10 @@ mod tests {
         }
         let rule = key::DISPATCH_RULE;
         let both = ["allow_refer", "bridge_transfers"];
-        let out = ["default_outbound", "max_calls", "calls_per_second", both[0], both[1]];
+        let out = ["default_outbound", "max_calls", "calls_per_second", "dtx", both[0], both[1]];
         check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &both);
         check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &out);
-        check::<proto::SipDispatchRuleInfo>("rule", rule, &["answer", "priority"]);
+        check::<proto::SipDispatchRuleInfo>("rule", rule, &["answer", "priority", "dtx"]);
         check::<proto::SipMediaConfig>("media", inner(rule, &["media"]), &[]);
         check::<proto::SipCodec>("codec", inner(rule, &["media", "codecs"]), &[]);
         check::<proto::SipDispatchRule>("kind of rule", inner(rule, &["rule"]), &[]);

@@ -166,6 +166,7 @@ pub(crate) fn merge(trunk: &Media, rule: &Media) -> Media {
             super::Encryption::Disable => trunk.encryption,
             asked => asked,
         },
+        dtx: rule.dtx.or(trunk.dtx),
     }
 }
 

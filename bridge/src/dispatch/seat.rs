@@ -142,6 +142,8 @@ pub struct Media {
     pub only_listed: bool,
     /// Whether packets are encrypted.
     pub encryption: Encryption,
+    /// Whether frames of silence are left out toward the room; `None` leaves it to the configuration.
+    pub dtx: Option<bool>,
 }
 
 impl Media {

@@ -43,6 +43,9 @@ pub struct OutboundExtras {
     /// Calls begun a second; `None` for what the configuration says, 0 for no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<u32>,
+    /// Whether frames of silence are left out toward the room; `None` for what the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtx: Option<bool>,
     /// What is possible with its calls.
     #[serde(flatten)]
     pub transfers: Transfers,
@@ -104,6 +107,8 @@ struct RuleExtras {
     answer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dtx: Option<bool>,
 }
 
 /// Why an object of the store cannot be read any more.
@@ -130,10 +135,10 @@ impl Item {
                 ours: serde_json::from_str(extras)?,
             }),
             "rule" => {
-                let RuleExtras { answer, priority } = serde_json::from_str(extras)?;
+                let RuleExtras { answer, priority, dtx } = serde_json::from_str(extras)?;
                 let answer = answer.as_deref().and_then(Answer::from_word);
                 let info = proto::SipDispatchRuleInfo::decode(message)?;
-                Self::Rule(Box::new(RuleItem { info, answer, priority }))
+                Self::Rule(Box::new(RuleItem { info, answer, priority, dtx }))
             }
             other => return Err(Unreadable::Kind(other.to_owned())),
         })
@@ -155,7 +160,7 @@ impl Item {
             Self::Outbound(item) => json(&item.ours),
             Self::Rule(item) => {
                 let answer = item.answer.map(|answer| answer.word().to_owned());
-                json(&RuleExtras { answer, priority: item.priority })
+                json(&RuleExtras { answer, priority: item.priority, dtx: item.dtx })
             }
         }
     }

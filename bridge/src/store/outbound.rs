@@ -29,7 +29,7 @@ impl OutboundTrunk {
         let mut problems = Vec::new();
         #[expect(deprecated, reason = "older files set the encryption here")]
         let encryption = info.media_encryption;
-        let media = media(info.media.as_ref(), encryption, &mut problems);
+        let media = Media { dtx: ours.dtx, ..media(info.media.as_ref(), encryption, &mut problems) };
         problems.extend(half_credentials(&info.auth_username, &info.auth_password));
         if host(&info.address).is_none() {
             problems.push(Problem::OutboundAddress(info.address.clone()));

@@ -22,6 +22,8 @@ pub struct RuleItem {
     pub answer: Option<Answer>,
     /// A number in place of the computed one; the smallest takes the call.
     pub priority: Option<i64>,
+    /// Whether frames of silence are left out toward the room; `None` for what the configuration says.
+    pub dtx: Option<bool>,
 }
 
 /// A rule, checked.
@@ -114,7 +116,7 @@ impl RoomPlan {
 impl DispatchRule {
     /// Checks a rule. One that `outlives_trunks` may name trunks that there are not, by their ids.
     pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>], outlives_trunks: bool) -> Result<Self, Vec<Error>> {
-        let RuleItem { info, answer, priority } = item;
+        let RuleItem { info, answer, priority, dtx } = item;
         let id = info.sip_dispatch_rule_id.clone();
         let object = label("dispatch rule", &info.name, &id);
         let mut problems = Vec::new();
@@ -137,7 +139,7 @@ impl DispatchRule {
         attributes.sort_by(|a, b| a.0.cmp(&b.0));
         #[expect(deprecated, reason = "older files set the encryption here")]
         let encryption = info.media_encryption;
-        let media = media(info.media.as_ref(), encryption, &mut problems);
+        let media = Media { dtx, ..media(info.media.as_ref(), encryption, &mut problems) };
         let room = plan(info.rule.as_ref(), &mut problems);
         match (room, metadata) {
             (Some(room), Some(metadata)) if problems.is_empty() => {
@@ -149,7 +151,7 @@ impl DispatchRule {
 
     /// The object as it was read.
     pub(crate) fn item(&self) -> RuleItem {
-        RuleItem { info: self.info.clone(), answer: self.answer, priority: self.priority }
+        RuleItem { info: self.info.clone(), answer: self.answer, priority: self.priority, dtx: self.media.dtx }
     }
 
     /// Its id, `SDR_…`.

@@ -197,6 +197,7 @@ pub(crate) fn media(config: Option<&proto::SipMediaConfig>, encryption: i32, pro
         listed: config.codecs.iter().map(codec).collect(),
         only_listed: config.only_listed_codecs,
         encryption,
+        dtx: None,
     }
 }
 

@@ -72,7 +72,7 @@ impl Media {
             first_timeout: settings.media_timeout_initial,
             timeout: wanted.timeout.unwrap_or(settings.media_timeout),
             bitrate: settings.opus_bitrate,
-            dtx: settings.dtx,
+            dtx: wanted.dtx.unwrap_or(settings.dtx),
         };
         let policy = policy(settings, wanted);
         Self { state: State::Closed, offer, family, policy, setup, report: None }

@@ -15,8 +15,9 @@ use crate::store::{InboundItem, Items, OutboundExtras, OutboundItem, RuleItem, T
 type Json = Map<String, Value>;
 
 const TRANSFERS: &[&str] = &["allow_refer", "bridge_transfers"];
-const OUTBOUND: &[&str] = &["default_outbound", "max_calls", "calls_per_second", "allow_refer", "bridge_transfers"];
-const RULE: &[&str] = &["answer", "priority"];
+const OUTBOUND: &[&str] =
+    &["default_outbound", "max_calls", "calls_per_second", "dtx", "allow_refer", "bridge_transfers"];
+const RULE: &[&str] = &["answer", "priority", "dtx"];
 
 pub(super) fn written(items: Items, with_secrets: bool) -> Objects {
     let mut objects = Objects::default();
@@ -97,8 +98,9 @@ fn rule(object: &Json) -> Result<RuleItem, String> {
         None => None,
     };
     let priority = ours.get("priority").map(|number| number.as_i64().ok_or("priority must be a whole number"));
+    let dtx = ours.get("dtx").map(|yes| yes.as_bool().ok_or("dtx must be true or false"));
     let info: proto::SipDispatchRuleInfo = typed(info)?;
-    Ok(RuleItem { info, answer, priority: priority.transpose()? })
+    Ok(RuleItem { info, answer, priority: priority.transpose()?, dtx: dtx.transpose()? })
 }
 
 /// LiveKit's fields and ours. A field that neither has is a mistake: passed over, it would be a call gone wrong.

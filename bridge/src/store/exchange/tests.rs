@@ -7,9 +7,9 @@ inbound_trunks:
 - {sip_trunk_id: ST_in, name: in, numbers: ['+1'], auth_username: u, auth_password: hunter2, allow_refer: true,
    headers: {X-CamelCase: v}, ringing_timeout: 30s}
 outbound_trunks:
-- {sip_trunk_id: ST_out, name: out, address: sip.example.com, numbers: ['+2'], max_calls: 3, default_outbound: true}
+- {sip_trunk_id: ST_out, name: out, address: sip.example.com, numbers: ['+2'], max_calls: 3, default_outbound: true, dtx: true}
 dispatch_rules:
-- {sip_dispatch_rule_id: SDR_r, name: r, trunk_ids: [in], answer: immediately, priority: 7, attributes: {aB: c},
+- {sip_dispatch_rule_id: SDR_r, name: r, trunk_ids: [in], answer: immediately, priority: 7, dtx: false, attributes: {aB: c},
    rule: {dispatch_rule_direct: {room_name: lobby, pin: '1234'}}}
 ";
 
@@ -44,6 +44,7 @@ fn what_is_exported_can_be_a_file_and_can_be_imported() {
     let rule = &store.snapshot().dispatch_rules[0];
     assert_eq!((rule.priority, rule.answer.map(crate::dispatch::Answer::word)), (Some(7), Some("immediately")));
     assert_eq!(store.snapshot().outbound_trunks[0].ours.max_calls, Some(3));
+    assert_eq!((rule.media.dtx, store.snapshot().outbound_trunks[0].media.dtx), (Some(false), Some(true)));
     drop(store);
     let (reopened, _) = Store::open(Some(&folder.path("store.db")), Items::default()).unwrap();
     assert_eq!(reopened.export(true), again, "what we add to LiveKit's objects is kept too");
