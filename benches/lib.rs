@@ -56,10 +56,15 @@ pub fn telephone() -> Vec<[i16; FRAME]> {
 
 /// The speech as RTP of PCMU; sequence numbers and timestamps are set by [`number`].
 pub fn carrier_packets() -> Vec<Vec<u8>> {
-    let packets = speech().into_iter().map(|frame| {
+    packets_of(&speech())
+}
+
+/// Other frames in the same manner.
+pub fn packets_of(frames: &[[i16; FRAME]]) -> Vec<Vec<u8>> {
+    let packets = frames.iter().map(|frame| {
         let mut datagram = vec![0; Header::LEN + FRAME];
         number(&mut datagram, 0);
-        Law::Mu.encode(&frame, &mut datagram[Header::LEN..]);
+        Law::Mu.encode(frame, &mut datagram[Header::LEN..]);
         datagram
     });
     packets.collect()

@@ -38,6 +38,8 @@ mod participants;
 mod peers;
 #[path = "interop/pin.rs"]
 mod pin;
+#[path = "interop/silence.rs"]
+mod silence;
 #[path = "interop/srtp.rs"]
 mod srtp;
 #[path = "interop/stir.rs"]

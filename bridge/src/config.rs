@@ -280,6 +280,8 @@ pub struct Media {
     pub threads: Option<usize>,
     /// Opus toward the room.
     pub opus: Opus,
+    /// Comfort noise toward carriers in place of silence, where they know it.
+    pub comfort_noise: bool,
 }
 
 /// How long a port rests.
@@ -298,6 +300,8 @@ pub struct Opus {
     pub bitrate: u32,
     /// 0 to 10.
     pub complexity: u8,
+    /// Whether frames in which nobody speaks are left out.
+    pub dtx: bool,
 }
 
 /// Calls.

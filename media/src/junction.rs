@@ -114,6 +114,8 @@ pub struct Report {
     pub carrier_concealed: u64,
     /// Frames encoded toward the room.
     pub room_sent: u64,
+    /// Frames left out because nobody spoke.
+    pub room_left_out: u64,
     /// Packets of the room.
     pub room_received: u64,
     /// Packets of the room that came too late.
@@ -321,6 +323,7 @@ impl Junction {
             carrier: self.carrier.report(),
             carrier_concealed: self.uplink.concealed(),
             room_sent: voice.frames(),
+            room_left_out: voice.left_out(),
             room_received: room.received,
             room_late: room.late,
             room_concealed: room.concealed,

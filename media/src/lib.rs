@@ -10,7 +10,8 @@
 //! - [`dtmf`]: digits as telephone events, each once.
 //! - [`sdp`]: the text of a session, and offer/answer over it.
 //! - [`frame`]: samples and media time; [`codec`]: G.711, G.722 and Opus at the carrier's rate.
-//! - [`jitter`], `plc`, [`mixer`]: order, concealment, sums; `tone`: ringing heard in their place; `noise`: what a silent line sounds like.
+//! - [`jitter`], `plc`, [`mixer`]: order, concealment, sums; `tone`: ringing heard in their place; `noise`: what a silent line
+//!   sounds like; `gate`: whether anybody speaks.
 //! - `leg`: the carrier's side and the room's side, each by itself.
 //! - [`Junction`]: the two legs joined, one a call; [`desk`]: either leg by itself, to try calls out.
 
@@ -19,6 +20,7 @@ pub mod desk;
 pub mod dtmf;
 mod error;
 pub mod frame;
+mod gate;
 pub mod jitter;
 mod junction;
 mod leg;

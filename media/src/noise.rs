@@ -8,10 +8,17 @@ use crate::{frame::SILENCE, random::Random};
 ///
 /// [RFC 3389 §4]: https://www.rfc-editor.org/rfc/rfc3389#section-4
 pub(crate) const PAYLOAD_TYPE: u8 = 13;
+/// The clock of that.
+pub(crate) const CLOCK_RATE: u32 = 8_000;
 
 /// The level that a packet tells, in -dBov; what else it says of the spectrum is passed over (RFC 3389 §3).
 pub(crate) fn level(payload: &[u8]) -> u8 {
     payload.first().map_or(SILENCE, |level| level & 0x7f)
+}
+
+/// What a packet of ours tells: the level alone (RFC 3389 §3).
+pub(crate) fn payload(level: u8) -> [u8; 1] {
+    [level.min(SILENCE)]
 }
 
 /// Makes it.
@@ -29,6 +36,11 @@ impl Noise {
     /// Is as loud as this from here on, in -dBov.
     pub(crate) fn set_level(&mut self, level: u8) {
         self.level = level;
+    }
+
+    /// How loud it is, in -dBov.
+    pub(crate) fn level(&self) -> u8 {
+        self.level
     }
 
     /// The next samples.

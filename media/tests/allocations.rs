@@ -188,6 +188,64 @@ fn a_running_junction_allocates_nothing() {
 }
 
 #[test]
+fn a_junction_that_leaves_out_silence_allocates_nothing_either() {
+    let start = beginning();
+    let profile = Profile { dtx: true, ..Profile::default() };
+    let mut junction = Junction::new(start, &Config { carrier: config(start), profile }).expect("a junction");
+    let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 13\r\n";
+    let offer = Session::parse(text.as_bytes()).expect("a session");
+    let policy = Policy { comfort_noise: true, ..Policy::default() };
+    let (terms, _) = answer(&offer, &local(), &policy).expect("an answer");
+    junction.set_carrier(start, &terms).expect("terms that can be met");
+    junction.start(start);
+    let packets = opus_packets();
+    junction.handle_room(start, 7, 0, 0, &packets[0]);
+    while junction.poll_output().is_some() {}
+    let (mut rtp, mut noise, mut room, mut told) = (0, 0, 0, 0);
+    let count = allocations_during(|| {
+        for n in 1..10_000u32 {
+            let now = start + Duration::from_millis(20 * u64::from(n));
+            // Both talk for a second and are silent for two; the participant pauses as browsers do.
+            let talks = n % 150 < 50;
+            let mut datagram = [0; 172];
+            let mut length = carrier_packet(100, &mut datagram);
+            datagram[2..4].copy_from_slice(&(n as u16).to_be_bytes());
+            datagram[4..8].copy_from_slice(&(n * 160).to_be_bytes());
+            if !talks {
+                datagram[Header::LEN..].fill(0xff);
+                length = 172;
+            }
+            junction.handle_rtp(now, peer(), &datagram[..length]);
+            let payload = &packets[n as usize % packets.len()];
+            match n % 150 {
+                0..50 => junction.handle_room(now, 7, n as u16, n * 960, payload),
+                50 => junction.handle_room(now, 7, n as u16, n * 960, &payload[..1]),
+                _ => {}
+            }
+            loop {
+                while let Some(output) = junction.poll_output() {
+                    match output {
+                        Output::Rtp { datagram, .. } if datagram[1] == 13 => noise += 1,
+                        Output::Rtp { .. } => rtp += 1,
+                        Output::Room { payload, .. } if payload.len() == 1 => told += 1,
+                        Output::Room { .. } => room += 1,
+                        Output::Rtcp { .. } | Output::Event(_) => {}
+                    }
+                }
+                let end = now + Duration::from_millis(19);
+                match junction.next_timeout().filter(|at| *at <= end) {
+                    Some(at) => junction.handle_timeout(at.max(now)),
+                    None => break,
+                }
+            }
+        }
+    });
+    assert!((3_300..5_000).contains(&rtp) && noise >= 60, "{rtp} and {noise} to the carrier");
+    assert!((3_300..5_000).contains(&room) && told >= 60, "{room} and {told} to the room");
+    assert_eq!(count, 0);
+}
+
+#[test]
 fn a_wide_junction_allocates_nothing_either() {
     let start = beginning();
     let mut junction =

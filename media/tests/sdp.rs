@@ -206,6 +206,56 @@ fn events_share_the_clock_and_the_keys() {
 }
 
 #[test]
+fn comfort_noise_is_agreed_upon_where_it_is_wanted() {
+    let wanting = Policy { comfort_noise: true, ..Policy::with_codecs(&[Codec::G722], false) };
+    let cases: &[(&str, &str, &str, Option<u8>)] = &[
+        ("by number", "0 13", "", Some(13)),
+        ("by name", "0 13 101", "rtpmap:13 CN/8000;rtpmap:101 telephone-event/8000", Some(13)),
+        ("under another number", "8 118", "rtpmap:118 cn/8000", Some(118)),
+        ("with G.722, whose clock says 8000", "9 13", "", Some(13)),
+        ("of another clock", "0 118", "rtpmap:118 CN/16000", None),
+        ("13 is something else", "0 13", "rtpmap:13 telephone-event/8000", None),
+        ("not offered", "0", "", None),
+    ];
+    for (name, formats, attributes, expected) in cases {
+        let offer = offered(formats, attributes);
+        let (negotiated, text) = taken(&offer, &wanting);
+        assert_eq!(negotiated.comfort_noise, *expected, "{name}");
+        let line = expected.map(|payload_type| format!("a=rtpmap:{payload_type} CN/8000\r\n"));
+        assert_eq!(line.as_ref().is_some_and(|line| text.contains(line)), expected.is_some(), "{name}: {text}");
+        let (negotiated, text) = taken(&offer, &Policy { comfort_noise: false, ..wanting.clone() });
+        assert_eq!((negotiated.comfort_noise, text.contains(" CN/")), (None, false), "{name}");
+    }
+}
+
+#[test]
+fn comfort_noise_is_offered_where_it_is_wanted() {
+    for wanted in [true, false] {
+        let policy = Policy { comfort_noise: wanted, ..Policy::default() };
+        let text = offer(&local(), &policy);
+        assert_eq!(text.contains("m=audio 20000 RTP/AVP 0 8 13 101\r\n"), wanted, "{text}");
+        assert_eq!(text.contains("a=rtpmap:13 CN/8000\r\n"), wanted, "{text}");
+        // They may answer without, and under a number of theirs; what was not offered is not taken.
+        for (formats, attributes, theirs) in
+            [("0", "", None), ("0 13", "", Some(13)), ("0 99", "rtpmap:99 CN/8000", Some(99))]
+        {
+            let negotiated = accept_answer(&offered(formats, attributes), &local(), &policy).expect("an answer");
+            assert_eq!(negotiated.comfort_noise, theirs.filter(|_| wanted), "{formats}");
+        }
+    }
+}
+
+#[test]
+fn a_later_offer_of_ours_keeps_comfort_noise() {
+    let policy = Policy { comfort_noise: true, ..Policy::default() };
+    for (formats, kept) in [("0 13", true), ("0", false)] {
+        let mut exchange = Exchange::new(local(), policy.clone());
+        exchange.answer(&offered(formats, "")).expect("an answer");
+        assert_eq!(exchange.offer().contains("a=rtpmap:13 CN/8000"), kept, "{formats}");
+    }
+}
+
+#[test]
 fn ptime_is_that_of_the_peer() {
     let cases: &[(&str, u64)] = &[
         ("", 20),

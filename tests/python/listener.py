@@ -61,7 +61,7 @@ class Ear:
         self.task = asyncio.ensure_future(self.listen())
 
     async def listen(self):
-        sounding, window = False, np.zeros(0, np.int16)
+        sounding, window, quietest = False, np.zeros(0, np.int16), 0.0
         rest = np.zeros(0, np.int16)
         async for event in rtc.AudioStream(self.track, sample_rate=RATE, num_channels=1):
             rest = np.concatenate([rest, np.frombuffer(event.frame.data, np.int16)])
@@ -70,11 +70,11 @@ class Ear:
                 if (level(block) > SOUND) != sounding:
                     sounding = not sounding
                     tell("sound", identity=self.identity, on=sounding)
-                window = np.concatenate([window, block])
+                window, quietest = np.concatenate([window, block]), min(quietest, level(block))
             if len(window) >= WINDOW:
                 hz, share = pitch(window)
-                tell("heard", identity=self.identity, pitch=hz, share=share, level=level(window))
-                window = np.zeros(0, np.int16)
+                tell("heard", identity=self.identity, pitch=hz, share=share, level=level(window), quietest=quietest)
+                window, quietest = np.zeros(0, np.int16), 0.0
 
     async def losses(self):
         for entry in await self.track.get_stats():

@@ -48,6 +48,8 @@ pub(super) fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
         media_timeout_initial: media.timeout_initial,
         media_timeout: media.timeout,
         opus_bitrate: media.opus.bitrate,
+        dtx: media.opus.dtx,
+        comfort_noise: media.comfort_noise,
         own,
         patience: config.outbound.patience,
         allow_refer: config.transfer.refer,

@@ -323,6 +323,20 @@ pub(crate) const KEYS: &[Key] = &[
         "8",
         "Effort of the Opus encoder while there is little to do; it falls to 0 as load grows.",
     ),
+    key(
+        "opus.dtx",
+        Kind::Bool,
+        "true",
+        "false",
+        "Whether frames in which a caller says nothing are left out toward the room, as browsers do it, but for one every 400 ms. Off for receivers that want every frame. A rule or an outbound trunk may say otherwise (`dtx`).",
+    ),
+    key(
+        "comfort_noise",
+        Kind::Bool,
+        "false",
+        "true",
+        "Whether comfort noise (RFC 3389) is offered, accepted, and sent to the phone in place of silence, with nothing between. Off, silence is sent as such: NATs, recorders and media timeouts of others expect packets. What a phone sends of it is always heard.",
+    ),
     idle("enable_jitter_buffer", Kind::Bool, "true", "There always is a jitter buffer, and it adapts."),
     idle("enable_jitter_buffer_prob", Kind::Number(0.0, 1.0), "0.5", "There always is a jitter buffer, and it adapts."),
     idle("audio_dtmf", Kind::Bool, "true", "Digits reach the room as data; tones are not in this version."),
@@ -562,6 +576,9 @@ const MEDIA: &[Field] = &[
     field("media_timeout", Kind::SignedDuration, "The call ends if media stays away for this long."),
 ];
 
+/// What a rule and an outbound trunk say of silence.
+const DTX: Field =
+    field("dtx", Kind::Bool, "Whether frames of silence are left out toward the room; the key `opus.dtx` if not set.");
 const ALLOW_REFER: Field =
     field("allow_refer", Kind::Bool, "Whether the peer may transfer us (REFER); the key `transfer.refer` if not set.");
 const BRIDGE_TRANSFERS: Field = field(
@@ -656,6 +673,7 @@ pub(crate) const OUTBOUND_TRUNK: &[Field] = &[
         Kind::Integer(0, 100_000),
         "Calls begun a second; `outbound.calls_per_second` if not set.",
     ),
+    DTX,
     ALLOW_REFER,
     BRIDGE_TRANSFERS,
     DTMF,
@@ -735,6 +753,7 @@ pub(crate) const DISPATCH_RULE: &[Field] = &[
         "Language of what its callers hear of the gateway: `en`, `de`, `es`, `fr`, or one that `prompts` has.",
     ),
     field("prompts", Kind::Object(RECORDINGS), "WAV files in place of single recordings, whatever the language."),
+    DTX,
     field("created_at", Kind::Any, "Not used."),
     field("updated_at", Kind::Any, "Not used."),
 ];

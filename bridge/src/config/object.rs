@@ -24,8 +24,9 @@ pub(crate) fn outbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -
     let mut cap = |field| json.remove(field).and_then(|number| number.as_u64()?.try_into().ok());
     let (max_calls, calls_per_second) = (cap("max_calls"), cap("calls_per_second"));
     let default_outbound = json.remove("default_outbound").and_then(|yes| yes.as_bool()).unwrap_or_default();
+    let dtx = json.remove("dtx").and_then(|yes| yes.as_bool());
     let (dtmf, transfers) = (dtmf(&mut json), transfers(&mut json));
-    let ours = OutboundExtras { default_outbound, max_calls, calls_per_second, dtmf, transfers };
+    let ours = OutboundExtras { default_outbound, max_calls, calls_per_second, dtmf, dtx, transfers };
     Some(OutboundItem { info: message(Json::Object(json), node, path, errors)?, ours })
 }
 
@@ -51,8 +52,9 @@ pub(crate) fn dispatch_rule(node: &Node, path: &str, errors: &mut Vec<Error>) ->
     let voice: Map<_, _> = ["language", "prompts"].iter().filter_map(|name| json.remove_entry(*name)).collect();
     // The table of fields has let through what there is to read, and nothing else.
     let voice = serde_json::from_value(Json::Object(voice)).unwrap_or_default();
+    let dtx = json.remove("dtx").and_then(|yes| yes.as_bool());
     let info = message(Json::Object(json), node, path, errors)?;
-    Some(RuleItem { info, answer, early_media, priority, voice })
+    Some(RuleItem { info, answer, early_media, priority, voice, dtx })
 }
 
 /// What is inside the one key of a request.
@@ -263,10 +265,10 @@ mod tests {
         }
         let rule = key::DISPATCH_RULE;
         let both = ["allow_refer", "bridge_transfers", "dtmf"];
-        let out = ["default_outbound", "max_calls", "calls_per_second", both[0], both[1], both[2]];
+        let out = ["default_outbound", "max_calls", "calls_per_second", "dtx", both[0], both[1], both[2]];
         check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &both);
         check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &out);
-        let ours = ["answer", "early_media", "priority", "language", "prompts"];
+        let ours = ["answer", "early_media", "priority", "language", "prompts", "dtx"];
         check::<proto::SipDispatchRuleInfo>("rule", rule, &ours);
         check::<proto::SipMediaConfig>("media", inner(rule, &["media"]), &[]);
         check::<proto::SipCodec>("codec", inner(rule, &["media", "codecs"]), &[]);

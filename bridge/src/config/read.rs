@@ -396,7 +396,9 @@ fn media(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) ->
         opus: Opus {
             bitrate: values.take("opus.bitrate", |node| node.integer()?.try_into().ok()),
             complexity: values.take("opus.complexity", |node| node.integer()?.try_into().ok()),
+            dtx: values.bool("opus.dtx"),
         },
+        comfort_noise: values.bool("comfort_noise"),
     }
 }
 

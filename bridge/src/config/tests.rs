@@ -44,7 +44,7 @@ fn an_empty_file_is_all_defaults() {
         config.media.codecs.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["G722/8000", "PCMU/8000", "PCMA/8000"]
     );
-    assert_eq!(config.media.opus, Opus { bitrate: 32_000, complexity: 5 });
+    assert_eq!(config.media.opus, Opus { bitrate: 32_000, complexity: 5, dtx: true });
     assert_eq!((config.media.threads, config.calls.max_active), (None, None));
     assert_eq!(config.calls.answer, Answer::OnTrack);
     assert!(config.addresses.listen.is_empty());

@@ -184,6 +184,7 @@ pub(crate) fn merge(trunk: &Media, rule: &Media) -> Media {
             asked => asked,
         },
         dtmf: trunk.dtmf,
+        dtx: rule.dtx.or(trunk.dtx),
     }
 }
 

@@ -156,6 +156,8 @@ pub struct Media {
     pub encryption: Encryption,
     /// How keys travel.
     pub dtmf: Dtmf,
+    /// Whether frames of silence are left out toward the room; `None` leaves it to the configuration.
+    pub dtx: Option<bool>,
 }
 
 impl Media {

@@ -58,6 +58,9 @@ pub struct OutboundExtras {
     /// How keys travel; `None` is [`Dtmf::Auto`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dtmf: Option<Dtmf>,
+    /// Whether frames of silence are left out toward the room; `None` for what the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtx: Option<bool>,
     /// What is possible with its calls.
     #[serde(flatten)]
     pub transfers: Transfers,
@@ -123,6 +126,8 @@ struct RuleExtras {
     priority: Option<i64>,
     #[serde(flatten)]
     voice: Voice,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dtx: Option<bool>,
 }
 
 /// Why an object of the store cannot be read any more.
@@ -149,10 +154,10 @@ impl Item {
                 ours: serde_json::from_str(extras)?,
             }),
             "rule" => {
-                let RuleExtras { answer, early_media, priority, voice } = serde_json::from_str(extras)?;
+                let RuleExtras { answer, early_media, priority, voice, dtx } = serde_json::from_str(extras)?;
                 let answer = answer.as_deref().and_then(Answer::from_word);
                 let info = proto::SipDispatchRuleInfo::decode(message)?;
-                Self::Rule(Box::new(RuleItem { info, answer, early_media, priority, voice }))
+                Self::Rule(Box::new(RuleItem { info, answer, early_media, priority, voice, dtx }))
             }
             other => return Err(Unreadable::Kind(other.to_owned())),
         })
@@ -174,8 +179,9 @@ impl Item {
             Self::Outbound(item) => json(&item.ours),
             Self::Rule(item) => {
                 let answer = item.answer.map(|answer| answer.word().to_owned());
-                let RuleItem { early_media, priority, voice, .. } = &**item;
-                json(&RuleExtras { answer, early_media: *early_media, priority: *priority, voice: voice.clone() })
+                let RuleItem { early_media, priority, dtx, voice, .. } = &**item;
+                let (early_media, priority, dtx) = (*early_media, *priority, *dtx);
+                json(&RuleExtras { answer, early_media, priority, dtx, voice: voice.clone() })
             }
         }
     }

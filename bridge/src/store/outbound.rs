@@ -29,8 +29,8 @@ impl OutboundTrunk {
         let mut problems = Vec::new();
         #[expect(deprecated, reason = "older files set the encryption here")]
         let encryption = info.media_encryption;
-        let media =
-            Media { dtmf: ours.dtmf.unwrap_or_default(), ..media(info.media.as_ref(), encryption, &mut problems) };
+        let media = media(info.media.as_ref(), encryption, &mut problems);
+        let media = Media { dtmf: ours.dtmf.unwrap_or_default(), dtx: ours.dtx, ..media };
         problems.extend(half_credentials(&info.auth_username, &info.auth_password));
         if host(&info.address).is_none() {
             problems.push(Problem::OutboundAddress(info.address.clone()));

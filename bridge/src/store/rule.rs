@@ -27,6 +27,8 @@ pub struct RuleItem {
     pub priority: Option<i64>,
     /// What callers hear of the gateway itself.
     pub voice: Voice,
+    /// Whether frames of silence are left out toward the room; `None` for what the configuration says.
+    pub dtx: Option<bool>,
 }
 
 /// A rule, checked.
@@ -123,7 +125,7 @@ impl RoomPlan {
 impl DispatchRule {
     /// Checks a rule. One that `outlives_trunks` may name trunks that there are not, by their ids.
     pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>], outlives_trunks: bool) -> Result<Self, Vec<Error>> {
-        let RuleItem { info, answer, early_media, priority, voice } = item;
+        let RuleItem { info, answer, early_media, priority, voice, dtx } = item;
         let id = info.sip_dispatch_rule_id.clone();
         let object = label("dispatch rule", &info.name, &id);
         let mut problems = Vec::new();
@@ -146,7 +148,7 @@ impl DispatchRule {
         attributes.sort_by(|a, b| a.0.cmp(&b.0));
         #[expect(deprecated, reason = "older files set the encryption here")]
         let encryption = info.media_encryption;
-        let media = media(info.media.as_ref(), encryption, &mut problems);
+        let media = Media { dtx, ..media(info.media.as_ref(), encryption, &mut problems) };
         if !voice.language.is_empty() && !is_language(&voice.language) {
             problems.push(Problem::Language(voice.language.clone()));
         }
@@ -173,7 +175,8 @@ impl DispatchRule {
     /// The object as it was read.
     pub(crate) fn item(&self) -> RuleItem {
         let Self { answer, early_media, priority, .. } = *self;
-        RuleItem { info: self.info.clone(), answer, early_media, priority, voice: self.voice.clone() }
+        let (voice, dtx) = (self.voice.clone(), self.media.dtx);
+        RuleItem { info: self.info.clone(), answer, early_media, priority, voice, dtx }
     }
 
     /// Its id, `SDR_…`.

@@ -210,6 +210,7 @@ pub(crate) fn media(config: Option<&proto::SipMediaConfig>, encryption: i32, pro
         only_listed: config.only_listed_codecs,
         encryption,
         dtmf: Dtmf::default(),
+        dtx: None,
     }
 }
 

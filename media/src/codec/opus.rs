@@ -27,11 +27,15 @@ pub struct Profile {
     pub complexity: u8,
     /// Loss expected on the way to the room, in percent. Redundancy is coded when it is not zero.
     pub loss: u8,
+    /// Whether frames in which nobody speaks are left out ([RFC 7587 §3.1.3]).
+    ///
+    /// [RFC 7587 §3.1.3]: https://www.rfc-editor.org/rfc/rfc7587#section-3.1.3
+    pub dtx: bool,
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { bitrate: 32_000, complexity: 0, loss: 0 }
+        Self { bitrate: 32_000, complexity: 0, loss: 0, dtx: false }
     }
 }
 
@@ -112,6 +116,12 @@ pub(crate) fn samples(payload: &[u8]) -> Option<usize> {
 /// [RFC 7587 §3.1.3]: https://www.rfc-editor.org/rfc/rfc7587#section-3.1.3
 pub(crate) fn is_silence(payload: &[u8]) -> bool {
     payload.len() <= 2
+}
+
+/// The packet that says that nothing follows for a while, after one of a single frame: its first byte by itself, an empty frame.
+/// With it a receiver takes the gap for silence and not for a loss.
+pub(crate) fn silence_after(toc: u8) -> u8 {
+    toc & !3
 }
 
 /// Whether a packet repeats its forerunner at a lower rate ([RFC 6716 §4.2.4]). Only packets of one frame or of two equal ones

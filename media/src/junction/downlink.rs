@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use crate::{
     Error,
     frame::{Rate, SILENCE, WIDE_FRAME, earliest, level},
+    gate::{Gate, Loudness, Verdict},
     leg::{carrier::Carrier, talkers::Talkers},
+    noise::Noise,
     sound::Sound,
     tone::Tone,
 };
@@ -17,6 +19,11 @@ const FAR_AHEAD: Duration = Duration::from_millis(120);
 /// Quieter than this, nobody misses twenty milliseconds.
 const QUIET: u8 = 50;
 
+/// What is louder than this before a talker falls silent was no background.
+const BACKGROUND: u8 = 40;
+/// Talkers who say nothing tell every 400 ms how that sounds. Without news for so long it sounds of nothing.
+const KNOWN_FOR: Duration = Duration::from_secs(1);
+
 /// Mixes the talkers into the carrier's stream, and fills it with silence where nobody speaks.
 #[derive(Debug)]
 pub(crate) struct Downlink {
@@ -27,6 +34,10 @@ pub(crate) struct Downlink {
     sound: Option<Sound>,
     /// A recording is over, which is still to be told.
     played: bool,
+    /// What it sounds like where the talkers are who say nothing, and until when that is known.
+    background: Option<(Noise, Instant)>,
+    /// Asked only where silence may be told instead of being sent.
+    gate: Gate,
     level: u8,
     /// When somebody was heard last.
     last_sound: Option<Instant>,
@@ -40,6 +51,8 @@ impl Downlink {
             tone: None,
             sound: None,
             played: false,
+            background: None,
+            gate: Gate::new(),
             level: SILENCE,
             last_sound: None,
             dropped: 0,
@@ -95,11 +108,7 @@ impl Downlink {
         if self.talkers.is_anybody_active() {
             return false;
         }
-        let filled = carrier.fill(now);
-        if filled {
-            self.level = SILENCE;
-        }
-        filled
+        self.fill(now, carrier)
     }
 
     /// When to advance again.
@@ -123,6 +132,35 @@ impl Downlink {
     /// Ticks left out because they came faster than time.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// Fills the carrier's stream while nobody speaks: with what that sounds like, or by saying so.
+    fn fill(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
+        if carrier.due().is_none_or(|due| now < due) {
+            return false;
+        }
+        self.listen_to_silence(now);
+        let background = self.background.as_mut().filter(|(_, until)| now < *until);
+        if carrier.may_rest() && self.gate.idle(carrier.next_packet().1) {
+            let level = background.map_or(SILENCE, |(noise, _)| noise.level());
+            return carrier.rest(now, level);
+        }
+        match background {
+            Some((noise, _)) => carrier.play(now, |_, pcm| noise.speak(pcm)),
+            None => carrier.fill(now),
+        }
+    }
+
+    /// Somebody who has fallen silent was last heard as he is to be heard on.
+    fn listen_to_silence(&mut self, now: Instant) {
+        let last = std::mem::replace(&mut self.level, SILENCE);
+        if !self.talkers.is_anybody_resting() {
+            self.background = None;
+        } else if (BACKGROUND..SILENCE).contains(&last) {
+            let (noise, until) = self.background.get_or_insert((Noise::new(last), now));
+            noise.set_level(last);
+            *until = now + KNOWN_FOR;
+        }
     }
 
     /// The same while there is a tone. One that is ending fades below whoever speaks first, or by itself.
@@ -170,6 +208,17 @@ impl Downlink {
         if self.level < QUIET {
             self.last_sound = Some(now);
         }
+        if carrier.may_rest() && self.is_silence(samples) {
+            carrier.rest(now, self.level);
+            return;
+        }
+        carrier.rouse(now);
         carrier.push(samples);
+    }
+
+    /// Whether nobody speaks though something is heard.
+    fn is_silence(&mut self, samples: &[i16]) -> bool {
+        let loudness = Loudness::of(samples);
+        self.gate.judge(self.talkers.rate(), samples, &loudness) != Verdict::Speech
     }
 }

@@ -1,5 +1,6 @@
 //! The carrier's leg: RTP and RTCP of one negotiated stream of G.711 or G.722, with telephone events.
 
+mod rest;
 mod seal;
 mod sounds;
 mod terms;
@@ -11,6 +12,7 @@ use std::{
 };
 
 use self::{
+    rest::Rest,
     seal::Seal,
     terms::{Kind, Terms},
     watch::Watch,
@@ -112,6 +114,8 @@ pub(crate) struct Carrier {
     pace: Option<Pace>,
     /// The start was the answer's: media is owed to us, too.
     is_answered: bool,
+    /// Silence is told, not sent.
+    rest: Option<Rest>,
     watch: Watch,
     last_heard: Option<Instant>,
     /// Told, or not yet: that the first packet was heard.
@@ -139,6 +143,7 @@ impl Carrier {
             tones: dtmf::Tones::default(),
             pace: None,
             is_answered: false,
+            rest: None,
             watch: Watch::new(config.first_timeout, config.timeout),
             last_heard: None,
             first: None,
@@ -150,6 +155,7 @@ impl Carrier {
     /// Takes what was agreed upon, at the answer or at a later one.
     pub(crate) fn set(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
         self.terms = Terms::new(negotiated, &self.terms)?;
+        self.rouse(now);
         self.seal.set(negotiated.encryption());
         if let Some(keys) = self.keys.as_mut().filter(|_| self.terms.send_events.is_none()) {
             keys.clear();
@@ -305,6 +311,7 @@ impl Carrier {
         if self.due().is_none_or(|due| now < due) {
             return false;
         }
+        self.rouse(now);
         self.catch_up(now);
         self.sender.push_silence();
         true
@@ -322,7 +329,7 @@ impl Carrier {
                 let rate = self.sender.rate();
                 keypad.speak_over(rate, self.sender.packet_mut());
             }
-            let written = self.sender.poll(datagram)?;
+            let Some(written) = self.sender.poll(datagram) else { return self.poll_noise(now, datagram) };
             let sealed = self.seal.seal_rtp(datagram, written.length);
             if let Some(to) = self.lock.as_mut().and_then(Lock::send_rtp) {
                 self.control.handle_sent(now, written.timestamp, written.length - Header::LEN);
@@ -344,7 +351,8 @@ impl Carrier {
 
     /// When the next packet is due by the clock; `None` while nothing is sent.
     pub(crate) fn due(&self) -> Option<Instant> {
-        Some(self.pace.filter(|_| self.terms.sends)?.due(self.sender.position()))
+        let by_clock = self.pace.filter(|_| self.terms.sends)?.due(self.sender.position());
+        Some(self.rest.filter(|_| self.may_rest()).map_or(by_clock, Rest::due))
     }
 
     /// How far what is queued is ahead of the clock.

@@ -161,6 +161,11 @@ impl Sender {
         self.missing() == 0
     }
 
+    /// Whether there are samples at all.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.queue.len() > 0
+    }
+
     /// Samples that the next packet wants yet.
     pub(crate) fn missing(&self) -> usize {
         self.rate().samples(self.packet).saturating_sub(self.queue.len())

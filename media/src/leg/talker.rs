@@ -54,6 +54,8 @@ pub(crate) struct Talker {
     redundant: bool,
     late_since: Option<Instant>,
     heard: Instant,
+    /// Has said that nothing follows for a while.
+    rests: bool,
     counts: Counts,
 }
 
@@ -91,6 +93,7 @@ impl Talker {
             redundant: false,
             late_since: None,
             heard: now,
+            rests: false,
             counts: Counts::default(),
         })
     }
@@ -101,7 +104,7 @@ impl Talker {
         self.decoded.clear();
         self.ring.restart(0);
         (self.ssrc, self.state, self.sequence) = (ssrc, State::Quiet, None);
-        (self.late_since, self.heard, self.redundant) = (None, now, false);
+        (self.late_since, self.heard, self.redundant, self.rests) = (None, now, false, false);
     }
 
     /// Is heard at another rate from here on.
@@ -173,6 +176,11 @@ impl Talker {
         self.state != State::Quiet || self.decoded.len() > 0
     }
 
+    /// Whether this one is there and says nothing.
+    pub(crate) fn rests(&self) -> bool {
+        self.rests
+    }
+
     /// Samples ready to be mixed.
     pub(crate) fn decoded(&self) -> &[i16] {
         self.decoded.front()
@@ -214,7 +222,7 @@ impl Talker {
     fn begin(&mut self, now: Instant, number: u64, timestamp: u32) {
         self.ring.restart(number);
         self.arrival.shift(now, timestamp);
-        (self.state, self.next) = (State::Quiet, timestamp);
+        (self.state, self.next, self.rests) = (State::Quiet, timestamp, false);
     }
 
     fn insert(&mut self, now: Instant, number: u64, timestamp: u32, payload: &[u8]) {
@@ -269,7 +277,8 @@ impl Talker {
         self.late_since = None;
         let ticks = opus::samples(payload).unwrap_or(self.packet);
         self.next = timestamp.wrapping_add(ticks as u32 * OPUS_TICKS);
-        if opus::is_silence(payload) {
+        self.rests = opus::is_silence(payload);
+        if self.rests {
             self.state = State::Quiet;
             return;
         }

@@ -111,6 +111,11 @@ impl Talkers {
         self.talkers[..self.used].iter().any(|talker| talker.is_active())
     }
 
+    /// Whether somebody is there and says nothing, by his own account.
+    pub(crate) fn is_anybody_resting(&self) -> bool {
+        self.talkers[..self.used].iter().any(Talker::rests)
+    }
+
     /// Sums over all talkers there were; of those beyond memory's limit, the counts go on in the same place.
     pub(crate) fn counts(&self) -> Counts {
         self.talkers.iter().fold(Counts::default(), |sum, talker| {

@@ -1,9 +1,10 @@
-//! Our own voice in the room: samples in, Opus frames on the room's clock out.
+//! Our own voice in the room: samples in, Opus frames on the room's clock out. Where nobody speaks, they may be left out.
 
 use crate::{
     Error,
-    codec::opus::{Encoder, Profile},
+    codec::opus::{Encoder, Profile, silence_after},
     frame::{FRAME, Fifo, LONGEST, OPUS_TICKS, Rate, SILENCE, level},
+    gate::{Gate, Loudness, Verdict},
 };
 
 /// Ticks that may wait: a packet from the carrier behind an unfinished frame, and what was made up before it.
@@ -15,6 +16,8 @@ pub(crate) struct Voice {
     rate: Rate,
     profile: Profile,
     encoder: Encoder,
+    /// Lets frames through, where not all are wanted.
+    gate: Option<Gate>,
     queue: Fifo,
     /// Timestamp at position 0.
     origin: u32,
@@ -24,9 +27,12 @@ pub(crate) struct Voice {
     pause: u64,
     /// The next frame is the first after a pause.
     marker: bool,
+    /// The first byte of the last frame sent; `None` when the room knows that no more come.
+    toc: Option<u8>,
     open: bool,
     level: u8,
     frames: u64,
+    left_out: u64,
 }
 
 /// A frame encoded into the caller's buffer.
@@ -44,20 +50,24 @@ impl Voice {
             rate,
             profile,
             encoder: Encoder::new(rate, profile)?,
+            gate: profile.dtx.then(Gate::new),
             queue: Fifo::new(rate.samples(QUEUE)),
             origin,
             position: 0,
             pause: 0,
             marker: true,
+            toc: None,
             open: true,
             level: SILENCE,
             frames: 0,
+            left_out: 0,
         })
     }
 
     /// Changes the encoding.
     pub(crate) fn set(&mut self, profile: Profile) -> Result<(), Error> {
         self.profile = profile;
+        self.gate = profile.dtx.then(|| self.gate.unwrap_or_else(Gate::new));
         self.encoder.set(profile)
     }
 
@@ -73,7 +83,11 @@ impl Voice {
 
     /// Closed, nothing is encoded; the clock runs on.
     pub(crate) fn set_open(&mut self, open: bool) {
-        self.marker |= open && !self.open;
+        if open && !self.open {
+            self.marker = true;
+            // Whoever begins to hear us is not to wait for somebody to speak.
+            self.gate.iter_mut().for_each(Gate::open);
+        }
         self.open = open;
     }
 
@@ -103,24 +117,57 @@ impl Voice {
 
     /// Encodes the next frame.
     pub(crate) fn poll(&mut self, payload: &mut [u8]) -> Option<Spoken> {
-        let length = self.rate.frame();
-        while self.queue.len() >= length {
+        while self.queue.len() >= self.rate.frame() {
             let timestamp = self.timestamp();
-            let frame = &self.queue.front()[..length];
-            let level = level(frame);
-            let encoded = if self.open { self.encoder.encode(frame, payload) } else { None };
-            self.queue.consume(length);
+            let verdict = self.judge();
+            let sent = match verdict {
+                Verdict::Silence => self.leave_out(payload),
+                Verdict::Speech | Verdict::Refresh => self.encode(payload),
+            };
+            self.queue.consume(self.rate.frame());
             self.position += FRAME as u64;
-            self.level = level;
-            let marker = self.marker;
-            self.marker &= encoded.is_none();
+            // What tells of silence begins no speech (RFC 3551 §4.1).
+            let marker = self.marker && verdict == Verdict::Speech;
+            self.marker &= sent.is_none() || !marker;
             self.pass_over();
-            if let Some(length) = encoded {
-                self.frames += 1;
-                return Some(Spoken { length, timestamp, marker, level });
+            if let Some(length) = sent {
+                return Some(Spoken { length, timestamp, marker, level: self.level });
             }
         }
         None
+    }
+
+    fn judge(&mut self) -> Verdict {
+        let frame = &self.queue.front()[..self.rate.frame()];
+        let Some(gate) = &mut self.gate else {
+            self.level = level(frame);
+            return Verdict::Speech;
+        };
+        let loudness = Loudness::of(frame);
+        self.level = loudness.level();
+        gate.judge(self.rate, frame, &loudness)
+    }
+
+    fn encode(&mut self, payload: &mut [u8]) -> Option<usize> {
+        if !self.open {
+            return None;
+        }
+        let length = self.encoder.encode(&self.queue.front()[..self.rate.frame()], payload)?;
+        self.toc = payload.first().copied();
+        self.frames += 1;
+        Some(length)
+    }
+
+    /// Leaves a frame out, of which the room is told if it is the first.
+    fn leave_out(&mut self, payload: &mut [u8]) -> Option<usize> {
+        self.marker = true;
+        if !self.open {
+            return None;
+        }
+        self.left_out += 1;
+        let toc = self.toc.take()?;
+        *payload.first_mut()? = silence_after(toc);
+        Some(1)
     }
 
     /// Passes over a pause once all that was said before it is encoded.
@@ -152,6 +199,11 @@ impl Voice {
     /// Level of the last frame.
     pub(crate) fn level(&self) -> u8 {
         self.level
+    }
+
+    /// Frames left out because nobody spoke.
+    pub(crate) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Frames encoded.

@@ -32,6 +32,8 @@ pub struct Negotiated {
     pub receive_events: Option<u8>,
     /// The keys that the peer understands.
     pub keys: Events,
+    /// The payload type of comfort noise that we may send, whose clock is that of the codec.
+    pub comfort_noise: Option<u8>,
     /// How much audio a packet of ours holds: 10 to 60 ms, or less where the peer takes no more. What is heard may be of any length.
     pub ptime: Duration,
     /// Which way media flows, seen from us.

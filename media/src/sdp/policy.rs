@@ -15,6 +15,8 @@ pub struct Policy {
     pub preference: Preference,
     /// Whether telephone events are agreed upon.
     pub events: bool,
+    /// Whether comfort noise (RFC 3389) is agreed upon, and sent in place of silence; heard it is anyway.
+    pub comfort_noise: bool,
     /// Whether the peer may be on this machine: for tests, and for a PBX beside us.
     pub allow_loopback: bool,
     /// Listeners of our own that media must not be aimed at.
@@ -72,6 +74,7 @@ impl Default for Policy {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             preference: Preference::default(),
             events: true,
+            comfort_noise: false,
             allow_loopback: false,
             own: Vec::new(),
             ptime: Duration::from_millis(20),

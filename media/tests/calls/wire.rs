@@ -57,6 +57,11 @@ pub(crate) fn wide_policy() -> sdp::Policy {
     sdp::Policy::with_codecs(&[sdp::Codec::G722], false)
 }
 
+/// Terms of which comfort noise is a part, if it is offered.
+pub(crate) fn noise_terms(format: &str, extra: &str) -> Negotiated {
+    terms_of(&sdp::Policy { comfort_noise: true, ..wide_policy() }, format, extra, 4000)
+}
+
 pub(crate) fn terms_with(format: &str, extra: &str, port: u16) -> Negotiated {
     terms_of(&sdp::Policy::default(), format, extra, port)
 }
@@ -145,9 +150,21 @@ impl Call {
         call
     }
 
+    /// A call that leaves out what nobody says.
+    pub(crate) fn gated(negotiated: &Negotiated) -> Self {
+        let mut call = Self::with(Profile { dtx: true, ..Profile::default() });
+        call.junction.set_carrier(call.start, negotiated).expect("terms that can be met");
+        call.junction.start(call.start);
+        call
+    }
+
     pub(crate) fn unstarted() -> Self {
+        Self::with(Profile::default())
+    }
+
+    fn with(profile: Profile) -> Self {
         let start = beginning();
-        let config = Config { carrier: carrier_config(start), profile: Profile::default() };
+        let config = Config { carrier: carrier_config(start), profile };
         let junction = Junction::new(start, &config).expect("a junction");
         Self { start, now: start, junction, inputs: BTreeMap::new(), left: Vec::new(), count: 0 }
     }

@@ -19,6 +19,8 @@ const SILENT: i16 = 100;
 /// One socket, and a thread while it talks.
 #[derive(Debug)]
 pub struct Rtp {
+    /// Whether comfort noise is offered.
+    pub noise: bool,
     socket: UdpSocket,
     heard: Arc<Mutex<Ear>>,
     talking: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
@@ -34,6 +36,8 @@ pub struct Ear {
     pub packets: Vec<(Instant, u16)>,
     /// Keys pressed on the other side, each once, with the moment of its first packet (RFC 4733).
     pub keys: Vec<(Instant, char)>,
+    /// Comfort noise told by the other side: when, and how loud in -dBov (RFC 3389).
+    pub noise: Vec<(Instant, u8)>,
     /// The timestamp of the last key, which all its packets share.
     last_key: Option<u32>,
 }
@@ -84,7 +88,13 @@ impl Rtp {
     /// Opens a socket.
     pub fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
-        Self { socket, heard: Arc::default(), talking: None, sequence: Arc::new(Mutex::new((1_000, 16_000))) }
+        Self {
+            noise: false,
+            socket,
+            heard: Arc::default(),
+            talking: None,
+            sequence: Arc::new(Mutex::new((1_000, 16_000))),
+        }
     }
 
     /// Where it listens.
@@ -95,8 +105,9 @@ impl Rtp {
     /// An offer of G.711 and digits at this socket.
     pub fn offer(&self) -> String {
         let address = self.address();
+        let noise = if self.noise { "13 " } else { "" };
         format!(
-            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP 0 101\r\n\
+            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP 0 {noise}101\r\n\
              a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n",
             address.ip(),
             address.port()
@@ -105,12 +116,17 @@ impl Rtp {
 
     /// Listens, and sends a tone of that pitch and level, or silence.
     pub fn start(&mut self, to: SocketAddr, tone: Option<(f64, f64)>) {
+        // One second of a whole number of hertz repeats without a seam.
+        let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
+        self.play(to, wave);
+    }
+
+    /// Listens, and sends these samples over and over; their number is a multiple of 160.
+    pub fn play(&mut self, to: SocketAddr, wave: Vec<i16>) {
         self.stop();
         let socket = self.socket.try_clone().expect("a socket can be doubled");
         let (stop, heard, place) = (Arc::new(AtomicBool::new(false)), self.heard.clone(), self.sequence.clone());
         let flag = stop.clone();
-        // One second of a whole number of hertz repeats without a seam.
-        let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
         let thread = std::thread::spawn(move || talk(&socket, to, &wave, &flag, &heard, &place));
         self.talking = Some((stop, thread));
     }
@@ -213,6 +229,10 @@ fn listen_until(due: Instant, socket: &UdpSocket, heard: &Mutex<Ear>) {
             0 => {}
             101 => {
                 ear.hear_key(&buffer[..length]);
+                continue;
+            }
+            13 if length > 12 => {
+                ear.noise.push((Instant::now(), buffer[12]));
                 continue;
             }
             _ => continue,

@@ -60,6 +60,7 @@ struct Setup {
     timeout: Duration,
     bitrate: u32,
     tones: Tones,
+    dtx: bool,
 }
 
 impl Media {
@@ -74,6 +75,7 @@ impl Media {
             timeout: wanted.timeout.unwrap_or(settings.media_timeout),
             bitrate: settings.opus_bitrate,
             tones: wanted.dtmf.tones(),
+            dtx: wanted.dtx.unwrap_or(settings.dtx),
         };
         let policy = policy(settings, wanted);
         Self { state: State::Closed, offer, family, policy, setup, report: None }
@@ -342,7 +344,8 @@ impl Setup {
             first_timeout: self.first_timeout,
             timeout: self.timeout,
         };
-        let profile = Profile { bitrate: i32::try_from(self.bitrate).unwrap_or(i32::MAX), ..Profile::default() };
+        let bitrate = i32::try_from(self.bitrate).unwrap_or(i32::MAX);
+        let profile = Profile { bitrate, dtx: self.dtx, ..Profile::default() };
         media::Config { carrier, profile }
     }
 }
@@ -395,7 +398,7 @@ fn policy(settings: &Settings, wanted: &dispatch::Media) -> Policy {
         dispatch::Encryption::Require => Encryption::Require(secret()),
     };
     let (allow_loopback, own) = (settings.allow_loopback, settings.own.clone());
-    Policy { codecs, allow_loopback, own, encryption, ..Policy::default() }
+    Policy { codecs, allow_loopback, own, encryption, comfort_noise: settings.comfort_noise, ..Policy::default() }
 }
 
 fn refused(error: &media::sdp::Error) -> EndReason {

@@ -64,6 +64,10 @@ pub struct Settings {
     pub media_timeout: Duration,
     /// Opus toward the room, in bits a second.
     pub opus_bitrate: u32,
+    /// Whether frames in which nobody speaks are left out toward the room.
+    pub dtx: bool,
+    /// Whether comfort noise is agreed upon with carriers.
+    pub comfort_noise: bool,
     /// Listeners of ours that media must not be aimed at.
     pub own: Vec<SocketAddr>,
     /// How long a server of a carrier may be silent before the next one is tried.

@@ -66,6 +66,8 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         media_timeout_initial: Duration::from_secs(30),
         media_timeout: Duration::from_secs(15),
         opus_bitrate: 32_000,
+        dtx: true,
+        comfort_noise: false,
         own: Vec::new(),
         patience: Duration::from_secs(4),
         allow_refer: false,

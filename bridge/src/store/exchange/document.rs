@@ -16,8 +16,8 @@ type Json = Map<String, Value>;
 
 const INBOUND: &[&str] = &["allow_refer", "bridge_transfers", "dtmf"];
 const OUTBOUND: &[&str] =
-    &["default_outbound", "max_calls", "calls_per_second", "allow_refer", "bridge_transfers", "dtmf"];
-const RULE: &[&str] = &["answer", "early_media", "priority", "language", "prompts"];
+    &["default_outbound", "max_calls", "calls_per_second", "dtx", "allow_refer", "bridge_transfers", "dtmf"];
+const RULE: &[&str] = &["answer", "early_media", "priority", "language", "prompts", "dtx"];
 
 pub(super) fn written(items: Items, with_secrets: bool) -> Objects {
     let mut objects = Objects::default();
@@ -101,9 +101,10 @@ fn rule(object: &Json) -> Result<RuleItem, String> {
     let priority = ours.get("priority").map(|number| number.as_i64().ok_or("priority must be a whole number"));
     let voice = ["language", "prompts"].iter().filter_map(|name| ours.get_key_value(*name));
     let voice: Voice = typed(voice.map(|(name, value)| (name.clone(), value.clone())).collect())?;
+    let dtx = ours.get("dtx").map(|yes| yes.as_bool().ok_or("dtx must be true or false"));
     let info: proto::SipDispatchRuleInfo = typed(info)?;
-    let early_media = early_media.transpose()?;
-    Ok(RuleItem { info, answer, early_media, priority: priority.transpose()?, voice })
+    let (early_media, dtx) = (early_media.transpose()?, dtx.transpose()?);
+    Ok(RuleItem { info, answer, early_media, priority: priority.transpose()?, voice, dtx })
 }
 
 /// LiveKit's fields and ours. A field that neither has is a mistake: passed over, it would be a call gone wrong.

@@ -7,9 +7,10 @@ inbound_trunks:
 - {sip_trunk_id: ST_in, name: in, numbers: ['+1'], auth_username: u, auth_password: hunter2, allow_refer: true, dtmf: inband,
    headers: {X-CamelCase: v}, ringing_timeout: 30s}
 outbound_trunks:
-- {sip_trunk_id: ST_out, name: out, address: sip.example.com, numbers: ['+2'], max_calls: 3, default_outbound: true, dtmf: info}
+- {sip_trunk_id: ST_out, name: out, address: sip.example.com, numbers: ['+2'], max_calls: 3, default_outbound: true, dtmf: info,
+   dtx: true}
 dispatch_rules:
-- {sip_dispatch_rule_id: SDR_r, name: r, trunk_ids: [in], answer: immediately, priority: 7, attributes: {aB: c},
+- {sip_dispatch_rule_id: SDR_r, name: r, trunk_ids: [in], answer: immediately, priority: 7, dtx: false, attributes: {aB: c},
    language: de-AT, prompts: {enter_pin: tests/data/../../prompts/en/wrong_pin.wav},
    rule: {dispatch_rule_direct: {room_name: lobby, pin: '1234'}}}
 ";
@@ -47,6 +48,7 @@ fn what_is_exported_can_be_a_file_and_can_be_imported() {
     let voice = &rule.voice;
     assert_eq!((voice.language.as_str(), voice.prompts.files().count()), ("de-AT", 1));
     assert_eq!(store.snapshot().outbound_trunks[0].ours.max_calls, Some(3));
+    assert_eq!((rule.media.dtx, store.snapshot().outbound_trunks[0].media.dtx), (Some(false), Some(true)));
     drop(store);
     let (reopened, _) = Store::open(Some(&folder.path("store.db")), Items::default()).unwrap();
     assert_eq!(reopened.export(true), again, "what we add to LiveKit's objects is kept too");

@@ -34,6 +34,7 @@ impl Carrier {
     /// Sends what a tone or a recording says, if it is time to send. Returns whether a packet is ready now.
     #[cold]
     pub(crate) fn play(&mut self, now: Instant, mut speak: impl FnMut(Rate, &mut [i16])) -> bool {
+        self.rouse(now);
         if self.due().is_none_or(|due| now < due) {
             return false;
         }

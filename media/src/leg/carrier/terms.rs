@@ -18,6 +18,8 @@ const FORMATS: usize = 8;
 pub(super) struct Terms {
     formats: [Option<(u8, Coding)>; FORMATS],
     events: Option<u8>,
+    /// Comfort noise that may be sent in place of silence.
+    pub(super) noise: Option<u8>,
     pub(super) send_events: Option<u8>,
     pub(super) coding: Coding,
     pub(super) payload_type: u8,
@@ -43,6 +45,7 @@ impl Default for Terms {
         Self {
             formats: [None; FORMATS],
             events: None,
+            noise: None,
             send_events: None,
             coding: Coding::Law(Law::Mu),
             payload_type: 0,
@@ -77,6 +80,7 @@ impl Terms {
         Ok(Self {
             formats,
             events: negotiated.receive_events,
+            noise: negotiated.comfort_noise,
             send_events: negotiated.events,
             coding,
             payload_type: negotiated.payload_type,
@@ -110,7 +114,7 @@ impl Terms {
             return Some(Kind::Event);
         }
         // It needs no negotiation to be understood.
-        (payload_type == noise::PAYLOAD_TYPE).then_some(Kind::ComfortNoise)
+        [Some(noise::PAYLOAD_TYPE), self.noise].contains(&Some(payload_type)).then_some(Kind::ComfortNoise)
     }
 
     /// The codec of a payload type; of one that is no longer known, that of now.

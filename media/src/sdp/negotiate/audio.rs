@@ -4,11 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::{Format, Negotiated, secrecy};
+use crate::noise;
 use crate::sdp::address::check_target;
 use crate::sdp::media::Media;
 use crate::sdp::{Codec, Direction, Error, Events, Local, Policy, Preference, Session};
 
 const TELEPHONE_EVENT: &str = "telephone-event";
+const COMFORT_NOISE: &str = "CN";
 /// Packets of ours are no shorter than this unless the peer can take no more, and never longer than the other: a longer one
 /// costs more delay than its header saves.
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -68,6 +70,7 @@ pub(in crate::sdp) fn accept(
     let receive = formats(ours, policy).filter(|own| common.iter().any(|format| format.codec == own.codec)).collect();
     let events = policy.events.then(|| common_events(theirs, chosen.codec)).flatten();
     let own_events = policy.events.then(|| common_events(ours, chosen.codec)).flatten().filter(|_| events.is_some());
+    let noise = policy.comfort_noise && common_noise(ours, chosen.codec).is_some();
     let target = target(answer, theirs, local, policy, theirs.mux && ours.mux)?;
     let direction = held(&target, answer.direction(theirs)).reversed().and(offer.direction(ours));
     Ok(Negotiated {
@@ -80,6 +83,7 @@ pub(in crate::sdp) fn accept(
         events: events.map(|(payload_type, _)| payload_type),
         receive_events: own_events.map(|(payload_type, _)| payload_type),
         keys: events.map_or(Events::KEYS, |(_, keys)| keys),
+        comfort_noise: noise.then(|| common_noise(theirs, chosen.codec)).flatten(),
         ptime: ptime(theirs, policy),
         direction,
         secrecy,
@@ -113,6 +117,7 @@ fn choose_from(
         events: events.map(|(payload_type, _)| payload_type),
         receive_events: events.map(|(payload_type, _)| payload_type),
         keys: events.map_or(Events::KEYS, |(_, keys)| keys),
+        comfort_noise: policy.comfort_noise.then(|| common_noise(media, chosen.codec)).flatten(),
         ptime: ptime(media, policy),
         direction,
         secrecy: secrecy::answer(theirs, policy, before, moved),
@@ -145,6 +150,15 @@ fn common_events(media: &Media, codec: Codec) -> Option<(u8, Events)> {
     })?;
     let keys = media.parameters(payload_type).map_or(Events::KEYS, Events::read);
     (!keys.is_empty()).then_some((payload_type, keys))
+}
+
+/// The comfort noise that shares the codec's clock: as mapped, or as assigned if it is not mapped (RFC 3389 §4).
+fn common_noise(media: &Media, codec: Codec) -> Option<u8> {
+    let clock_rate = codec.clock_rate();
+    media.payload_types().find(|payload_type| match media.map(*payload_type) {
+        Some(map) => map.name.eq_ignore_ascii_case(COMFORT_NOISE) && map.clock_rate == clock_rate,
+        None => (*payload_type, clock_rate) == (noise::PAYLOAD_TYPE, noise::CLOCK_RATE),
+    })
 }
 
 /// As the peer asks, within what is usual and what it can take.

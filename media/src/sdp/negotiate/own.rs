@@ -1,6 +1,7 @@
 //! Our side of the talk, as sessions to be written.
 
 use super::{Format, Negotiated, secrecy};
+use crate::noise;
 use crate::sdp::address::Host;
 use crate::sdp::crypto::Crypto;
 use crate::sdp::media::{Map, Media, PLAIN, Rtcp, SECURE};
@@ -35,6 +36,9 @@ pub(in crate::sdp) fn offer(local: &Local, policy: &Policy, before: Option<(&Ses
         for codec in &policy.codecs {
             add_codec(&mut media, codec.payload_type(), *codec);
         }
+        if policy.comfort_noise && policy.codecs.iter().any(|codec| codec.clock_rate() == noise::CLOCK_RATE) {
+            add_noise(&mut media, noise::PAYLOAD_TYPE);
+        }
         add_events(&mut media, policy);
         finish(&mut media, local, policy.offer_mux);
         media.ptime = Some(policy.ptime);
@@ -44,6 +48,9 @@ pub(in crate::sdp) fn offer(local: &Local, policy: &Policy, before: Option<(&Ses
     let (in_force, others): (Vec<&Format>, Vec<_>) = receive.partition(|format| format.codec == negotiated.codec);
     for format in in_force.into_iter().chain(others) {
         add_codec(&mut media, format.payload_type, format.codec);
+    }
+    if negotiated.comfort_noise.is_some() {
+        add_noise(&mut media, noise::PAYLOAD_TYPE);
     }
     if let Some(events) = negotiated.receive_events {
         add_event_type(&mut media, events, negotiated.codec.clock_rate(), Events::KEYS);
@@ -95,6 +102,9 @@ fn session(local: &Local, media: Vec<Media>) -> Session {
 fn accepted(offered: &Media, negotiated: &Negotiated, local: &Local) -> Media {
     let mut media = Media::new(&offered.kind, local.rtp_port, &offered.protocol);
     add_codec(&mut media, negotiated.payload_type, negotiated.codec);
+    if let Some(payload_type) = negotiated.comfort_noise {
+        add_noise(&mut media, payload_type);
+    }
     if let Some(events) = negotiated.events {
         add_event_type(&mut media, events, negotiated.codec.clock_rate(), negotiated.keys);
     }
@@ -138,6 +148,10 @@ fn add_codec(media: &mut Media, payload_type: u8, codec: Codec) {
         // One loss is mended from the packet after it (RFC 7587 §6.1).
         media.parameters.push((payload_type, "useinbandfec=1".to_owned()));
     }
+}
+
+fn add_noise(media: &mut Media, payload_type: u8) {
+    add(media, payload_type, "CN", noise::CLOCK_RATE, 1);
 }
 
 fn add_event_type(media: &mut Media, payload_type: u8, clock_rate: u32, keys: Events) {
