@@ -252,7 +252,7 @@ fn stir(values: &Values<'_>, errors: &mut Vec<Error>) -> stir::Settings {
         errors.push(Error::Missing { key, variable: None });
         return settings;
     };
-    let text = read_file(std::path::Path::new(node.text().unwrap_or_default())).map_err(|error| error.to_string());
+    let text = read_file(Path::new(node.text().unwrap_or_default())).map_err(|error| error.to_string());
     match text.and_then(|text| stir::Authorities::read(&text).map_err(|error| error.to_string())) {
         Ok(authorities) => settings.authorities = Some(authorities),
         Err(error) => {

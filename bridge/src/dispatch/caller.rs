@@ -9,7 +9,6 @@ use sip::{Diversion, HeaderName, Headers, HistoryInfo, NameAddr, Privacy, Remote
 
 use super::headers::clean;
 use super::query::Party;
-use crate::store::InboundTrunk;
 
 /// The longest text of any of them, in bytes; a longer one is no number and no name.
 const MAX: usize = 255;
@@ -61,12 +60,6 @@ impl Asserted {
             diversion_reason,
         }
     }
-}
-
-/// Whether a trunk knows who its callers are. An access list with every address in it names nobody.
-pub(crate) fn is_believed(trunk: &InboundTrunk) -> bool {
-    let is_list = !trunk.networks.is_empty() && trunk.networks.iter().all(|network| network.prefix() > 0);
-    is_list || trunk.asks_password()
 }
 
 /// Whether this From stands for nobody.

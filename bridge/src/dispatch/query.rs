@@ -62,7 +62,7 @@ impl Query {
 
     /// A trunk has taken the call: what its carrier says is believed, if the trunk knows its carrier.
     pub(crate) fn believe(&mut self, trunk: &InboundTrunk) {
-        self.asserted = match caller::is_believed(trunk) {
+        self.asserted = match trunk.knows(self) {
             true => Asserted::read(&self.headers),
             false => Asserted::default(),
         };

@@ -242,6 +242,11 @@ fn keys_tones_and_holds_go_on_from_told_silence() {
     call.junction.set_ringback(call.now, false);
     call.run(ms(8_000));
     assert_in_time(&call, "keys and a tone");
+    let before = audio(&call).len();
+    call.junction.press_tones(call.now, &press).unwrap();
+    call.run(ms(9_500));
+    assert!(audio(&call).len() >= before + 12, "a key is pressed as a tone though nobody speaks");
+    assert_in_time(&call, "a key as a tone");
     // Held, nothing at all is sent; another answer without comfort noise has silence sent again.
     call.junction.set_carrier(call.now, &noise_terms("0 13", "a=sendonly\r\n")).unwrap();
     let held = call.rtp().len();

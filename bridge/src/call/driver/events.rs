@@ -4,8 +4,8 @@ use sip::{Event, HeaderName};
 use tracing::info;
 
 use super::{Driver, clipped};
-use crate::call::end::EndReason;
 use crate::call::Input;
+use crate::call::end::EndReason;
 use crate::call::parting::Parting;
 use crate::call::sieve::Way;
 use crate::plane::LineEvent;

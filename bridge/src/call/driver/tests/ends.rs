@@ -1,6 +1,6 @@
 //! What each side is told of an end: headers of BYE, CANCEL and refusals in both directions, attributes of the participant.
 
-use super::outbound::{Placing, placing};
+use super::outbound::{Placing, SDP, placing};
 use super::*;
 
 type Told = &'static [(&'static str, &'static str)];
@@ -69,7 +69,7 @@ async fn a_bye_takes_nothing_from_what_the_answer_has_told() {
     let mut call =
         placing("", |request| request.set_include_headers(livekit_protocol::SipHeaderOptions::SipAllHeaders)).await;
     let invite = call.carrier.hears("INVITE").await;
-    call.carrier.says(&invite, "200 OK", "X-Cost: 1\r\nSubject: first\r\n", super::outbound::SDP).await;
+    call.carrier.says(&invite, "200 OK", "X-Cost: 1\r\nSubject: first\r\n", SDP).await;
     let known = call.attributes_until("sip.callStatus", "active").await;
     assert_told("answer", &known, &[("cost", "1"), ("sip.h.subject", "first")]);
     call.carrier.asks(&invite, "BYE", "X-Cost: 2\r\nSubject: last\r\nX-New: n\r\n", "").await;
