@@ -4,6 +4,7 @@ mod control;
 mod desk;
 mod downlink;
 mod early;
+mod hold;
 mod keys;
 mod mixing;
 mod quiet;
