@@ -4,6 +4,8 @@
 
 #[path = "dialog_flows/mischief.rs"]
 mod mischief;
+#[path = "dialog_flows/offers.rs"]
+mod offers;
 #[path = "dialog_flows/outbound.rs"]
 mod outbound;
 #[path = "dialog_flows/timers.rs"]

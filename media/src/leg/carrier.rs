@@ -345,6 +345,9 @@ impl Carrier {
         }
         let random = self.random.next() as u32;
         let length = self.control.poll_report(now, random, &self.cname, datagram)?;
+        if self.terms.is_nowhere() {
+            return None;
+        }
         let sealed = self.seal.seal_rtcp(datagram, length)?;
         Some((self.lock.as_mut().and_then(Lock::send_rtcp)?, sealed))
     }

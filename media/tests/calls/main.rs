@@ -5,6 +5,7 @@ mod desk;
 mod downlink;
 mod early;
 mod gate;
+mod hold;
 mod keys;
 mod last_word;
 mod mixing;

@@ -85,7 +85,7 @@ fn session(format: &str, extra: &str, port: u16) -> Session {
     Session::parse(text.as_bytes()).expect("a session")
 }
 
-fn local() -> sdp::Local {
+pub(crate) fn local() -> sdp::Local {
     sdp::Local {
         address: "192.0.2.9".parse().expect("an address"),
         rtp_port: 5000,
@@ -131,6 +131,10 @@ pub(crate) struct Call {
     pub(crate) junction: Junction,
     pub(crate) inputs: BTreeMap<(Duration, u64), Input>,
     pub(crate) left: Vec<(Duration, Left)>,
+    /// Where the carrier's packets come from.
+    pub(crate) peer: SocketAddr,
+    /// Where the last packet of RTP was sent to.
+    pub(crate) sent_to: Option<SocketAddr>,
     count: u64,
 }
 
@@ -166,7 +170,16 @@ impl Call {
         let start = beginning();
         let config = Config { carrier: carrier_config(start), profile };
         let junction = Junction::new(start, &config).expect("a junction");
-        Self { start, now: start, junction, inputs: BTreeMap::new(), left: Vec::new(), count: 0 }
+        Self {
+            start,
+            now: start,
+            junction,
+            inputs: BTreeMap::new(),
+            left: Vec::new(),
+            peer: peer(),
+            sent_to: None,
+            count: 0,
+        }
     }
 
     pub(crate) fn at(&mut self, time: Duration, input: Input) {
@@ -208,7 +221,7 @@ impl Call {
                 && let Some((_, input)) = self.inputs.pop_first()
             {
                 match input {
-                    Input::Rtp(datagram) => self.junction.handle_rtp(next, peer(), &datagram),
+                    Input::Rtp(datagram) => self.junction.handle_rtp(next, self.peer, &datagram),
                     Input::Room { ssrc, sequence, timestamp, payload } => {
                         self.junction.handle_room(next, ssrc, sequence, timestamp, &payload);
                     }
@@ -228,7 +241,8 @@ impl Call {
             outputs += 1;
             assert!(outputs < 1_000, "outputs end");
             let left = match output {
-                Output::Rtp { datagram, .. } => {
+                Output::Rtp { datagram, to } => {
+                    self.sent_to = Some(to);
                     let packet = Packet::parse(datagram).expect("RTP");
                     Left::Rtp {
                         sequence: packet.sequence(),

@@ -174,6 +174,8 @@ impl Endpoint {
             (_, true) => Answer::new(Status::OK),
             // The peer tries again in a while, and by then the call may be answered.
             (State::Calling { .. }, false) => Answer::new(Status::REQUEST_PENDING),
+            // Ours is open, in a provisional answer.
+            (_, false) if call.peer.terms == Terms::Wanted => Answer::new(Status::REQUEST_PENDING),
             (_, false) => self.too_soon(),
         };
         self.put(handle, call);

@@ -103,8 +103,12 @@ impl Endpoint {
             }
             // Nothing else makes sense before the answer.
             state @ (State::Offered { .. } | State::Calling { .. }) => {
+                let is_ours = matches!(state, State::Calling { .. });
                 self.put(handle, Call { state, ..call });
                 let answer = match request.method {
+                    // RFC 3261 §14.2: the one before has no final answer, of ours or of the peer's.
+                    Method::Invite if is_ours => Answer::new(Status::REQUEST_PENDING),
+                    Method::Invite => self.too_soon(),
                     Method::Refer => Answer::new(Status::DECLINE),
                     Method::Notify | Method::Bye => Answer::new(Status::CALL_DOES_NOT_EXIST),
                     ref method => not_handled(method),

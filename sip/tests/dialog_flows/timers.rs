@@ -39,7 +39,7 @@ fn count(world: &World, side: usize, line: &str) -> usize {
 }
 
 /// The last response of a status that a side sent.
-fn last_response(world: &World, side: usize, status: Status) -> Response {
+pub(crate) fn last_response(world: &World, side: usize, status: Status) -> Response {
     let found = world.sent.iter().rev().find_map(|(by, _, message)| match message {
         Message::Response(response) if *by == side && response.status == status => Some(response.clone()),
         _ => None,
@@ -491,18 +491,26 @@ fn what_an_info_may_hold() {
 }
 
 /// A request of the same dialog and direction as another one.
-fn within(other: &Request, method: &str, number: u32, extra: &str, body: &str) -> String {
+pub(crate) fn within(other: &Request, method: &str, number: u32, extra: &str, body: &str) -> String {
     let of = |name: HeaderName| other.headers.get(&name).expect("a header that every request has");
     written(method, number, of(HeaderName::From), of(HeaderName::To), of(HeaderName::CallId), extra, body)
 }
 
 /// A request of the same dialog as another one, from the other side.
-fn turned(other: &Request, method: &str, number: u32, extra: &str, body: &str) -> String {
+pub(crate) fn turned(other: &Request, method: &str, number: u32, extra: &str, body: &str) -> String {
     let of = |name: HeaderName| other.headers.get(&name).expect("a header that every request has");
     written(method, number, of(HeaderName::To), of(HeaderName::From), of(HeaderName::CallId), extra, body)
 }
 
-fn written(method: &str, number: u32, from: &str, to: &str, call_id: &str, extra: &str, body: &str) -> String {
+pub(crate) fn written(
+    method: &str,
+    number: u32,
+    from: &str,
+    to: &str,
+    call_id: &str,
+    extra: &str,
+    body: &str,
+) -> String {
     let length = Bytes::copy_from_slice(body.as_bytes()).len();
     format!(
         "{method} sip:x@192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{method}{number}\r\n\

@@ -102,6 +102,11 @@ impl Terms {
         self.events.or(self.send_events).is_some()
     }
 
+    /// The peer is nowhere: held in the old way, it wants not even reports (RFC 3264 §8.4).
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.remote.is_some_and(|remote| remote.ip().is_unspecified())
+    }
+
     /// What packets of this type hold, if they were agreed upon.
     pub(super) fn kind_of(&self, payload_type: u8) -> Option<Kind> {
         if Some(payload_type) == self.events {
