@@ -280,6 +280,9 @@ impl Junction {
                 level: spoken.level,
             });
         }
+        if let Some(event) = self.uplink.poll_tone() {
+            return Some(Output::Event(Event::Tone(event)));
+        }
         loop {
             if let Some((to, length)) = self.carrier.poll_rtp(now, &mut self.buffer[..]) {
                 return Some(Output::Rtp { to, datagram: &self.buffer[..length] });
@@ -316,9 +319,6 @@ impl Junction {
         }
         if self.downlink.poll_played() {
             return Some(Event::Played);
-        }
-        if let Some(event) = self.uplink.poll_tone() {
-            return Some(Event::Tone(event));
         }
         self.carrier.poll_happening().map(Event::from)
     }
