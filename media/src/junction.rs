@@ -303,6 +303,9 @@ impl Junction {
                 level: spoken.level,
             });
         }
+        if let Some(event) = self.uplink.poll_tone() {
+            return Some(Output::Event(Event::Tone(event)));
+        }
         loop {
             if let Some((to, length)) = self.carrier.poll_rtp(now, &mut self.buffer[..]) {
                 return Some(Output::Rtp { to, datagram: &self.buffer[..length] });
@@ -340,9 +343,6 @@ impl Junction {
         }
         if self.downlink.poll_played() {
             return Some(Event::Played);
-        }
-        if let Some(event) = self.uplink.poll_tone() {
-            return Some(Event::Tone(event));
         }
         if self.last_word.poll(self.now, self.downlink.last_sound()) {
             return Some(Event::PlayedOut);

@@ -11,7 +11,7 @@ use media::{
     CarrierConfig, Config, Desk, Guest, Junction, Output, Phone, Profile, Sound,
     codec::g711::Law,
     desk::{GuestConfig, Play},
-    dtmf::{Event, Press},
+    dtmf::{Event, Press, Tones},
     rtcp::Clock,
     rtp::{Header, Ssrc},
     sdp::{Codec, Direction, Encryption, Local, Negotiated, Policy, Session, answer},
@@ -441,4 +441,37 @@ fn encryption_allocates_nothing() {
         assert_eq!(report.carrier.forged + report.carrier.replayed, 2_999, "what came again or not encrypted");
         assert_eq!(count, 0, "{suite:?}");
     }
+}
+
+#[test]
+fn keys_as_tones_cost_no_allocation() {
+    let start = beginning();
+    let mut junction =
+        Junction::new(start, &Config { carrier: config(start), profile: Profile::default() }).expect("a junction");
+    junction.set_carrier(start, &terms()).expect("terms that can be met");
+    junction.set_tones(start, Tones::Heard).expect("a detector");
+    junction.start(start);
+    let keys: Vec<Press> = (0..16).map(|key| Press::Key(Event(key))).collect();
+    junction.press_tones(start, &keys).expect("few keys");
+    let mut told = 0;
+    let count = allocations_during(|| {
+        for n in 0..1_000u32 {
+            let now = start + Duration::from_millis(20 * u64::from(n));
+            let (mut datagram, mut pcm) = ([0; 172], [0i16; 160]);
+            // A five, half the time.
+            for (i, sample) in pcm.iter_mut().enumerate().filter(|_| n % 20 < 10) {
+                let time = (n * 160 + i as u32) as f32 / 8_000.0 * std::f32::consts::TAU;
+                *sample = ((time * 770.0).sin() * 5_000.0 + (time * 1_336.0).sin() * 5_000.0) as i16;
+            }
+            let header =
+                Header { marker: n == 0, payload_type: 0, sequence: n as u16, timestamp: n * 160, ssrc: Ssrc(9) };
+            let length = Header::LEN + Law::Mu.encode(&pcm, header.write(&mut datagram).expect("room for a header"));
+            junction.handle_timeout(now);
+            junction.handle_rtp(now, peer(), &datagram[..length]);
+            while let Some(output) = junction.poll_output() {
+                told += u32::from(matches!(output, Output::Event(media::Event::Tone(_))));
+            }
+        }
+    });
+    assert_eq!((count, told), (0, 50));
 }

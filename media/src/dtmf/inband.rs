@@ -1,13 +1,13 @@
 //! Digits heard as pairs of tones in the audio itself ([ITU-T Q.23], [Q.24]).
 //!
 //! ```text
-//!          four blocks of the same key: told           four blocks without it
+//!          four blocks of the same key: told           five blocks without it
 //! Idle ─────────────────────────────────────► Held ───────────────────────────► Idle
 //! ```
 //!
-//! Blocks are read every 8 ms, and one that is less than about half full of a tone does not count: a tone of 40 ms makes four
-//! at least and is a key, one of 23 ms three at most and is none; a break of 20 ms makes three at most and is none, a pause of
-//! 40 ms five at least and is one. What was made up for lost packets counts neither way.
+//! Blocks are read every 8 ms, and one that is less than about seven tenths full of a tone does not count: a tone of 40 ms makes
+//! four at least and is a key, one of 23 ms three at most and is none; a break of 20 ms takes four at most and ends no key, a
+//! pause of 40 ms five at least and does. What was made up for lost packets counts neither way.
 //!
 //! Voices are no keys (*talk-off*): of a block, next to nothing may be anything but the two tones, harmonics least of all; each
 //! is within 2.5 % of its frequency, which Q.24 wants heard up to 1.5 % and not beyond 3.5 %; neither is much louder than the
@@ -22,8 +22,10 @@ use super::{
 };
 use crate::frame::Rate;
 
-/// Blocks that make a key, or the end of one.
+/// Blocks that make a key.
 const ENOUGH: u8 = 4;
+/// Blocks without it that end one.
+const OVER: u8 = 5;
 /// The mean square of the quieter tone: -46 dBm0.
 const FLOOR: f32 = 6_550.0;
 /// How much louder the column may be than the row, and the other way round: 4 dB and 8 dB of the tolerance, and a bit.
@@ -32,12 +34,15 @@ const TWIST: (f32, f32) = (3.98, 11.2);
 const SHARE: f32 = 0.8;
 /// How far off its frequency a tone may be.
 const TOLERANCE: f32 = 0.025;
-/// A block so much quieter than the loudest of its key, 6 dB, is less than half full of it.
+/// A block so much quieter than the loudest of its key, 6 dB, is its edge, or an echo.
 const EDGE: f32 = 4.0;
 /// How much of that a key that is held loses with each such block, for it may have become quieter as a whole.
 const FADING: f32 = 0.5;
 /// How many samples it takes to fall silent, and to be heard again.
 const FADE: usize = 16;
+
+/// Keys that the longest packet may hold, 200 ms with a new one every 32.
+const TOLD: usize = 7;
 
 /// Listens to a stream.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ pub(crate) struct Detector {
     since_guess: usize,
     /// How loud the stream is passed on, from nothing to [`FADE`].
     gain: usize,
-    told: Option<Event>,
+    told: [Option<Event>; TOLD],
 }
 
 /// Row and column.
@@ -84,7 +89,7 @@ impl Detector {
             held: None,
             since_guess: usize::MAX,
             gain: FADE,
-            told: None,
+            told: [None; TOLD],
         }
     }
 
@@ -111,14 +116,16 @@ impl Detector {
         self.bank.clear();
         self.before = None;
         self.rising = None;
-        for _ in 0..(ticks / STEP as u64).min(ENOUGH.into()) {
+        for _ in 0..(ticks / STEP as u64).min(OVER.into()) {
             self.miss();
         }
     }
 
-    /// The next key that was pressed.
+    /// The next key that was pressed. A caller that does not ask loses what comes after.
     pub(crate) fn poll(&mut self) -> Option<Event> {
-        self.told.take()
+        let key = self.told[0].take();
+        self.told.rotate_left(1);
+        key
     }
 
     fn take(&mut self, mut samples: &mut [i16], guessed: bool) {
@@ -169,14 +176,16 @@ impl Detector {
             Some(run) if run.key == key && power < run.power * EDGE => {
                 Run { blocks: run.blocks + 1, power: power.max(run.power), ..run }
             }
-            // The blocks before were another key, or less than half full of this one.
+            // The blocks before were another key, or the edge of this one.
             _ => first,
         };
         self.rising = Some(run);
         if run.blocks == ENOUGH {
             self.rising = None;
             self.held = Some(Held { key, misses: 0, power: run.power });
-            self.told = Event::at(key.0, key.1);
+            if let Some(slot) = self.told.iter_mut().find(|slot| slot.is_none()) {
+                *slot = Event::at(key.0, key.1);
+            }
         }
     }
 
@@ -184,7 +193,7 @@ impl Detector {
     fn miss(&mut self) {
         if let Some(held) = &mut self.held {
             held.misses += 1;
-            if held.misses >= ENOUGH {
+            if held.misses >= OVER {
                 self.held = None;
             }
         }
@@ -193,7 +202,10 @@ impl Detector {
     /// The key of a block, and how loud it is.
     fn key_of(&self, reading: &Reading) -> Option<(Key, f32)> {
         let (row, column) = (reading.row, reading.column);
-        let (row_drift, column_drift) = self.drift(reading).unwrap_or_default();
+        // A key that is held is known: a break may have turned its tones, and it is the same key all the same.
+        let is_held = self.held.is_some_and(|held| held.key == (row.index, column.index));
+        let drift = if is_held { None } else { self.drift(reading) };
+        let (row_drift, column_drift) = drift.unwrap_or_default();
         let in_tune = |drift: f32, frequency: f32| drift.abs() <= frequency * TOLERANCE;
         let (row_power, column_power) = (row.power / response(row_drift), column.power / response(column_drift));
         let is_key = in_tune(row_drift, ROWS[row.index])

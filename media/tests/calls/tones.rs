@@ -79,6 +79,8 @@ fn every_key_is_heard_in_every_codec() {
     let all = "1234567890*#ABCD55";
     let cases: Vec<(&str, Negotiated, Vec<_>)> = vec![
         ("A-law", terms("8", ""), carrier_packets(&keys(8_000.0, all, 50, 50), Law::A, 8, 20)),
+        ("10 ms", terms("0", ""), carrier_packets(&keys(8_000.0, all, 50, 50), Law::Mu, 0, 10)),
+        ("200 ms", terms("0", ""), carrier_packets(&keys(8_000.0, all, 50, 50), Law::Mu, 0, 200)),
         ("30 ms", terms("0", ""), carrier_packets(&keys(8_000.0, all, 60, 60), Law::Mu, 0, 30)),
         ("G.722", wide_terms("9", ""), wide_packets(&keys(16_000.0, all, 60, 60), 9, 20)),
         ("µ-law beside G.722", answered("9 0", ""), carrier_packets(&keys(8_000.0, all, 60, 60), Law::Mu, 0, 20)),

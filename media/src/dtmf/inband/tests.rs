@@ -1,5 +1,7 @@
 //! What Q.24 asks of a receiver, and what is not to be taken for a key.
 
+mod talk_off;
+
 use super::*;
 use crate::random::Random;
 
@@ -121,4 +123,77 @@ fn what_is_a_key_and_what_is_not() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A row of stretches: a key or silence, for so many milliseconds, so much quieter in dB than usual.
+fn stretches(rate: Rate, stretches: &[(char, f64, f64)]) -> Vec<f64> {
+    let mut samples = silence(rate, 37.0);
+    for (key, ms, quieter) in stretches {
+        let levels = (-9.0 - quieter, -9.0 - quieter);
+        samples.extend(match key {
+            ' ' => silence(rate, *ms),
+            key => press(rate, *key, Sent { levels, tone: *ms, ..PLAIN }),
+        });
+    }
+    samples.extend(silence(rate, 60.0));
+    samples
+}
+
+#[test]
+fn where_a_key_ends_and_the_next_one_begins() {
+    type Stretch = (char, f64, f64);
+    let cases: &[(&str, &[Stretch], &str)] = &[
+        ("for long", &[('5', 3_000.0, 0.0)], "5"),
+        ("pressed twice", &[('5', 40.0, 0.0), (' ', 40.0, 0.0), ('5', 40.0, 0.0)], "55"),
+        (
+            "as quick as may be",
+            &[('1', 45.0, 0.0), (' ', 40.0, 0.0), ('2', 45.0, 0.0), (' ', 40.0, 0.0), ('2', 45.0, 0.0)],
+            "122",
+        ),
+        ("a break of 10 ms", &[('5', 60.0, 0.0), (' ', 10.0, 0.0), ('5', 60.0, 0.0)], "5"),
+        ("a break of 20 ms", &[('5', 60.0, 0.0), (' ', 20.0, 0.0), ('5', 60.0, 0.0)], "5"),
+        ("one after the other", &[('5', 60.0, 0.0), ('6', 60.0, 0.0)], "56"),
+        ("quieter in the middle", &[('5', 100.0, 0.0), ('5', 300.0, 10.0)], "5"),
+        ("louder in the middle", &[('5', 100.0, 10.0), ('5', 300.0, 0.0)], "5"),
+        ("its echo", &[('5', 80.0, 0.0), ('5', 60.0, 12.0), (' ', 60.0, 0.0), ('7', 60.0, 0.0)], "57"),
+    ];
+    for rate in RATES {
+        for (name, row, expected) in cases {
+            assert_eq!(heard(rate, &stretches(rate, row)), *expected, "{name} at {} Hz", rate.hertz());
+        }
+    }
+}
+
+#[test]
+fn harmonics_and_other_company_make_a_voice_of_it() {
+    let with = |frequency: f32, level: f64| {
+        let mut samples = press(Rate::Narrow, '5', Sent { tone: 200.0, ..PLAIN });
+        for (n, sample) in samples.iter_mut().enumerate() {
+            let turns = n as f64 * f64::from(frequency) / 8_000.0;
+            *sample += ZERO * 10f64.powf(level / 20.0) * (turns * std::f64::consts::TAU).sin();
+        }
+        heard(Rate::Narrow, &samples)
+    };
+    assert_eq!(with(2.0 * ROWS[1], -11.0), "", "the second harmonic of the row");
+    assert_eq!(with(2.0 * COLUMNS[1], -11.0), "", "that of the column");
+    assert_eq!(with(3.0 * ROWS[1], -11.0), "", "the third of the row");
+    assert_eq!(with(350.0, -11.0), "", "another tone");
+    assert_eq!(with(2.0 * ROWS[1], -25.0), "5", "as much as a bad line adds");
+}
+
+#[test]
+fn what_is_made_up_begins_no_key_and_ends_none() {
+    let mut detector = Detector::new(Rate::Narrow);
+    let tone: Vec<i16> = press(Rate::Narrow, '5', PLAIN).into_iter().map(|sample| sample as i16).collect();
+    detector.guess(&mut tone.repeat(4));
+    assert_eq!(detector.poll(), None);
+    detector.hear(&mut [0; 800]);
+    detector.hear(&mut tone.repeat(2));
+    assert_eq!(detector.poll(), Event::from_digit('5'));
+    detector.guess(&mut [0; 480]);
+    detector.hear(&mut tone.repeat(2));
+    assert_eq!(detector.poll(), None, "it was held all the time");
+    detector.pause(400);
+    detector.hear(&mut tone.repeat(2));
+    assert_eq!(detector.poll(), Event::from_digit('5'), "after a pause it is another one");
 }
