@@ -134,10 +134,11 @@ fn a_ringing_call_is_cancelled() {
     let bob = world.expect(1, "Incoming").call();
     world.command(1, ringing(bob));
     world.expect(0, "Progress");
-    let reason = vec![(HeaderName::Reason, "Q.850;cause=16".to_owned())];
+    let said = ["Q.850;cause=16", "SIP;cause=200;text=\"Call completed elsewhere\""];
+    let reason = said.map(|reason| (HeaderName::Reason, reason.to_owned())).to_vec();
     world.command(0, Command::Hangup { call: alice, headers: reason });
     let Event::Cancelled { reason, .. } = world.expect(1, "Cancelled") else { unreachable!() };
-    assert_eq!(reason.as_deref(), Some("Q.850;cause=16"));
+    assert_eq!(reason, Some(said.join(", ")), "one a protocol");
     world.expect(0, "HungUp");
     assert_eq!(world.said(0), ["INVITE", "CANCEL", "ACK"]);
     assert_eq!(world.said(1), ["180", "200", "487"]);

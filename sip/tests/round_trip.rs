@@ -2,8 +2,8 @@
 
 use proptest::{collection::vec, option, prelude::*};
 use sip::{
-    Branch, CSeq, CallId, HeaderName, Headers, Host, Message, Method, NameAddr, ReferTo, Request, Response, Sipfrag,
-    Status, Tag, Transport, Uri, Via,
+    Branch, CSeq, CallId, Diversion, HeaderName, Headers, HistoryInfo, Host, Message, Method, NameAddr, Privacy,
+    Reason, ReferTo, RemotePartyId, Request, Response, Sipfrag, Status, Tag, Transport, Uri, Via,
     message::{Package, SubscriptionState},
 };
 
@@ -31,6 +31,24 @@ proptest! {
     fn uris_settle(text in "(sip|sips|tel|x-y):[ -~]{0,40}") {
         if let Ok(uri) = Uri::parse(&text) {
             prop_assert_eq!(Uri::parse(&uri.to_string()), Ok(uri));
+        }
+    }
+
+    /// What they say about ends and callers, likewise; none of it is a fault.
+    #[test]
+    fn reasons_settle_and_callers_are_read(
+        text in "((SIP|Q.850|X.int)?[ -~\\t\u{e4}\0]{0,12}[;,]){0,4}(cause|text|privacy|index)?=?\"?[ -~]{0,16}",
+        uri in "<sip:[ -~]{0,12}@x[?&;=%A-Za-z0-9]{0,24}>",
+    ) {
+        let written = |text: &str| Reason::parse_list(text).iter().map(Reason::to_string).collect::<Vec<_>>();
+        let once = written(&text);
+        prop_assert_eq!(written(&once.join(", ")), once);
+        let privacy = Privacy::parse(&text);
+        prop_assert_eq!(Privacy::parse(&privacy.to_string()), privacy);
+        for value in [format!("{uri};{text}"), format!("{uri};index=1;{text}")] {
+            let _ = Diversion::parse(&value).map(|diversion| (diversion.reason(), diversion.is_private()));
+            let _ = HistoryInfo::parse(&value).map(|entry| (entry.cause(), entry.ended(), entry.is_private()));
+            let _ = RemotePartyId::parse(&value).map(|party| (party.is_calling(), party.is_private()));
         }
     }
 

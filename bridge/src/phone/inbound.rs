@@ -140,7 +140,13 @@ impl Phone {
         };
         let is_trusted = stray.is_trusted;
         query.believe(&trunk);
-        span.record("from", shown(query.calling()));
+        if query.calling() != query.from.user {
+            info!(
+                caller = shown(query.calling()),
+                hidden = query.hides_caller(),
+                "From is anonymous, its carrier knows who calls"
+            );
+        }
         let stray = Stray { id, source, is_trusted, query: Some(&query), trunk: Some(&trunk) };
         if self.max_active.is_some_and(|limit| self.calls.len() >= limit) {
             return Err(self.busy(&stray));
