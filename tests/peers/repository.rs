@@ -86,7 +86,7 @@ impl Repository {
         let signed = format!("{}.{}", base64(header.to_string().as_bytes()), base64(claims.to_string().as_bytes()));
         let random = SystemRandom::new();
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &self.key, &random);
-        let signature = key.and_then(|key| Ok(key.sign(&random, signed.as_bytes()))).expect("a key of P-256");
+        let signature = key.map(|key| key.sign(&random, signed.as_bytes())).expect("a key of P-256");
         let signature = base64(signature.expect("there is randomness").as_ref());
         let info = header["x5u"].as_str().unwrap_or_default();
         format!("Identity: {signed}.{signature};info=<{info}>;alg=ES256;ppt=shaken\r\n")

@@ -134,7 +134,7 @@ fn config(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>,
             bridge: values.take("transfer.bridge", |node| Bridging::from_word(node.text()?)),
         },
         prompts: prompts(values, errors),
-        stir: stir(values, errors),
+        stir: stir(values, notes, errors),
         http: http(values),
         store: StoreFile::new(&values.text("store"), environment),
         logging: Logging { level: values.text("logging.level"), json: values.bool("logging.json") },
@@ -238,7 +238,7 @@ fn voices(
 }
 
 /// Whose signatures are believed; the file of authorities is read here, so that a bad one is a mistake like any other.
-fn stir(values: &Values<'_>, errors: &mut Vec<Error>) -> stir::Settings {
+fn stir(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> stir::Settings {
     let key = "stir.ca_file";
     let mut settings = stir::Settings {
         authorities: None,
@@ -252,6 +252,10 @@ fn stir(values: &Values<'_>, errors: &mut Vec<Error>) -> stir::Settings {
         errors.push(Error::Missing { key, variable: None });
         return settings;
     };
+    if settings.hosts.is_empty() {
+        let text = "stir.hosts is empty: callers choose the hosts that their certificates are fetched from".to_owned();
+        notes.push(Note { level: NoteLevel::Info, text });
+    }
     let text = read_file(Path::new(node.text().unwrap_or_default())).map_err(|error| error.to_string());
     match text.and_then(|text| stir::Authorities::read(&text).map_err(|error| error.to_string())) {
         Ok(authorities) => settings.authorities = Some(authorities),

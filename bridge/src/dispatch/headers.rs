@@ -31,7 +31,7 @@ const KNOWN: &[(&str, &str)] = &[
 /// Never shown to a room: they carry answers to a challenge.
 const SECRET: &[&str] = &["authorization", "proxy-authorization"];
 
-/// Headers that say who calls: not for a room that is not to know.
+/// Headers that say who calls: not for a room that is not to know. In Identity the number is there in base64.
 const TELLING: &[&str] =
     &["contact", "from", "identity", "p-asserted-identity", "p-preferred-identity", "remote-party-id"];
 
@@ -264,15 +264,16 @@ mod tests {
             ("X-Case", "42"),
             ("x-case", "43"),
             ("X-Their", "call of 15550199"),
+            ("y", "h.p.s;info=<https://a>"),
             ("Content-Type", "application/sdp"),
             ("Proxy-Authorization", "Digest"),
         ];
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         type Names = &'static [&'static str];
         let cases: &[(&str, Names, Names, Option<&str>, Names)] = &[
-            ("all", &[], &[], None, &["From", "X-Case", "X-Their"]),
+            ("all", &[], &[], None, &["From", "X-Case", "X-Their", "y"]),
             ("some", &["x-CASE", "Via"], &[], None, &["X-Case"]),
-            ("not some", &[], &["f", "X-Their"], None, &["X-Case"]),
+            ("not some", &[], &["f", "X-Their", "Identity"], None, &["X-Case"]),
             ("both", &["From", "X-Case"], &["From"], None, &["X-Case"]),
             ("a number that is not to be known", &[], &[], Some("+15550199"), &["X-Case"]),
         ];

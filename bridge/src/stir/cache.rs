@@ -64,7 +64,7 @@ impl Cache {
         }
         let is_running = |entry: &&Entry| matches!(entry, Entry::Fetching(coming) if coming.has_changed().is_ok());
         if entries.values().filter(is_running).count() >= MAX_FETCHES {
-            return Ok(Found::Here(Err(Failure::Fetch("too many at a time"))));
+            return Ok(Found::Here(Err(Failure::Busy)));
         }
         if entries.len() >= MAX_KEPT {
             make_room(&mut entries, now);
@@ -156,7 +156,7 @@ mod tests {
     fn fetches_and_memory_are_bounded() {
         let (cache, now) = (Cache::default(), Instant::now());
         let running: Vec<_> = (0..MAX_FETCHES).map(|n| cache.look(now, &n.to_string()).err().unwrap()).collect();
-        assert!(matches!(cache.look(now, "one more"), Ok(Found::Here(Err(_)))));
+        assert!(matches!(cache.look(now, "one more"), Ok(Found::Here(Err(Failure::Busy)))));
         drop(running);
         for n in 0..2 * MAX_KEPT as u32 {
             let (url, now) = (n.to_string(), now + n * SECOND);

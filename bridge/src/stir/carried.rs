@@ -106,7 +106,8 @@ mod tests {
         use Attest::{A, B, C};
         use Verstat::{Failed, Passed, Unknown};
         type Said = Option<(Verstat, Option<Attest>)>;
-        let cases: &[(&str, &[(&str, &str)], Said)] = &[
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let cases: &[(&str, Headers<'_>, Said)] = &[
             ("Twilio", &[("X-Twilio-VerStat", "TN-Validation-Passed-A")], Some((Passed, Some(A)))),
             ("Twilio, in part", &[("X-Twilio-VerStat", "TN-Validation-Passed-B")], Some((Passed, Some(B)))),
             ("Twilio, failed", &[("X-Twilio-VerStat", "TN-Validation-Failed-A")], Some((Failed, None))),

@@ -42,6 +42,9 @@ pub enum Failure {
     /// The certificate is not to be had.
     #[error("the certificate cannot be fetched: {0}")]
     Fetch(&'static str),
+    /// So many certificates are being fetched that this one is not.
+    #[error("too many certificates are being fetched")]
+    Busy,
     /// What was fetched is no certificate.
     #[error("there is no certificate at that address")]
     NoCertificate,
@@ -56,7 +59,7 @@ impl Failure {
         match self {
             Self::Stale => "403 Stale Date",
             Self::Unsigned => "428 Use Identity Header",
-            Self::Place(_) | Self::Fetch(_) | Self::NoCertificate => "436 Bad Identity Info",
+            Self::Place(_) | Self::Fetch(_) | Self::Busy | Self::NoCertificate => "436 Bad Identity Info",
             Self::Credential(_) => "437 Unsupported Credential",
             Self::Malformed(_)
             | Self::Compact
@@ -71,6 +74,6 @@ impl Failure {
 
     /// Whether it says nothing of the caller, good or bad.
     pub(super) fn is_neutral(self) -> bool {
-        matches!(self, Self::Unsigned | Self::Diverted)
+        matches!(self, Self::Unsigned | Self::Diverted | Self::Busy)
     }
 }

@@ -75,10 +75,10 @@ fn is_public(address: IpAddr) -> bool {
 
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let shared_or_special = match address.octets() {
-        [0, ..] | [240..=255, ..] => true, // This network (RFC 1122), and what is reserved, broadcast among it.
+        [0 | 240..=255, ..] => true, // This network (RFC 1122), and what is reserved, broadcast among it.
         [100, second, ..] => second & 0xc0 == 64, // Between a carrier and its customers (RFC 6598).
         [192, 0, 0, _] | [192, 88, 99, _] => true, // Protocols (RFC 6890), relays of 6to4 (RFC 7526).
-        [198, 18 | 19, ..] => true,        // Benchmarks (RFC 2544).
+        [198, 18 | 19, ..] => true,  // Benchmarks (RFC 2544).
         _ => false,
     };
     !(shared_or_special
@@ -94,7 +94,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         // An IPv4 address behind a translator (RFC 6052): what is there counts.
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))),
         // Teredo and other protocols, documentation (RFC 3849, RFC 9637), 6to4.
-        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..] => false,
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }

@@ -15,7 +15,8 @@ use crate::dispatch::query::tests::query;
 fn a_number_that_is_signed_for_passes_and_forgeries_do_not() {
     type Change = fn(&mut Forgery);
     let invalid = "438 Invalid Identity Header";
-    let cases: &[(&str, Change, Option<(&str, Failure)>)] = &[
+    type Wrong<'a> = Option<(&'a str, Failure)>;
+    let cases: &[(&str, Change, Wrong<'_>)] = &[
         ("as it should be", |_| (), None),
         ("a minute old", |f| f.claims["iat"] = (f.now() - 60).into(), None),
         ("a minute ahead", |f| f.claims["iat"] = (f.now() + 60).into(), None),

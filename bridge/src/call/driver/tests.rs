@@ -5,6 +5,7 @@ mod ends;
 mod moving;
 mod offers;
 mod outbound;
+mod stir;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -362,7 +362,8 @@ fn what_carriers_say_of_a_number_counts_from_peers_that_the_trunk_knows() {
         ("sip.stir.verstat", "TN-Validation-Passed"),
     ];
     let unknown = [("sip.h.x-attest", "A"), ("sip.h.x-other", "1")];
-    let cases: &[(&str, &str, &[(&str, &str)])] = &[
+    type Told<'a> = &'a [(&'a str, &'a str)];
+    let cases: &[(&str, &str, Told<'_>)] = &[
         ("by its address", "allowed_addresses: [203.0.113.0/24]", &known),
         ("by a list of everybody", "allowed_addresses: [0.0.0.0/0]", &unknown),
         ("by nothing", "", &unknown),

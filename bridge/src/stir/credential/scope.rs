@@ -140,6 +140,21 @@ mod tests {
         }
     }
 
+    /// Whoever has an authority that we believe may still write what he likes here.
+    #[test]
+    fn nothing_that_is_cut_or_changed_breaks_the_reader() {
+        let list = b"\x30\x22\xa1\x0f\x30\x0d\x16\x0815550200\x02\x01\x10\xa2\x05\x16\x03112\xa0\x08\x16\x0612345A";
+        assert_eq!(Scope::read(list), Some(Scope::Provider));
+        for at in 0..list.len() {
+            assert_eq!(Scope::read(&list[..at]), None, "cut at {at}");
+            for byte in 0..=u8::MAX {
+                let mut changed = *list;
+                changed[at] = byte;
+                let _ = Scope::read(&changed).map(|scope| scope.covers("18446744073709551615"));
+            }
+        }
+    }
+
     #[test]
     fn numbers_are_covered_by_their_runs() {
         let runs = Scope::Numbers(vec![("15550100".into(), 2), ("4420".into(), 1)]);
