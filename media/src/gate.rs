@@ -108,8 +108,9 @@ impl Gate {
 
     /// So many ticks pass in which there is nothing to be judged. Returns whether it has been silent for long.
     pub(crate) fn idle(&mut self, ticks: usize) -> bool {
-        // A line on which there is nothing at times needs not be known before it may be silent.
-        self.before.get_or_insert(LOUD);
+        // Nothing is quieter than nothing, so a line on which there is nothing at times is known.
+        self.before.get_or_insert(QUIETEST);
+        self.pass(ticks as u32);
         self.quiet = (self.quiet + ticks as u32).min(HANG_OVER + 1);
         self.quiet > HANG_OVER
     }
@@ -128,10 +129,15 @@ impl Gate {
 
     fn learn(&mut self, ticks: u32, mean: f32) {
         self.quietest = self.quietest.min(mean);
+        self.pass(ticks);
+    }
+
+    fn pass(&mut self, ticks: u32) {
         self.window += ticks;
         if self.window >= WINDOW {
-            self.before = Some(self.quietest);
-            (self.quietest, self.window) = (mean, 0);
+            let is_known = self.quietest < f32::MAX;
+            self.before = if is_known { Some(self.quietest) } else { self.before };
+            (self.quietest, self.window) = (f32::MAX, 0);
         }
     }
 }
@@ -210,6 +216,10 @@ fn fill(narrow: &mut [f32; FRAME + PAST], mut samples: impl Iterator<Item = f32>
 /// The part of the energy that cannot be foretold.
 fn left_over(likeness: &[f32; PAST + 1]) -> f32 {
     let whole = likeness[0];
+    if whole <= 0.0 {
+        // What does not move is no sound.
+        return 1.0;
+    }
     let (mut rest, mut weights) = (whole, [0.0; PAST]);
     for order in 0..PAST {
         if rest <= 0.0 {

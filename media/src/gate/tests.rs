@@ -198,6 +198,28 @@ fn coloured_noise_is_silence() {
 }
 
 #[test]
+fn an_offset_is_silence() {
+    for offset in [8.0, 100.0, 400.0, -400.0] {
+        let heard = Line::new(Rate::Narrow, None, 1).frames(200, |_| offset);
+        assert!(silent(&heard) > 100, "{offset}: {}", silent(&heard));
+    }
+}
+
+#[test]
+fn a_line_on_which_there_is_nothing_at_times_is_known() {
+    let mut line = Line::new(Rate::Narrow, Some(60.0), 1);
+    assert_eq!((1..=20).find(|_| line.gate.idle(160)), Some(13));
+    // What is louder than nothing is speech, until it proves to be noise.
+    let heard = line.frames(200, |_| 0.0);
+    assert_eq!(silent(&heard[..50]), 0);
+    assert!(silent(&heard[100..]) > 80, "{}", silent(&heard[100..]));
+    assert!(line.gate.idle(160), "it has been silent for long");
+    line.level = Some(45.0);
+    assert_eq!(line.frame(|_| 0.0), Verdict::Speech);
+    assert!(!line.gate.idle(160));
+}
+
+#[test]
 fn loud_noise_is_never_held_back() {
     // Fax sounds like that.
     for rate in RATES {

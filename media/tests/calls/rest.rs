@@ -6,7 +6,7 @@ use media::{codec::g711::Law, dtmf::Press, frame::level, sdp::Negotiated};
 
 use crate::{
     gate::noise,
-    sound::{assert_tone, tone},
+    sound::{assert_tone, speech, tone},
     wire::{CLEAN, Call, Input, Left, Wire, ms, noise_terms, room_packets, terms},
 };
 
@@ -192,6 +192,21 @@ fn talk_after_told_silence_leaves_when_it_arrives() {
             assert_tone(&heard[40_200..48_000], 440.0, 20, &name);
         }
     }
+}
+
+#[test]
+fn soft_talk_is_heard_whole_where_silence_is_told() {
+    let soft: Vec<i16> = speech().iter().map(|sample| sample / 6).collect();
+    let heard = |terms: &Negotiated| {
+        let mut call = Call::heard(terms);
+        call.send(CLEAN, room_packets(&soft, 7, 0).into_iter().map(|(at, input)| (at + ms(2_000), input)));
+        call.run(ms(15_000));
+        assert_in_time(&call, "soft");
+        call.left.retain(|(_, left)| !matches!(left, Left::Rtp { payload_type: 13, .. }));
+        call.heard_by_carrier(Law::Mu).iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>()
+    };
+    let (told, sent) = (heard(&noise_terms("0 13", "")), heard(&noise_terms("0", "")));
+    assert!(told > 0.995 * sent, "{told} of {sent}");
 }
 
 #[test]
