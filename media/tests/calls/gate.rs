@@ -6,7 +6,7 @@ use media::{
 };
 
 use crate::{
-    sound::{assert_tone, tone_at},
+    sound::{assert_tone, speech, tone_at},
     wire::{CLEAN, Call, Left, carrier_packets, ms, terms, wide_packets, wide_terms},
 };
 
@@ -120,6 +120,67 @@ fn a_gap_sounds_like_the_line() {
             println!("{rate} Hz, -{noise_level} dBov: {levels:?}");
             for level in &levels {
                 assert!(level.abs_diff(noise_level) <= 4, "{rate} Hz, -{noise_level} dBov: {levels:?}");
+            }
+        }
+    }
+}
+
+/// The same samples at twice the rate.
+fn widened(samples: &[i16]) -> Vec<i16> {
+    let next = samples.iter().skip(1).chain(samples.last());
+    let mean = |a: i16, b: i16| ((i32::from(a) + i32::from(b)) / 2) as i16;
+    samples.iter().zip(next).flat_map(|(this, next)| [*this, mean(*this, *next)]).collect()
+}
+
+/// Two seconds of silence, and then two of speech and two of silence in turns, in whole frames.
+fn conversation(speech: &[i16], shift: usize) -> Vec<i16> {
+    let mut said = vec![0; 16_000 + shift];
+    for talk in speech.chunks(16_000) {
+        said.extend_from_slice(talk);
+        said.extend_from_slice(&[0; 16_000]);
+    }
+    said.truncate(said.len() / 160 * 160);
+    said
+}
+
+/// Which frames of this over noise reach the room, through PCMU or at 16 kHz through G.722.
+fn coded(said: &[i16], noise_level: u8, is_wide: bool) -> Vec<bool> {
+    let count = said.len() / 160;
+    let said = if is_wide { widened(said) } else { said.to_vec() };
+    let noise = noise(f64::from(noise_level), said.len());
+    let said: Vec<i16> = said.iter().zip(noise).map(|(sample, noise)| sample.saturating_add(noise)).collect();
+    let mut call = Call::gated(&wide_terms(if is_wide { "9" } else { "0" }, ""));
+    call.send(CLEAN, if is_wide { wide_packets(&said, 9, 20) } else { carrier_packets(&said, Law::Mu, 0, 20) });
+    call.run(ms(20 * count as u64 + 100));
+    let mut coded = vec![false; count];
+    for (n, _, length, _) in frames(&call) {
+        coded[n as usize] = length > 1;
+    }
+    coded
+}
+
+#[test]
+fn real_words_lose_no_more_than_a_frame() {
+    // What lies between words is 20 dB softer than they are, and of those below the noise nothing can be told.
+    const WORD: u8 = 46;
+    for (quieter, part) in [(0, 1.0), (9, 0.355)] {
+        let speech: Vec<i16> = speech().iter().map(|sample| (f32::from(*sample) * part) as i16).collect();
+        for noise_level in [120, 60, 50, 40] {
+            for (is_wide, shift) in
+                [false, true].into_iter().flat_map(|wide| [0, 37, 80, 123].map(|shift| (wide, shift)))
+            {
+                let name = format!("-{} dBov over -{noise_level}, wide {is_wide}, {shift} later", 26 + quieter);
+                let said = conversation(&speech, shift);
+                let least = (WORD + quieter).min(noise_level - 5);
+                let words: Vec<bool> = said.chunks_exact(160).map(|frame| level(frame) <= least).collect();
+                let coded = coded(&said, noise_level, is_wide);
+                for n in 1..words.len() {
+                    assert!(coded[n] || !(words[n - 1] && words[n]), "{name}: frame {n} is of a word, and left out");
+                    let ends = (n.saturating_sub(12)..n).any(|before| words[before] && coded[before]);
+                    assert!(coded[n] || !ends, "{name}: frame {n} ends a word, and is left out");
+                }
+                let left_out = coded.iter().filter(|coded| !**coded).count();
+                assert!(left_out > words.len() / 4, "{name}: {left_out} of {}", words.len());
             }
         }
     }
