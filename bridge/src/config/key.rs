@@ -466,7 +466,7 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Bool,
         "false",
         "true",
-        "Whether signatures of callers (STIR/SHAKEN) are verified. No call is refused for it; attributes `sip.stir.…` tell. See below.",
+        "Whether signatures of callers (STIR/SHAKEN) are verified. No call is refused for it; attributes `sip.stir.…` tell: [attributes.md](attributes.md).",
     ),
     key(
         "stir.ca_file",
