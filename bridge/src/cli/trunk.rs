@@ -1,10 +1,13 @@
 //! `trunkline trunk`: trunks that calls come in and go out by.
 
+mod ours;
+
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use self::ours::Ours;
 use super::gateway::{Gateway, print_json};
 use super::json::{field, items, map, pair, read, set, words};
 use super::noun::{self, change, label, tell, unwrapped};
@@ -114,6 +117,8 @@ pub(super) struct Fields {
     /// A header for its calls; can be given more than once. Not with `update`: use a file.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = pair)]
     headers: Vec<(String, String)>,
+    #[command(flatten)]
+    ours: Ours,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -251,6 +256,7 @@ async fn create(
     let guess = Kind::of(&trunk);
     let kind = kind.unwrap_or(guess);
     let created = gateway.sip(&kind.method("Create"), &json!({"trunk": trunk})).await?;
+    fields.ours.set(gateway, kind, &created).await?;
     tell(&created, json, |created| format!("Created {} trunk {}.", kind.word(), label(created, ID)));
     Ok(())
 }
@@ -264,6 +270,11 @@ async fn update(
 ) -> Result<(), Failure> {
     let (kind, found) = find(gateway, trunk).await?;
     let mut request = json!({"sip_trunk_id": found["sip_trunk_id"]});
+    if file.is_none() && !fields.ours.is_empty() && !fields.has_theirs() {
+        fields.ours.set(gateway, kind, &found).await?;
+        tell(&found, json, |updated| format!("Updated {} trunk {}.", kind.word(), label(updated, ID)));
+        return Ok(());
+    }
     match file {
         Some(file) => {
             let mut replacement = unwrapped(read(file)?, "trunk");
@@ -274,6 +285,7 @@ async fn update(
         None => request["update"] = fields.update()?,
     }
     let updated = gateway.sip(&kind.method("Update"), &request).await?;
+    fields.ours.set(gateway, kind, &updated).await?;
     tell(&updated, json, |updated| format!("Updated {} trunk {}.", kind.word(), label(updated, ID)));
     Ok(())
 }
@@ -300,6 +312,13 @@ impl Fields {
         if !self.headers.is_empty() {
             trunk["headers"] = map(&self.headers);
         }
+    }
+
+    /// Whether anything was said that LiveKit's API has a field for.
+    fn has_theirs(&self) -> bool {
+        let mut said = json!({});
+        self.fill(&mut said);
+        said != json!({})
     }
 
     /// What was said as a change of single fields.

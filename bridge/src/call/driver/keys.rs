@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn who_takes_info() {
-        let cases: &[(&str, &[(&str, &str)], bool)] = &[
+        type Row = (&'static str, &'static [(&'static str, &'static str)], bool);
+        let cases: &[Row] = &[
             ("nothing said", &[], false),
             ("said", &[("Allow", "INVITE, ACK, INFO, BYE")], true),
             ("in the second line", &[("Allow", "INVITE"), ("allow", "INFO")], true),

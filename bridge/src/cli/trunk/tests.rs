@@ -67,6 +67,27 @@ fn what_is_said_is_what_is_asked() {
 }
 
 #[test]
+fn what_is_ours_goes_by_our_own_api() {
+    let there = json!({"outbound_trunks": [{"sip_trunk_id": "ST_out", "name": "twilio", "max_calls": 3}]});
+    let answers = |entries: Value| -> Answers {
+        let lists = trunks().into_iter().filter(|(path, ..)| *path != "/objects");
+        let ours = [("/objects", 200, there.clone()), ("/objects?mode=merge", 200, json!({"entries": entries}))];
+        lists.chain(ours).collect()
+    };
+    let stub = Stub::start(answers(json!([{"action": "update"}])));
+    stub.run("trunk update twilio --dtmf info").unwrap();
+    let asked = stub.asked();
+    let Some(put) = asked.iter().find(|seen| seen.what.starts_with("PUT ")) else { panic!("{asked:?}") };
+    let expected = json!({"sip_trunk_id": "ST_out", "name": "twilio", "max_calls": 3, "dtmf": "info"});
+    assert_eq!(put.body, json!({"outbound_trunks": [expected]}));
+    assert!(asked.iter().all(|seen| !seen.what.starts_with("POST ")), "nothing else: {asked:?}");
+    let stub = Stub::start(answers(json!([{"action": "conflict"}])));
+    let error = stub.run("trunk update twilio --dtmf inband").unwrap_err().to_string();
+    assert!(error.contains("configuration file"), "{error}");
+    assert!(stub.run("trunk update twilio --dtmf rfc2833").is_err());
+}
+
+#[test]
 fn what_cannot_be_meant_is_not_asked() {
     let cases = [
         ("trunk delete nobody", "there is no trunk \"nobody\""),
