@@ -270,7 +270,7 @@ fn the_phone_hears_the_last_word() {
         let until = heard.packets.iter().take_while(|(came, _)| *came <= at).count();
         let samples = &heard.samples[..(until * 160).min(heard.samples.len())];
         assert_word(&format!("turn {turn}"), samples, 8_000);
-        let last = heard.packets[..until].iter().zip(samples.chunks(160)).filter(|(_, frame)| is_loud(frame)).last();
+        let last = heard.packets[..until].iter().zip(samples.chunks(160)).rfind(|(_, frame)| is_loud(frame));
         let (last, _) = last.expect("there was a tone").0;
         let kept = at - *last;
         assert!(

@@ -46,6 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do for a beginning")]
     fn the_last_word_is_over_when_nothing_was_said_for_a_while() {
         let now = Instant::now();
         let ms = Duration::from_millis;
