@@ -8,6 +8,7 @@ use tests::audio;
 use tests::bed::Bed;
 use tests::need::Need;
 use tests::peers::gateway::{NUMBER, Setup};
+use tests::peers::listener::Event;
 use tests::peers::phone::{Phone, branch};
 use tests::peers::sipp::Run;
 
@@ -36,6 +37,9 @@ fn a_hold_waits_for_a_refresh_and_is_made_again_after_a_collision() {
     assert_eq!(result["payload"], "{}", "{result}");
     assert!(begun.elapsed() >= Duration::from_secs(2), "after {:?}", begun.elapsed());
     bed.listener.attribute(PBX, "trunkline.hold", "true");
+    // The listener's client conceals the end of what it heard for a moment.
+    let is_silent = |e: &Event| e.kind() == "sound" && e.line["on"] == false;
+    bed.listener.expect("silence in the room", LIMIT, is_silent);
     std::thread::sleep(Duration::from_millis(700));
     bed.listener.forget();
     std::thread::sleep(Duration::from_millis(1_000));

@@ -1,21 +1,21 @@
 //! Whose offer is open in an answered call: one at a time, of either side, so that each answer is that to the offer it
-//! answers ([RFC 6337 §3], [RFC 3261 §14]). What we want to offer meanwhile waits; where two offers have met, ours is made
+//! answers ([RFC 6337 §4], [RFC 3261 §14]). What we want to offer meanwhile waits; where two offers have met, ours is made
 //! again after a moment ([RFC 3261 §14.1]).
 //!
 //! ```text
-//!              wanted                        offered by the peer
-//!        ┌───────────────── Settled ───────────────────────────────┐
-//!        ▼   taken, refused  ▲  ▲ ▲    refused, acknowledged       ▼
-//!       Ours ────────────────┘  │ └───────────────────────────── Theirs
-//!      │    ▲                   │ given up                         ▲
-//! glare▼    │a moment later     │                                  │ offered by the peer
-//!     Pausing ──────────────────┴──────────────────────────────────┘
+//!            wanted                  the phone offers
+//! Settled ───────────► Ours    any ──────────────────► Theirs
+//!    ▲  taken, refused │  ▲                              │ refused, acknowledged, taken back
+//!    ├─────────────────┤  │ a moment later               │
+//!    │           glare ▼  │                              ▼
+//!    │               Pausing                         Recalling, if ours is with the stack
+//!    └───────────────────────────────────────────────────┘ and on to what has waited
 //! ```
 //!
 //! The stack answers an offer of the peer with 491 as long as ours is on its way, so that only one that had come before is
 //! told here: it goes first, and ours, which the stack does not send then, after it (`Recalling` until the stack says so).
 //!
-//! [RFC 6337 §3]: https://www.rfc-editor.org/rfc/rfc6337#section-3
+//! [RFC 6337 §4]: https://www.rfc-editor.org/rfc/rfc6337#section-4
 //! [RFC 3261 §14]: https://www.rfc-editor.org/rfc/rfc3261#section-14
 //! [RFC 3261 §14.1]: https://www.rfc-editor.org/rfc/rfc3261#section-14.1
 

@@ -1,10 +1,10 @@
-//! Where offers and answers travel ([RFC 6337 §2], table 1), and what becomes of an offer while another one is open
-//! ([RFC 3261 §14.2], [RFC 3311 §5.2], [RFC 6337 §3]).
+//! Where offers and answers travel ([RFC 6337 §2.2], table 1), and what becomes of an offer while another one is open
+//! ([RFC 3261 §14.2], [RFC 3311 §5.2], [RFC 6337 §4]).
 //!
-//! [RFC 6337 §2]: https://www.rfc-editor.org/rfc/rfc6337#section-2
+//! [RFC 6337 §2.2]: https://www.rfc-editor.org/rfc/rfc6337#section-2.2
 //! [RFC 3261 §14.2]: https://www.rfc-editor.org/rfc/rfc3261#section-14.2
 //! [RFC 3311 §5.2]: https://www.rfc-editor.org/rfc/rfc3311#section-5.2
-//! [RFC 6337 §3]: https://www.rfc-editor.org/rfc/rfc6337#section-3
+//! [RFC 6337 §4]: https://www.rfc-editor.org/rfc/rfc6337#section-4
 
 use bytes::Bytes;
 use sip::{CallHandle, Command, Event, HeaderName, Status};

@@ -274,6 +274,7 @@ impl Media {
         let State::Open(open) = &mut self.state else { return Err(EndReason::MediaFault) };
         // An offer of ours that the caller took back before he saw it is not answered by the next ACK.
         open.exchange.withdraw();
+        open.before = None;
         let before = open.exchange.clone();
         let body = if offer.is_empty() {
             open.exchange.offer_anew()

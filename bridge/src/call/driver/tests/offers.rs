@@ -161,6 +161,12 @@ async fn offers_that_cross() {
         ("the phone asks and says nothing", &[Update("a=sendonly"), Ask, Silent], false, true),
         ("a hold while the phone asks", &[Ask, Hold, Ack(""), Answer("a=recvonly")], true, false),
         ("a held phone asks", &[Hold, Answer("a=recvonly"), Ask, Ack("a=recvonly")], true, false),
+        (
+            "what we do not speak, taken back, after an UPDATE that stays",
+            &[Update("a=sendonly"), Invite("\0"), Cancel],
+            false,
+            true,
+        ),
         ("what we do not speak", &[Hold, Answer("a=recvonly"), Invite("\0")], true, false),
     ];
     for (name, steps, by_room, by_phone) in cases {
