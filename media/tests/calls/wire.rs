@@ -115,7 +115,7 @@ pub(crate) enum Input {
 pub(crate) enum Left {
     Rtp { sequence: u16, timestamp: u32, payload: Vec<u8>, marker: bool, payload_type: u8 },
     Rtcp,
-    Room { payload: Vec<u8>, timestamp: u32, marker: bool, level: u8 },
+    Room { payload: Vec<u8>, timestamp: u32, marker: bool, level: u8, lost: u16 },
     Event(Event),
 }
 
@@ -222,8 +222,8 @@ impl Call {
                     }
                 }
                 Output::Rtcp { .. } => Left::Rtcp,
-                Output::Room { payload, timestamp, marker, level } => {
-                    Left::Room { payload: payload.to_vec(), timestamp, marker, level }
+                Output::Room { payload, timestamp, marker, level, lost } => {
+                    Left::Room { payload: payload.to_vec(), timestamp, marker, level, lost }
                 }
                 Output::Event(event) => Left::Event(event),
             };
