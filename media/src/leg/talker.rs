@@ -135,8 +135,8 @@ impl Talker {
     }
 
     /// Takes note of what a packet tells without being decoded.
-    pub(crate) fn look_at(&mut self, now: Instant, payload: &[u8]) {
-        self.told.handle_packet(now, payload);
+    pub(crate) fn look_at(&mut self, now: Instant, timestamp: u32, payload: &[u8]) {
+        self.told.handle_packet(now, timestamp, payload);
     }
 
     /// Decodes what is there and makes up for what is known to be missing.

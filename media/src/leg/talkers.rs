@@ -74,7 +74,7 @@ impl Talkers {
         let talker = &mut self.talkers[index];
         talker.handle_packet(now, sequence, timestamp, payload);
         if self.whole {
-            talker.look_at(now, payload);
+            talker.look_at(now, timestamp, payload);
         } else {
             talker.advance(now);
         }

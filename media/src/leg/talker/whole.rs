@@ -13,6 +13,10 @@ use crate::{
 const SPEAKING: Duration = Duration::from_millis(200);
 /// For so long after any sound he counts as there: one who has stopped talking refreshes his background every 400 ms.
 const SOUNDING: Duration = Duration::from_secs(1);
+/// So many packets of sound without a break are not a refreshed background, though their encoder hears no voice in them.
+const RUN: u8 = 3;
+/// Further apart than this there is a break between packets, 120 ms.
+const BREAK: u32 = 5_760;
 /// Of how many packets the bit rate is the mean.
 const MEAN: i32 = 16;
 
@@ -22,6 +26,8 @@ pub(super) struct Told {
     /// When a packet came that was more than silence, and when one that was more than background.
     sounded: Option<Instant>,
     spoke: Option<Instant>,
+    /// The timestamp of the last packet of sound, and how many there were without a break.
+    run: (u32, u8),
     /// Bits a second, in the mean of the last packets.
     bitrate: i32,
     /// Packets given up since the last that was handed on.
@@ -39,11 +45,15 @@ pub(crate) struct Whole {
 }
 
 impl Told {
-    pub(super) fn handle_packet(&mut self, now: Instant, payload: &[u8]) {
-        if !opus::says_nothing(payload) {
+    pub(super) fn handle_packet(&mut self, now: Instant, timestamp: u32, payload: &[u8]) {
+        if opus::says_nothing(payload) {
+            self.run.1 = 0;
+        } else {
+            let unbroken = timestamp.wrapping_sub(self.run.0) <= BREAK;
+            self.run = (timestamp, if unbroken { self.run.1.saturating_add(1) } else { 1 });
             self.sounded = Some(now);
         }
-        if opus::is_speech(payload) {
+        if opus::is_speech(payload) || self.run.1 >= RUN {
             self.spoke = Some(now);
         }
         let Some(ticks) = opus::samples(payload) else { return };
