@@ -311,6 +311,24 @@ fn two_talkers_are_mixed_and_one_is_passed_on_again() {
 }
 
 #[test]
+fn packets_of_our_own_are_as_long_as_was_agreed_upon() {
+    let (first, second) = (packets(&wide_speech()[..64_000], 20, 0), packets(&wide(1_000.0, 32_000), 20, 0));
+    let mut call = Call::heard(&opus_terms("107", "a=ptime:40\r\n"));
+    call.send(CLEAN, from_room(&first, 20, 7));
+    call.send(CLEAN, later(ms(1_013), from_room(&second, 20, 8)));
+    call.run(ms(4_004));
+    let out = call.rtp();
+    let steps = out.windows(2).map(|pair| (pair[0].0, pair[1].2 - pair[0].2));
+    let mixed: Vec<_> = steps.filter(|(time, _)| (ms(1_100)..ms(2_900)).contains(time)).map(|(_, step)| step).collect();
+    assert!(mixed.len() > 40 && mixed.iter().all(|step| *step == 1_920), "{mixed:?}");
+    // What was left over went out in short packets before the first that was passed on again.
+    let passed = out.iter().filter(|(.., payload)| first.iter().any(|known| known == payload)).count();
+    assert!(passed > 80, "{passed}");
+    assert!(out.windows(2).all(|pair| pair[1].1 - pair[0].1 == 1), "every number");
+    assert!(heard_by_phone(&call).len().abs_diff(32_000) < 400);
+}
+
+#[test]
 fn a_refreshed_background_of_another_is_no_second_talker() {
     let payloads = packets(&wide_speech()[..64_000], 20, 0);
     let mut call = call();
