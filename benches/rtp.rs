@@ -43,7 +43,7 @@ fn rtp(criterion: &mut Criterion) {
             number(datagram, n);
             let packet = Packet::parse(black_box(datagram)).expect("RTP");
             let Extended::At(place) = order.extend(packet.sequence()) else { panic!("a stream in order") };
-            ring.insert(now, place, packet.timestamp(), packet.payload_type(), packet.payload());
+            ring.insert(now, place, packet.timestamp(), packet.payload_type().into(), packet.payload());
             black_box(ring.take().expect("it is next").bytes());
         });
     });

@@ -30,6 +30,8 @@ mod load;
 mod loss_of_room;
 #[path = "interop/offers.rs"]
 mod offers;
+#[path = "interop/opus.rs"]
+mod opus;
 #[path = "interop/outbound.rs"]
 mod outbound;
 #[path = "interop/participants.rs"]

@@ -1,5 +1,5 @@
 //! What carriers really send, replayed from `tests/data/carriers` with the addresses of this machine, and what must come
-//! of it. Left to later versions: Opus alone, transfers (`twilio-notify-refer-*`), and
+//! of it. Left to later versions: transfers (`twilio-notify-refer-*`), and
 //! calls that we place through a carrier (`twilio-term-*`).
 
 use std::time::{Duration, Instant};
@@ -95,6 +95,28 @@ fn invites_of_carriers_reach_the_room() {
         bed.listener.hear(case.identity, 440.0, -15.0, LIMIT);
         let ended = carrier.in_dialog("BYE", &answer);
         assert_eq!(ended.status(), 200, "{}: BYE", case.file);
+        bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
+        bed.listener.forget();
+    }
+}
+
+#[test]
+fn opus_is_taken_by_those_who_want_it() {
+    let setup = setup().with("codecs", json!({"opus/48000/2": true}));
+    let Some(mut bed) = Bed::new("carriers-opus", &setup, &[]) else { return };
+    bed.listener.join("clinic", 880.0);
+    for (file, transport, taken) in [
+        ("twilio-invite-opus.sip", "UDP", "RTP/AVP 107 101\r\n"),
+        ("telnyx-invite.sip", "TCP", "RTP/AVP 102 103\r\n"),
+        ("twilio-invite.sip", "UDP", "RTP/AVP 0 101\r\n"),
+    ] {
+        let mut carrier = Carrier::new(&bed, transport);
+        carrier.send(file, None);
+        let answer = carrier.answer().unwrap_or_else(|| panic!("{file}: no answer"));
+        assert_eq!(answer.status(), 200, "{file}: {}", answer.start());
+        assert!(answer.body().contains(taken), "{file}: {}", answer.body());
+        carrier.acknowledge(&answer);
+        assert_eq!(carrier.in_dialog("BYE", &answer).status(), 200, "{file}");
         bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
         bed.listener.forget();
     }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::floor::{Handed, Handing};
 use crate::{
     Error,
     frame::{Rate, SILENCE, WIDE_FRAME, earliest, level},
@@ -13,9 +14,9 @@ use crate::{
 };
 
 /// So far ahead of the clock, what is quiet is left out.
-const AHEAD: Duration = Duration::from_millis(60);
+pub(super) const AHEAD: Duration = Duration::from_millis(60);
 /// So far ahead, anything is.
-const FAR_AHEAD: Duration = Duration::from_millis(120);
+pub(super) const FAR_AHEAD: Duration = Duration::from_millis(120);
 /// Quieter than this, nobody misses twenty milliseconds.
 const QUIET: u8 = 50;
 
@@ -38,6 +39,8 @@ pub(crate) struct Downlink {
     background: Option<(Noise, Instant)>,
     /// Asked only where silence may be told instead of being sent.
     gate: Gate,
+    /// Whose packets go to the carrier as they are.
+    handing: Handing,
     level: u8,
     /// When somebody was heard last.
     last_sound: Option<Instant>,
@@ -53,15 +56,20 @@ impl Downlink {
             played: false,
             background: None,
             gate: Gate::new(),
+            handing: Handing::default(),
             level: SILENCE,
             last_sound: None,
             dropped: 0,
         }
     }
 
-    /// Mixes at another rate from here on.
-    pub(crate) fn set_rate(&mut self, rate: Rate) -> Result<(), Error> {
-        self.talkers.set_rate(rate)
+    /// Mixes at the carrier's rate from here on.
+    pub(crate) fn set_carrier(&mut self, carrier: &Carrier) -> Result<(), Error> {
+        if !carrier.takes_whole() {
+            self.handing.end(&mut self.talkers);
+        }
+        self.talkers.set_whole(carrier.takes_whole());
+        self.talkers.set_rate(carrier.rate())
     }
 
     pub(crate) fn talkers(&self) -> &Talkers {
@@ -99,6 +107,11 @@ impl Downlink {
         if self.sound.is_some() {
             return self.play(now, carrier);
         }
+        if carrier.takes_whole()
+            && let Some(advanced) = self.hand_on(now, carrier)
+        {
+            return advanced;
+        }
         if let Some(samples) = self.talkers.ready(now) {
             let mut mixed = [0; WIDE_FRAME];
             self.talkers.mix(&mut mixed[..samples]);
@@ -114,8 +127,9 @@ impl Downlink {
     /// When to advance again.
     pub(crate) fn next_timeout(&self, carrier: &Carrier) -> Option<Instant> {
         let rings = self.sound.is_some() || self.tone.is_some_and(|tone| !tone.is_ending());
-        let waits = !rings && self.talkers.is_anybody_active();
-        let silence = if waits { None } else { carrier.due() };
+        let waits = !rings && self.handing.waits(&self.talkers);
+        let silence = carrier.due().filter(|_| !waits);
+        let silence = silence.map(|due| self.handing.quiet_until().map_or(due, |until| due.max(until)));
         earliest(self.talkers.next_timeout(), silence)
     }
 
@@ -132,6 +146,27 @@ impl Downlink {
     /// Ticks left out because they came faster than time.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// The same while a talker's packets go to the carrier as they are; `None` while they do not.
+    fn hand_on(&mut self, now: Instant, carrier: &mut Carrier) -> Option<bool> {
+        let handed = self.handing.advance(now, &mut self.talkers, carrier)?;
+        match handed {
+            Handed::Packet { level } => {
+                self.level = level;
+                self.note_sound(now);
+            }
+            Handed::Dropped { ticks } => self.dropped += ticks as u64,
+            Handed::Silence => self.level = SILENCE,
+            Handed::Nothing => return Some(false),
+        }
+        Some(true)
+    }
+
+    fn note_sound(&mut self, now: Instant) {
+        if self.level < QUIET {
+            self.last_sound = Some(now);
+        }
     }
 
     /// Fills the carrier's stream while nobody speaks: with what that sounds like, or by saying so.
@@ -166,6 +201,7 @@ impl Downlink {
     /// The same while there is a tone. One that is ending fades below whoever speaks first, or by itself.
     #[cold]
     fn ring(&mut self, now: Instant, mut tone: Tone, carrier: &mut Carrier) -> bool {
+        self.handing.interrupt();
         let mut mixed = [0; WIDE_FRAME];
         while let Some(samples) = self.talkers.ready(now) {
             self.talkers.mix(&mut mixed[..samples]);
@@ -184,6 +220,7 @@ impl Downlink {
     /// The same while there is a recording, which nobody talks into.
     #[cold]
     fn play(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
+        self.handing.interrupt();
         let mut unheard = [0; WIDE_FRAME];
         while let Some(samples) = self.talkers.ready(now) {
             self.talkers.mix(&mut unheard[..samples]);
@@ -205,9 +242,7 @@ impl Downlink {
             self.dropped += self.talkers.rate().ticks(samples.len()) as u64;
             return;
         }
-        if self.level < QUIET {
-            self.last_sound = Some(now);
-        }
+        self.note_sound(now);
         if carrier.may_rest() && self.is_silence(samples) {
             carrier.rest(now, self.level);
             return;

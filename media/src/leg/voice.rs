@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    codec::opus::{Encoder, Profile, silence_after},
+    codec::opus::{Encoder, Profile, silence_after, told_level},
     frame::{FRAME, Fifo, LONGEST, OPUS_TICKS, Rate, SILENCE, level},
     gate::{Gate, Loudness, Verdict},
 };
@@ -33,6 +33,10 @@ pub(crate) struct Voice {
     level: u8,
     frames: u64,
     left_out: u64,
+    /// The last packet was not of our encoder.
+    foreign: bool,
+    /// The packet of somebody else that is told next; its bytes are with the caller.
+    whole: Option<Spoken>,
 }
 
 /// A frame encoded into the caller's buffer.
@@ -42,6 +46,8 @@ pub(crate) struct Spoken {
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) level: u8,
+    /// Packets lost right before it.
+    pub(crate) lost: u16,
 }
 
 impl Voice {
@@ -61,6 +67,8 @@ impl Voice {
             level: SILENCE,
             frames: 0,
             left_out: 0,
+            foreign: false,
+            whole: None,
         })
     }
 
@@ -115,8 +123,39 @@ impl Voice {
         self.pass_over();
     }
 
+    /// Passes on a packet of somebody else as it is: it goes into `payload`, which the next [`Self::poll`] is to be given. Of a
+    /// frame that was begun only the time is kept.
+    pub(crate) fn hand_on(&mut self, ticks: usize, lost: u16, packet: &[u8], payload: &mut [u8]) {
+        self.position += self.rate.ticks(self.queue.len()) as u64;
+        self.queue.clear();
+        self.pass_over();
+        let timestamp = self.timestamp();
+        self.position += ticks as u64;
+        self.level = told_level(packet);
+        // Should our own voice follow, the room is to hear how it begins, and to be told when it ends.
+        self.gate.iter_mut().for_each(Gate::open);
+        self.toc = packet.first().copied();
+        let Some(place) = payload.get_mut(..packet.len()).filter(|_| self.open) else { return };
+        place.copy_from_slice(packet);
+        let marker = std::mem::take(&mut self.marker);
+        self.foreign = true;
+        self.frames += 1;
+        self.whole = Some(Spoken { length: packet.len(), timestamp, marker, level: self.level, lost });
+    }
+
+    /// Leaves a gap for what was lost of somebody else's packets. Returns whether it was theirs.
+    pub(crate) fn leave_gap(&mut self, ticks: u64) -> bool {
+        if self.foreign {
+            self.position += ticks;
+        }
+        self.foreign
+    }
+
     /// Encodes the next frame.
     pub(crate) fn poll(&mut self, payload: &mut [u8]) -> Option<Spoken> {
+        if let Some(whole) = self.whole.take() {
+            return Some(whole);
+        }
         while self.queue.len() >= self.rate.frame() {
             let timestamp = self.timestamp();
             let verdict = self.judge();
@@ -131,7 +170,7 @@ impl Voice {
             self.marker &= sent.is_none() || !marker;
             self.pass_over();
             if let Some(length) = sent {
-                return Some(Spoken { length, timestamp, marker, level: self.level });
+                return Some(Spoken { length, timestamp, marker, level: self.level, lost: 0 });
             }
         }
         None
@@ -151,6 +190,9 @@ impl Voice {
     fn encode(&mut self, payload: &mut [u8]) -> Option<usize> {
         if !self.open {
             return None;
+        }
+        if std::mem::take(&mut self.foreign) {
+            self.encoder.reset();
         }
         let length = self.encoder.encode(&self.queue.front()[..self.rate.frame()], payload)?;
         self.toc = payload.first().copied();

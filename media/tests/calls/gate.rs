@@ -38,7 +38,7 @@ fn frames(call: &Call) -> Vec<(u32, bool, usize, u8)> {
         _ => None,
     });
     let frames = call.left.iter().filter_map(|(_, left)| match left {
-        Left::Room { payload, timestamp, marker, level } => {
+        Left::Room { payload, timestamp, marker, level, .. } => {
             let at = timestamp.wrapping_sub(first?);
             assert_eq!(at % 960, 0);
             Some((at / 960, *marker, payload.len(), *level))

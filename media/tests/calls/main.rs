@@ -9,6 +9,7 @@ mod hold;
 mod keys;
 mod last_word;
 mod mixing;
+mod opus;
 mod quiet;
 mod rest;
 mod ringing;

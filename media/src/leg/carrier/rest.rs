@@ -43,7 +43,7 @@ impl Rest {
 impl Carrier {
     /// Whether silence may be told instead of being sent. Keys are sent in the time of packets, so they need those.
     pub(crate) fn may_rest(&self) -> bool {
-        self.terms.noise.is_some() && self.keys.is_none() && self.keypad.is_none() && self.is_sending()
+        self.terms.noise.is_some() && self.is_free() && self.is_sending()
     }
 
     /// Nobody speaks, and the line is as loud as this, in -dBov. Returns whether a packet is ready now.
