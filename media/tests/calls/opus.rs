@@ -560,3 +560,51 @@ fn what_is_no_opus_is_not_passed_on() {
     assert_eq!(room, [(0, 3), (4 * 960, 4)]);
     assert_eq!(call.junction.report().carrier.unusable, 3);
 }
+
+#[test]
+fn the_last_word_of_a_talker_who_is_passed_on_is_waited_for() {
+    let payloads = packets(&wide_speech()[..32_000], 20, 0);
+    let mut call = call();
+    call.send(CLEAN, from_room(&payloads, 20, 7));
+    call.run(ms(1_900));
+    call.junction.play_out(call.now);
+    call.run(ms(2_500));
+    let told: Vec<_> = call.left.iter().filter(|(_, left)| *left == Left::Event(Event::PlayedOut)).collect();
+    assert!(told.len() == 1 && told[0].0 > ms(1_900), "{told:?}");
+}
+
+#[test]
+fn a_key_is_pressed_as_a_tone_over_whoever_is_passed_on() {
+    let mut call = call();
+    call.send(CLEAN, from_room(&packets(&wide(440.0, 64_000), 20, 0), 20, 7));
+    call.run(ms(1_000));
+    let press = [dtmf::Press::Key(dtmf::Event::from_digit('5').expect("a key"))];
+    call.junction.press_tones(call.now, &press).expect("tones can be pressed always");
+    call.run(ms(4_000));
+    let said = call.events().iter().filter(|event| **event == Event::Pressed).count();
+    assert_eq!(said, 1);
+    let heard = heard_by_phone(&call);
+    let loudest = |frequency: f32| {
+        let frames = heard.chunks_exact(160).enumerate();
+        let tones = frames.map(|(n, frame)| (n, share_of(frame, frequency)));
+        tones.max_by(|a, b| a.1.total_cmp(&b.1)).expect("frames")
+    };
+    for frequency in [770.0, 1_336.0] {
+        let (at, share) = loudest(frequency);
+        assert!((48..=70).contains(&at) && share > 0.3, "{frequency} Hz: {share} of frame {at}");
+    }
+    assert_tone(&heard[heard.len() - 8_000..], 440.0, 20, "the talker again");
+}
+
+/// The part of a frame's energy that is at this frequency.
+fn share_of(frame: &[i16], frequency: f32) -> f32 {
+    let step = std::f32::consts::TAU * frequency / 8_000.0;
+    let (mut real, mut imaginary, mut whole) = (0.0, 0.0, 1.0);
+    for (n, sample) in frame.iter().enumerate() {
+        let (sample, angle) = (f32::from(*sample), step * n as f32);
+        real += sample * angle.cos();
+        imaginary += sample * angle.sin();
+        whole += sample * sample;
+    }
+    2.0 * (real * real + imaginary * imaginary) / (whole * frame.len() as f32)
+}
