@@ -105,12 +105,17 @@ impl Rtp {
 
     /// Listens, and sends a tone of that pitch and level, or silence.
     pub fn start(&mut self, to: SocketAddr, tone: Option<(f64, f64)>) {
+        // One second of a whole number of hertz repeats without a seam.
+        let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
+        self.play(to, wave);
+    }
+
+    /// Listens, and sends these samples, whole frames of 20 ms, again and again.
+    pub fn play(&mut self, to: SocketAddr, wave: Vec<i16>) {
         self.stop();
         let socket = self.socket.try_clone().expect("a socket can be doubled");
         let (stop, heard, place) = (Arc::new(AtomicBool::new(false)), self.heard.clone(), self.sequence.clone());
         let flag = stop.clone();
-        // One second of a whole number of hertz repeats without a seam.
-        let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
         let thread = std::thread::spawn(move || talk(&socket, to, &wave, &flag, &heard, &place));
         self.talking = Some((stop, thread));
     }
