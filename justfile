@@ -32,6 +32,10 @@ bench *filter:
 measure *options:
     script/measure {{options}}
 
+# How good speech is when packets are lost, 3 to 10 percent of them.
+quality:
+    script/quality
+
 # Every fuzz target for so many seconds.
 fuzz seconds="60":
     FUZZ_SECONDS={{seconds}} .ci/run fuzz

@@ -22,10 +22,12 @@ present() {
     rust) have cargo && cargo --version >/dev/null 2>&1 ;;
     cc) have cc && have make ;;
     cmake | curl | openssl | sipp | baresip) have "$1" ;;
-    python) have python3 && python3 -c 'import venv, ensurepip' 2>/dev/null ;;
+    python) have python3 && python3 -c 'import venv, ensurepip, sysconfig, os; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ;;
     node) have npm && have_node ;;
     chromium) have chromium || have chromium-browser || have google-chrome ;;
     livekit) have_livekit ;;
+    speech) [ -d /usr/share/asterisk/sounds/en_US_f_Allison ] && [ -d /usr/share/codec2/raw ] && [ -d /usr/share/pocketsphinx/test/data ] ;;
+    impairment) have iptables && have ip && have unshare ;;
     *) die "unknown need: $1" ;;
   esac
 }
@@ -35,9 +37,11 @@ package() {
     cmake | curl | openssl) echo "$1" ;;
     sipp) echo sip-tester ;;
     baresip) echo baresip-core ;;
-    python) echo python3 python3-venv ;;
+    python) echo python3 python3-venv python3-dev ;;
     node) echo nodejs npm ;;
     chromium) echo chromium ;;
+    speech) echo asterisk-core-sounds-en-wav codec2-examples pocketsphinx-testdata ;;
+    impairment) echo iptables iproute2 util-linux ;;
     *) ;;
   esac
 }
@@ -45,7 +49,9 @@ advice() {
   case $1 in
     rust) echo "Rust $(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml): https://rustup.rs" ;;
     cc) echo "a C compiler and make (Debian, Ubuntu: build-essential)" ;;
-    python) echo "Python 3.10 or newer with venv (Debian, Ubuntu: python3 python3-venv)" ;;
+    python) echo "Python 3.10 or newer with venv and its headers (Debian, Ubuntu: python3 python3-venv python3-dev)" ;;
+    speech) echo "speech to judge (Debian, Ubuntu: $(package speech))" ;;
+    impairment) echo "iptables, ip and unshare (Debian, Ubuntu: $(package impairment))" ;;
     node) echo "Node.js 20 or newer with npm (https://nodejs.org; Debian 13, Ubuntu 25.04 and newer: nodejs npm)" ;;
     livekit) echo "a LiveKit server: livekit-server on PATH (https://github.com/livekit/livekit/releases), or Go 1.21 or newer to build it (https://go.dev/dl), or docker" ;;
     *) echo "$1 (Debian, Ubuntu: $(package "$1"))" ;;

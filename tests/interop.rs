@@ -26,6 +26,8 @@ mod leaks;
 mod leaks_outbound;
 #[path = "interop/load.rs"]
 mod load;
+#[path = "interop/loss.rs"]
+mod loss;
 #[path = "interop/loss_of_room.rs"]
 mod loss_of_room;
 #[path = "interop/offers.rs"]

@@ -23,6 +23,10 @@ pub enum Need {
     Chromium,
     /// The HTTP client.
     Curl,
+    /// A folder with clips of real speech, made by `script/speech`.
+    Speech,
+    /// A network namespace of one's own, and the right to queue its packets for a program that loses some.
+    Impairment,
 }
 
 impl Need {
@@ -49,6 +53,14 @@ impl Need {
                 .into_iter()
                 .find_map(on_path)
                 .ok_or_else(|| "chromium (Debian: apt install chromium)".into()),
+            Self::Speech => {
+                static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+                FOUND.get_or_init(|| from_script("SPEECH_CLIPS", "script/speech")).clone()
+            }
+            Self::Impairment => {
+                static FOUND: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+                FOUND.get_or_init(impairment).clone()
+            }
             Self::Curl => on_path("curl").ok_or_else(|| "curl (Debian, Ubuntu: apt install curl)".into()),
         }
     }
@@ -85,6 +97,20 @@ fn from_script(variable: &str, script: &str) -> Result<PathBuf, String> {
     let output = run.map_err(|error| format!("{script}: {error}"))?;
     let last = String::from_utf8_lossy(&output.stdout).lines().last().map(PathBuf::from);
     last.filter(|_| output.status.success()).ok_or_else(|| format!("what {script} just asked for"))
+}
+
+/// Tries it: programs alone are not enough, the kernel has to have the queue and give the right to it.
+fn impairment() -> Result<PathBuf, String> {
+    let missing = "a network namespace with iptables and NFQUEUE (root, or user namespaces; Debian, Ubuntu: apt install \
+                   iptables iproute2 util-linux)";
+    let script = root().join("script/apart");
+    let rule = ["iptables", "-A", "INPUT", "-p", "udp", "-j", "NFQUEUE", "--queue-num", "7"];
+    let tried = Command::new(&script).args(rule).stdin(Stdio::null()).output();
+    match tried {
+        Ok(output) if output.status.success() => Ok(script),
+        Ok(output) => Err(format!("{missing}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        Err(error) => Err(format!("{missing}: {error}")),
+    }
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {

@@ -5,6 +5,8 @@ pub mod baresip;
 pub mod callee;
 pub mod dns;
 pub mod gateway;
+pub mod impair;
+pub mod judge;
 pub mod listener;
 pub mod livekit;
 pub mod phone;

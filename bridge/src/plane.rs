@@ -20,6 +20,7 @@ mod load;
 mod outbox;
 mod peer;
 mod ports;
+mod redundancy;
 mod side;
 mod slab;
 mod socket;

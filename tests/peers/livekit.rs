@@ -23,6 +23,7 @@ pub struct LiveKit {
     process: Option<Process>,
     config: std::path::PathBuf,
     port: u16,
+    media: std::ops::RangeInclusive<u16>,
 }
 
 impl LiveKit {
@@ -47,7 +48,7 @@ impl LiveKit {
             "keys": {KEY: SECRET},
         });
         let config = scratch.write("livekit.yaml", config.to_string());
-        let mut server = Self { process: None, config, port };
+        let mut server = Self { process: None, config, port, media };
         server.restart(scratch);
         server
     }
@@ -75,6 +76,11 @@ impl LiveKit {
     /// The port of its signalling and API.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Its ports for media.
+    pub fn media(&self) -> std::ops::RangeInclusive<u16> {
+        self.media.clone()
     }
 
     fn listens(&self) -> bool {

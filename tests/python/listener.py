@@ -84,6 +84,19 @@ class Ear:
         return {"received": 0, "lost": 0}
 
 
+class Recorder:
+    """Writes one remote track into a file, 8 kHz, 16 bits."""
+
+    def __init__(self, track, file):
+        self.task = asyncio.ensure_future(self.write(track, file))
+
+    async def write(self, track, file):
+        with open(file, "wb") as out:
+            async for event in rtc.AudioStream(track, sample_rate=8000, num_channels=1):
+                out.write(bytes(event.frame.data))
+                out.flush()
+
+
 class Listener:
     def __init__(self, url, key, secret):
         self.url, self.key, self.secret = url, key, secret
@@ -92,6 +105,8 @@ class Listener:
         self.ears = {}
         self.tone = None
         self.source = None
+        self.recorder = None
+        self.voice = None
 
     def token(self, room, identity, name):
         grants = api.VideoGrants(room_join=True, room=room)
@@ -143,6 +158,25 @@ class Listener:
             await self.source.capture_frame(rtc.AudioFrame(block, RATE, 1, n))
         await self.source.wait_for_playout()
         return await self.do_rpc(identity, "lk.sip.EndCall", payload)
+
+    async def do_speak(self, file, rate=16000):
+        """Says a file of 16 bits without a header, once; what was said before is over."""
+        if not self.voice:
+            self.voice = rtc.AudioSource(rate, 1, queue_size_ms=200)
+            track = rtc.LocalAudioTrack.create_audio_track("voice", self.voice)
+            options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False)
+            await self.room.local_participant.publish_track(track, options)
+        samples = np.fromfile(file, "<i2")
+        for at in range(0, len(samples) - rate // 100 + 1, rate // 100):
+            part = samples[at : at + rate // 100]
+            await self.voice.capture_frame(rtc.AudioFrame(part.tobytes(), rate, 1, len(part)))
+        await self.voice.wait_for_playout()
+
+    async def do_record(self, identity, file):
+        """Records a participant from here on, or nobody any more when no file is named."""
+        if self.recorder:
+            self.recorder.task.cancel()
+        self.recorder = Recorder(self.ears[identity].track, file) if file else None
 
     async def do_leave(self):
         if self.tone:

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use media::{Event, Output, dtmf};
 use mio::{Interest, Registry, Token};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::engine::Engine;
 use super::gauges::Seat;
@@ -17,6 +17,7 @@ use super::line::Ear;
 use super::outbox::{self, LineOutbox, PeerOutbox};
 use super::peer::{self, Drained};
 use super::ports::Pair;
+use super::redundancy::Redundancy;
 use super::slab::Key;
 use super::socket::Traits;
 use super::stand::{self, PLACES, ROLES, Stands};
@@ -53,6 +54,7 @@ pub(crate) struct Circuit {
     outbox: LineOutbox,
     /// RTCP shares the RTP socket.
     mux: bool,
+    redundancy: Redundancy,
     room_sent: u64,
     room_received: u64,
     /// The desk's end was told.
@@ -82,6 +84,7 @@ impl Circuit {
             ear,
             outbox,
             mux: false,
+            redundancy: Redundancy::default(),
             room_sent: 0,
             room_received: 0,
             done: false,
@@ -271,6 +274,12 @@ impl Circuit {
                     }
                 }
             }
+        }
+        let lost = self.stands.at(place).and_then(|stand| stand.take_loss(role));
+        let change = lost.filter(|_| self.stands.has_audio(place)).and_then(|lost| self.redundancy.handle_report(lost));
+        if let Some(loss) = change {
+            debug!(loss, "redundancy toward the room");
+            self.engine.set_loss(loss);
         }
     }
 

@@ -189,8 +189,17 @@ impl Engine {
 
     /// Calls alone follow the load; whatever a test participant costs, it is not there to save.
     pub(crate) fn set_complexity(&mut self, complexity: u8) {
+        self.change_profile(|profile| Profile { complexity, ..profile });
+    }
+
+    /// Expects a loss on the way to the room, in percent.
+    pub(crate) fn set_loss(&mut self, loss: u8) {
+        self.change_profile(|profile| Profile { loss, ..profile });
+    }
+
+    fn change_profile(&mut self, change: impl FnOnce(Profile) -> Profile) {
         if let Self::Junction(junction, profile) = self {
-            let wanted = Profile { complexity, ..*profile };
+            let wanted = change(*profile);
             if wanted != *profile && junction.set_profile(wanted).is_ok() {
                 *profile = wanted;
             }

@@ -9,6 +9,7 @@
 
 mod build;
 mod due;
+mod reports;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 
 use self::due::Due;
+use self::reports::{Reader, Reports};
 use super::socket::Endpoint;
 use super::{Channel, PeerCommand, PeerConfig, PeerEvent, PeerState};
 
@@ -93,6 +95,7 @@ pub(crate) struct Peer {
     pending: VecDeque<PeerEvent>,
     state: Option<PeerState>,
     due: Due,
+    reports: Reports,
 }
 
 /// A remote stream that was told.
@@ -105,11 +108,12 @@ struct Stream {
 
 impl Peer {
     pub(crate) fn new(now: Instant, config: PeerConfig, endpoint: Endpoint) -> Result<Self, Error> {
+        let (ssrc, reports) = (rand::random(), Reports::new());
         let mut peer = Self {
-            connection: build::connection(now)?,
+            connection: build::connection(now, Reader::new(ssrc, reports.clone()))?,
             endpoint,
             sender: None,
-            ssrc: rand::random(),
+            ssrc,
             sequence: rand::random(),
             level_extension: None,
             channels: Vec::new(),
@@ -117,6 +121,7 @@ impl Peer {
             pending: VecDeque::new(),
             state: None,
             due: Due::new(),
+            reports,
         };
         if config.data_channels {
             let lossy = RTCDataChannelInit { ordered: false, max_retransmits: Some(0), ..Default::default() };
@@ -264,6 +269,11 @@ impl Peer {
             self.due.add_audio();
         }
         sent
+    }
+
+    /// The share of our packets that the last report says were lost, once for each report.
+    pub(crate) fn take_loss(&mut self) -> Option<f64> {
+        self.reports.take()
     }
 
     /// A stream that comes back under this source is reported again.

@@ -87,6 +87,11 @@ impl Stand {
         self.peer(role)?.poll_output()
     }
 
+    /// What a report that has come says of our packets.
+    pub(crate) fn take_loss(&mut self, role: Role) -> Option<f64> {
+        self.peer(role)?.take_loss()
+    }
+
     pub(crate) fn tell(&mut self, role: Role, event: PeerEvent) {
         self.outbox.push_peer(role, event);
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              packet                  nothing came in time
-//! Quiet ──────────────────► Speaking ──────────────────────► Fading ──► Quiet after 60 ms
+//! Quiet ──────────────────► Speaking ──────────────────────► Fading ──► Quiet after 100 ms
 //!   ▲                         │  ▲            packet           │
 //!   └── silence was sent ─────┘  └─────────────────────────────┘
 //! ```
@@ -28,10 +28,15 @@ use crate::{
 const SLOTS: usize = 16;
 /// Decoded ticks that may wait for the other talkers, 240 ms: the longest packet twice.
 const DECODED: usize = 2 * opus::LONGEST;
-/// Ticks made up when nothing comes; the last of them is silent.
-const FADE: usize = 3 * FRAME;
+/// Ticks made up at the level that libopus gives them, when nothing comes: shorter rows of losses are hardly heard.
+const HOLD: usize = 3 * FRAME;
+/// Ticks made up in all; the last of them is silent.
+const FADE: usize = 5 * FRAME;
 /// Redundancy comes with the next packet, so its sender's frame has to be waited for.
 const REDUNDANCY: Duration = Duration::from_millis(25);
+/// Packets without any after which a sender counts as one that codes none: there is none of what was silent, nor in the
+/// packet behind it, and so none is seen where the next loss hurts most, at the beginning of a word.
+const FORGET: u16 = 500;
 /// Later than this a packet is late even if its place was not made up.
 const TOO_LATE: Duration = Duration::from_millis(80);
 /// Late for so long, it is not the packets that are late but the line that is slower.
@@ -54,8 +59,8 @@ pub(crate) struct Talker {
     next: u32,
     /// Ticks in the last packet.
     packet: usize,
-    /// The last packet repeated the one before it.
-    redundant: bool,
+    /// For so many packets yet the sender is believed to repeat in each the one before it.
+    redundant: u16,
     late_since: Option<Instant>,
     heard: Instant,
     /// Has said that nothing follows for a while.
@@ -95,7 +100,7 @@ impl Talker {
             arrival: Arrival::new(now, 0),
             next: 0,
             packet: FRAME,
-            redundant: false,
+            redundant: 0,
             late_since: None,
             heard: now,
             rests: false,
@@ -110,7 +115,7 @@ impl Talker {
         self.decoded.clear();
         self.ring.restart(0);
         (self.ssrc, self.state, self.sequence) = (ssrc, State::Quiet, None);
-        (self.late_since, self.heard, self.redundant, self.rests) = (None, now, false, false);
+        (self.late_since, self.heard, self.redundant, self.rests) = (None, now, 0, false);
         self.told = Told::default();
     }
 
@@ -263,7 +268,7 @@ impl Talker {
 
     fn deadline(&self) -> Instant {
         let wait = self.arrival.wait();
-        let wait = if self.redundant { wait.max(REDUNDANCY) } else { wait };
+        let wait = if self.redundant > 0 { wait.max(REDUNDANCY) } else { wait };
         self.arrival.due(self.next) + wait
     }
 
@@ -294,7 +299,7 @@ impl Talker {
             self.state = State::Quiet;
             return;
         }
-        self.redundant = opus::has_redundancy(payload);
+        self.redundant = if opus::has_redundancy(payload) { FORGET } else { self.redundant.saturating_sub(1) };
         self.packet = ticks;
         // When the others keep this one waiting for too long, its oldest samples are given up.
         let samples = self.rate.samples(ticks);
@@ -349,7 +354,7 @@ impl Talker {
         self.next = self.next.wrapping_add(recovered as u32 * OPUS_TICKS);
     }
 
-    /// Makes up so many ticks, fading after the first frame; `made` were made up before them.
+    /// Makes up so many ticks, fading once it is long; `made` were made up before them.
     fn conceal(&mut self, ticks: usize, made: usize) {
         let mut pcm = [0; 2 * opus::LONGEST];
         let made_up = ticks.min(FADE);
@@ -367,7 +372,7 @@ impl Talker {
 
 fn fade(rate: Rate, samples: &mut [i16], made: usize) {
     for (n, sample) in samples.iter_mut().enumerate() {
-        let faded = (made + rate.ticks(n)).saturating_sub(FRAME) as f32 / (FADE - FRAME - 1) as f32;
+        let faded = (made + rate.ticks(n)).saturating_sub(HOLD) as f32 / (FADE - HOLD - 1) as f32;
         *sample = (f32::from(*sample) * (1.0 - faded).max(0.0)) as i16;
     }
 }

@@ -26,7 +26,7 @@ fn a_second_talker_comes_and_goes_and_the_first_is_not_disturbed() {
         let high_share: Vec<i16> = during.iter().zip(&heard[8_000..]).map(|(a, b)| a.saturating_sub(*b)).collect();
         assert!((pitch(&high_share).unwrap() - 1_100.0).abs() < 2.0, "phase {phase}");
         let report = call.junction.report();
-        assert!(report.room_concealed <= 480, "only the fade of the one that left: {report:?}");
+        assert!(report.room_concealed <= 800, "only the fade of the one that left: {report:?}");
         assert_eq!((report.room_late, report.room_dropped), (0, 0), "phase {phase}");
     }
 }

@@ -17,6 +17,7 @@ use rtc::rtp_transceiver::rtp_sender::{
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 
 use super::Error;
+use super::reports::Reader;
 
 /// Payload type of Opus in our offers.
 pub(super) const OPUS: u8 = 111;
@@ -29,8 +30,8 @@ const SDES_MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 /// a packet, to which its envelope comes.
 const MESSAGE: u32 = 20 * 1024;
 
-/// An empty connection with our settings.
-pub(super) fn connection(now: Instant) -> Result<RTCPeerConnection, Error> {
+/// An empty connection with our settings, and who reads the reports on our packets.
+pub(super) fn connection(now: Instant, reader: Reader) -> Result<RTCPeerConnection, Error> {
     let mut engine = MediaEngine::default();
     let parameters = RTCRtpCodecParameters { rtp_codec: opus(), payload_type: OPUS };
     engine.register_codec(parameters, RtpCodecKind::Audio)?;
@@ -44,7 +45,7 @@ pub(super) fn connection(now: Instant) -> Result<RTCPeerConnection, Error> {
         .with_configuration(RTCConfigurationBuilder::new().build())
         .with_setting_engine(settings())
         .with_media_engine(engine)
-        .with_interceptor_registry(configure_rtcp_reports(Registry::new()))
+        .with_interceptor_registry(configure_rtcp_reports(Registry::new()).with(Reader::SLOT, reader))
         .build(now)?;
     Ok(connection)
 }

@@ -177,6 +177,27 @@ fn audio_flows_both_ways_where_both_publish() {
     pair.until(|pair| pair.packets.iter().all(|packets| packets.len() == 1));
 }
 
+#[test]
+fn what_the_other_side_reports_as_lost_is_told_once_for_each_report() {
+    let mut pair = Pair::new(loopback());
+    pair.negotiate(0, unchanged);
+    pair.connect();
+    let mut losses = Vec::new();
+    let mut frame = 0u32;
+    pair.until(|pair| {
+        // Every fifth never leaves.
+        pair.peers[0].sequence = pair.peers[0].sequence.wrapping_add(u16::from(frame % 4 == 3));
+        pair.peers[0].send_audio(Instant::now(), frame * 960, frame == 0, 30, b"frame");
+        pair.peers[0].transmit();
+        frame += 1;
+        losses.extend(pair.peers[0].take_loss());
+        losses.len() >= 2
+    });
+    assert!(losses.iter().all(|loss| (0.1..0.3).contains(loss)), "{losses:?}");
+    assert!(losses.len() * 25 < frame as usize, "{} reports of {frame} packets", losses.len());
+    assert_eq!(pair.peers[0].take_loss(), None, "this one was told");
+}
+
 /// The other side's candidates did not arrive in time: its checks come from an address nobody told us of.
 #[test]
 fn pitfall_1_a_peer_reflexive_pair_is_used_at_once() {
