@@ -90,6 +90,23 @@ pub fn from_ulaw(byte: u8) -> i16 {
     (if bits & 0x80 == 0 { magnitude } else { -magnitude }) as i16
 }
 
+/// One sample as G.711 A-law.
+pub fn to_alaw(sample: i16) -> u8 {
+    let (sign, magnitude) = if sample < 0 { (0, !sample) } else { (0x80, sample) };
+    let steps = (magnitude as u16) >> 4;
+    let exponent = (16 - steps.leading_zeros()).saturating_sub(4);
+    let mantissa = steps >> exponent.saturating_sub(1) & 0x0f;
+    (sign | (exponent as u8) << 4 | mantissa as u8) ^ 0x55
+}
+
+/// One byte of G.711 A-law as a sample.
+pub fn from_alaw(byte: u8) -> i16 {
+    let bits = byte ^ 0x55;
+    let (exponent, mantissa) = (bits >> 4 & 7, i32::from(bits & 0x0f));
+    let magnitude = if exponent == 0 { 2 * mantissa + 1 } else { (2 * mantissa + 33) << (exponent - 1) } << 3;
+    (if bits & 0x80 == 0 { -magnitude } else { magnitude }) as i16
+}
+
 fn hann(n: usize, length: usize) -> f64 {
     0.5 - 0.5 * (2.0 * PI * n as f64 / length as f64).cos()
 }

@@ -8,6 +8,8 @@ mod carriers;
 mod commands;
 #[path = "interop/digest.rs"]
 mod digest;
+#[path = "interop/every_call.rs"]
+mod every_call;
 #[path = "interop/front_door.rs"]
 mod front_door;
 #[path = "interop/hangup.rs"]

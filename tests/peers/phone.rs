@@ -2,6 +2,7 @@
 //!
 //! It knows no transactions: it sends once, and loopback loses nothing.
 
+mod coder;
 pub mod digest;
 pub mod message;
 pub mod rtp;
@@ -10,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use message::Message;
-pub use rtp::Rtp;
+pub use rtp::{Format, Law, Rtp};
 
 use super::wire::Wire;
 

@@ -1,13 +1,15 @@
-//! RTP with G.711 µ-law: a tone out every twenty milliseconds, everything heard kept.
+//! RTP with G.711: a tone out packet by packet, everything heard kept.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::coder::Coder;
 use crate::audio;
 
+/// How long a packet of a pressed key lasts, and how long one of the other side usually does.
 const FRAME: Duration = Duration::from_millis(20);
 const SAMPLES: usize = 160;
 const RATE: u32 = 8_000;
@@ -16,9 +18,35 @@ const KEYS: &str = "0123456789*#ABCD";
 /// Samples up to this are silence: -50 dBFS.
 const SILENT: i16 = 100;
 
+/// What a phone speaks, and under which numbers. Each side chooses those that it wants to hear (RFC 3264 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// The codec.
+    pub law: Law,
+    /// The payload type of what we say, and of the keys that we press.
+    pub says: (u8, u8),
+    /// The payload type of what we hear, and of the keys that are pressed for us.
+    pub hears: (u8, u8),
+    /// How long a packet of ours lasts.
+    pub frame: Duration,
+}
+
+/// A codec of telephones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// G.711 µ-law.
+    Mu,
+    /// G.711 A-law.
+    A,
+    /// G.722 of which only the lower band is spoken and heard, as far as a tone needs it.
+    Wide,
+}
+
 /// One socket, and a thread while it talks.
 #[derive(Debug)]
 pub struct Rtp {
+    /// What it speaks, from the next [`start`](Self::start) on.
+    pub format: Format,
     socket: UdpSocket,
     heard: Arc<Mutex<Ear>>,
     talking: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
@@ -81,10 +109,21 @@ impl Ear {
 }
 
 impl Rtp {
-    /// Opens a socket.
+    /// Opens a socket for G.711 µ-law in packets of twenty milliseconds.
     pub fn new() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
-        Self { socket, heard: Arc::default(), talking: None, sequence: Arc::new(Mutex::new((1_000, 16_000))) }
+        Self::at([127, 0, 0, 1], Format::default())
+    }
+
+    /// Opens a socket for another format.
+    pub fn speaking(format: Format) -> Self {
+        Self::at([127, 0, 0, 1], format)
+    }
+
+    /// The same at another address of loopback.
+    pub fn at(address: [u8; 4], format: Format) -> Self {
+        let socket = UdpSocket::bind((IpAddr::from(address), 0)).expect("loopback has a free port");
+        let sequence = Arc::new(Mutex::new((1_000, 16_000)));
+        Self { format, socket, heard: Arc::default(), talking: None, sequence }
     }
 
     /// Where it listens.
@@ -92,14 +131,16 @@ impl Rtp {
         self.socket.local_addr().expect("a bound socket has an address")
     }
 
-    /// An offer of G.711 and digits at this socket.
+    /// An offer of the codec and of digits at this socket.
     pub fn offer(&self) -> String {
-        let address = self.address();
+        let (address, Format { law, hears: (voice, keys), frame, .. }) = (self.address(), self.format);
         format!(
-            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP 0 101\r\n\
-             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n",
+            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP {voice} {keys}\r\n\
+             a=rtpmap:{voice} {2}/8000\r\na=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\na=ptime:{3}\r\n",
             address.ip(),
-            address.port()
+            address.port(),
+            law.name(),
+            frame.as_millis()
         )
     }
 
@@ -108,10 +149,10 @@ impl Rtp {
         self.stop();
         let socket = self.socket.try_clone().expect("a socket can be doubled");
         let (stop, heard, place) = (Arc::new(AtomicBool::new(false)), self.heard.clone(), self.sequence.clone());
-        let flag = stop.clone();
+        let (flag, format) = (stop.clone(), self.format);
         // One second of a whole number of hertz repeats without a seam.
         let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
-        let thread = std::thread::spawn(move || talk(&socket, to, &wave, &flag, &heard, &place));
+        let thread = std::thread::spawn(move || talk(&socket, to, format, &wave, &flag, &heard, &place));
         self.talking = Some((stop, thread));
     }
 
@@ -127,18 +168,22 @@ impl Rtp {
     pub fn press(&self, to: SocketAddr, event: u8) {
         let began = self.sequence.lock().expect("no thread panics while it holds this").1;
         for step in 1..=7_u16 {
-            let sequence = {
-                let mut place = self.sequence.lock().expect("no thread panics while it holds this");
-                place.0 = place.0.wrapping_add(1);
-                place.0.wrapping_sub(1)
-            };
+            let (sequence, _) = next(&self.sequence, 0);
             let (end, duration) = (step >= 5, step.min(5) * 160);
-            let mut packet = header(sequence, began, 101 | if step == 1 { 0x80 } else { 0 });
+            let mut packet = header(sequence, began, self.format.says.1 | if step == 1 { 0x80 } else { 0 });
             packet.extend([event, if end { 0x8a } else { 0x0a }]);
             packet.extend(duration.to_be_bytes());
             let _ = self.socket.send_to(&packet, to);
             std::thread::sleep(FRAME);
         }
+    }
+
+    /// Sends one packet of any kind, and counts so many samples for it.
+    pub fn say(&self, to: SocketAddr, kind: u8, payload: &[u8], samples: u32) {
+        let (sequence, timestamp) = next(&self.sequence, samples);
+        let mut packet = header(sequence, timestamp, kind);
+        packet.extend(payload);
+        let _ = self.socket.send_to(&packet, to);
     }
 
     /// What was heard up to now.
@@ -159,6 +204,23 @@ impl Rtp {
     }
 }
 
+impl Default for Format {
+    fn default() -> Self {
+        Self { law: Law::Mu, says: (0, 101), hears: (0, 101), frame: FRAME }
+    }
+}
+
+impl Law {
+    /// As SDP calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Mu => "PCMU",
+            Self::A => "PCMA",
+            Self::Wide => "G722",
+        }
+    }
+}
+
 impl Default for Rtp {
     fn default() -> Self {
         Self::new()
@@ -174,30 +236,27 @@ impl Drop for Rtp {
 fn talk(
     socket: &UdpSocket,
     to: SocketAddr,
+    format: Format,
     wave: &[i16],
     stop: &AtomicBool,
     heard: &Mutex<Ear>,
     place: &Mutex<(u16, u32)>,
 ) {
+    let samples = format.frame.as_millis() as usize * RATE as usize / 1_000;
+    let (mut mouth, mut ear) = (Coder::new(format.law), Coder::new(format.law));
     let mut due = Instant::now();
-    let mut at = 0;
+    let mut wave = wave.iter().copied().cycle();
     while !stop.load(Ordering::Relaxed) {
-        listen_until(due, socket, heard);
-        let (sequence, timestamp) = {
-            let mut place = place.lock().expect("no thread panics while it holds this");
-            let now = *place;
-            *place = (now.0.wrapping_add(1), now.1.wrapping_add(SAMPLES as u32));
-            now
-        };
-        let mut packet = header(sequence, timestamp, 0);
-        packet.extend(wave[at..at + SAMPLES].iter().map(|&sample| audio::to_ulaw(sample)));
+        listen_until(due, socket, format, &mut ear, heard);
+        let (sequence, timestamp) = next(place, samples as u32);
+        let mut packet = header(sequence, timestamp, format.says.0);
+        packet.extend(wave.by_ref().take(samples).map(|sample| mouth.encode(sample)));
         let _ = socket.send_to(&packet, to);
-        at = (at + SAMPLES) % wave.len();
-        due += FRAME;
+        due += format.frame;
     }
 }
 
-fn listen_until(due: Instant, socket: &UdpSocket, heard: &Mutex<Ear>) {
+fn listen_until(due: Instant, socket: &UdpSocket, format: Format, coder: &mut Coder, heard: &Mutex<Ear>) {
     let mut buffer = [0; 2_048];
     loop {
         let left = due.saturating_duration_since(Instant::now());
@@ -210,16 +269,24 @@ fn listen_until(due: Instant, socket: &UdpSocket, heard: &Mutex<Ear>) {
         }
         let mut ear = heard.lock().expect("no thread panics while it holds this");
         match buffer[1] & 0x7f {
-            0 => {}
-            101 => {
+            kind if kind == format.hears.0 => {}
+            kind if kind == format.hears.1 => {
                 ear.hear_key(&buffer[..length]);
                 continue;
             }
             _ => continue,
         }
         ear.packets.push((Instant::now(), u16::from_be_bytes([buffer[2], buffer[3]])));
-        ear.samples.extend(buffer[12..length].iter().map(|&byte| audio::from_ulaw(byte)));
+        ear.samples.extend(buffer[12..length].iter().map(|&byte| coder.decode(byte)));
     }
+}
+
+/// The place of the next packet in the stream.
+fn next(place: &Mutex<(u16, u32)>, samples: u32) -> (u16, u32) {
+    let mut place = place.lock().expect("no thread panics while it holds this");
+    let now = *place;
+    *place = (now.0.wrapping_add(1), now.1.wrapping_add(samples));
+    now
 }
 
 fn header(sequence: u16, timestamp: u32, kind: u8) -> Vec<u8> {
