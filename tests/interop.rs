@@ -8,6 +8,8 @@ mod carriers;
 mod commands;
 #[path = "interop/digest.rs"]
 mod digest;
+#[path = "interop/early_media.rs"]
+mod early_media;
 #[path = "interop/every_call.rs"]
 mod every_call;
 #[path = "interop/front_door.rs"]

@@ -5,8 +5,8 @@
 //!
 //! ```text
 //! inbound:                Preparing ──► Joining ──► Ringing ──► Answering ──► Active ──► Ended
-//!                         offer read    in the      180 goes    200 sent,     both
-//!                         on paper      room        out         ACK awaited   hear
+//!                         offer read    in the      180 or      200 sent,     both
+//!                         on paper      room        183 sent    ACK awaited   hear
 //!
 //! with a PIN:             Preparing ──► Answering ──► Admitting ──► Entering ──► Active ──► Ended
 //!                                                    PIN asked     in the
@@ -49,9 +49,11 @@ const JOIN_LIMIT: Duration = Duration::from_secs(10);
 pub struct Limits {
     /// When an inbound call is answered.
     pub answer: Answer,
+    /// The caller hears the room while he waits.
+    pub early_media: bool,
     /// How long it may ring.
     pub ringing: Duration,
-    /// How often a 180 is repeated; carriers take its silence for a dead gateway (RFC 3261 §13.3.1.1 asks for a minute).
+    /// How often 180 or 183 is repeated; carriers take its silence for a dead gateway (RFC 3261 §13.3.1.1 asks for a minute).
     pub ringing_interval: Duration,
     /// How long it may last, from the answer.
     pub duration: Duration,
@@ -163,6 +165,8 @@ impl Call {
                 if self.is_awaited() { self.answer(now) } else { state }
             }
 
+            (State::Ringing { .. }, Input::PickedUp) => self.answer(now),
+
             (State::Answering { until }, Input::Acknowledged) if self.limits.asks_pin => {
                 self.actions.extend([Action::StartMedia, Action::AskPin]);
                 State::Admitting { until }
@@ -235,11 +239,12 @@ impl Call {
                 state
             }
 
-            // A rejoin after the room was lost for a while; further 1xx, and such as were overtaken by the answer; keys
+            // Nobody waits; a rejoin after the room was lost for a while; further 1xx, and such as were overtaken by the answer; keys
             // pressed before it; the ACK of a re-INVITE: none of them changes the state of the call.
             (
                 state,
-                Input::RoomJoined
+                Input::PickedUp
+                | Input::RoomJoined
                 | Input::Located
                 | Input::RemoteRinging
                 | Input::EarlyOffered(_)
@@ -264,7 +269,7 @@ impl Call {
                 self.end(state, EndReason::RingingTimeout)
             }
             State::Ringing { again, give_up } if now >= again => {
-                self.actions.push_back(Action::Ring);
+                self.actions.push_back(self.progress());
                 State::Ringing { again: now + self.limits.ringing_interval, give_up }
             }
             state @ (State::Answering { until }
@@ -302,6 +307,11 @@ impl Call {
         matches!(self.state, State::Typing { .. } | State::Active { .. })
     }
 
+    /// The caller hears ringing, or the room, until he is answered.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Ringing { .. })
+    }
+
     /// The participant stands in its room.
     pub fn is_in_room(&self) -> bool {
         !matches!(
@@ -334,8 +344,16 @@ impl Call {
         if self.is_awaited() {
             return self.answer(now);
         }
-        self.actions.push_back(Action::Ring);
+        self.actions.push_back(self.progress());
+        if self.limits.early_media {
+            self.actions.push_back(Action::StartEarly);
+        }
         State::Ringing { again: now + self.limits.ringing_interval, give_up: now + self.limits.ringing }
+    }
+
+    /// What the caller is told while he waits.
+    fn progress(&self) -> Action {
+        if self.limits.early_media { Action::Progress } else { Action::Ring }
     }
 
     /// Whether the room is ready for the caller.
@@ -344,6 +362,7 @@ impl Call {
             Answer::Immediately => true,
             Answer::OnParticipant => self.audience.participants > 0,
             Answer::OnTrack => self.audience.is_audible(),
+            Answer::OnRequest => false,
         }
     }
 

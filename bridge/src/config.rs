@@ -302,6 +302,8 @@ pub struct Opus {
 pub struct Calls {
     /// When a call is answered whose rule does not say.
     pub answer: Answer,
+    /// Whether callers who wait hear the room, where their rule does not say.
+    pub early_media: bool,
     /// Calls at a time; `None` for no limit.
     pub max_active: Option<usize>,
     /// How long calls may last on after the order to stop.

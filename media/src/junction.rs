@@ -159,10 +159,18 @@ impl Junction {
         self.downlink.set_rate(self.carrier.rate())
     }
 
-    /// The call is answered and acknowledged. Before this nothing is sent to the carrier.
+    /// The call is answered and acknowledged. Before this nothing is sent to the carrier, but for early media.
     pub fn start(&mut self, now: Instant) {
         self.now = now;
         self.carrier.start(now);
+    }
+
+    /// The carrier hears the room before the answer ([RFC 3960 §3.1]); nothing is expected of it until then.
+    ///
+    /// [RFC 3960 §3.1]: https://www.rfc-editor.org/rfc/rfc3960#section-3.1
+    pub fn start_early(&mut self, now: Instant) {
+        self.now = now;
+        self.carrier.start_early(now);
     }
 
     /// Whether the room takes our audio: closed, nothing is encoded and the clock runs on.

@@ -191,21 +191,7 @@ const ROWS: &[Row] = &[
 
 #[test]
 fn every_call() {
-    let Some((scratch, _turn)) = prepare("every-call", &[Need::Sipp, Need::Baresip]) else { return };
-    gateway::binary();
-    let livekit = LiveKit::start(&scratch);
-    let rows = wanted();
-    let gateway = Gateway::start(&setup(&rows, &scratch), &livekit.url(), &scratch);
-    let (slow, quick): (Vec<_>, Vec<_>) = rows.into_iter().partition(|&row| ROWS[row].is_slow);
-    let queue = Mutex::new(slow.into_iter().chain(quick).collect::<VecDeque<_>>());
-    let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for lane in 0..LANES.min(queue.lock().expect("nobody panics with it").len()) {
-            let (queue, results, livekit, gateway, scratch) = (&queue, &results, &livekit, &gateway, &scratch);
-            scope.spawn(move || work(lane, queue, results, livekit, gateway, scratch));
-        }
-    });
-    let mut results = results.into_inner().expect("nobody panics with it");
+    let Some(mut results) = run(wanted()) else { return };
     results.sort();
     let line = |(row, passed, took): &(usize, bool, Duration)| {
         let Row { promise, name, peer, .. } = &ROWS[*row];
@@ -267,35 +253,59 @@ fn room(row: usize) -> String {
     format!("room-{row}")
 }
 
-/// Takes one row after the other until none is left.
-fn work(
-    lane: usize,
-    queue: &Mutex<VecDeque<usize>>,
-    results: &Mutex<Vec<(usize, bool, Duration)>>,
-    livekit: &LiveKit,
-    gateway: &Gateway,
-    scratch: &Scratch,
-) {
-    let mut listener = None;
-    loop {
-        let Some(row) = queue.lock().expect("nobody panics with it").pop_front() else { return };
-        let start = Instant::now();
-        let passed = catch_unwind(AssertUnwindSafe(|| {
-            let place = scratch.within(&format!("row-{row}"));
-            let start = || Listener::start(&format!("listener-{lane}"), &livekit.url(), scratch);
-            let ear: &mut Listener = listener.get_or_insert_with(start);
-            let caller = format!("+155503{row:02}");
-            let mut desk =
-                Desk { gateway, listener: ear, scratch: &place, number: number(row), room: room(row), caller };
-            (ROWS[row].call)(&mut desk);
-            desk.leave();
-        }));
-        if let Err(panic) = &passed {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-            eprintln!("── {}: {}", ROWS[row].name, text.unwrap_or_default());
-            // It may be anywhere.
-            listener = None;
+/// What became of each row, and how long it took.
+fn run(rows: Vec<usize>) -> Option<Vec<(usize, bool, Duration)>> {
+    let (scratch, _turn) = prepare("every-call", &[Need::Sipp, Need::Baresip])?;
+    gateway::binary();
+    let livekit = LiveKit::start(&scratch);
+    let gateway = Gateway::start(&setup(&rows, &scratch), &livekit.url(), &scratch);
+    let (slow, quick): (Vec<_>, Vec<_>) = rows.into_iter().partition(|&row| ROWS[row].is_slow);
+    let queue = Mutex::new(slow.into_iter().chain(quick).collect::<VecDeque<_>>());
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for lane in 0..LANES {
+            let (queue, results, livekit, gateway, scratch) = (&queue, &results, &livekit, &gateway, &scratch);
+            scope.spawn(move || {
+                let mut listener = None;
+                loop {
+                    let Some(row) = queue.lock().expect("nobody panics with it").pop_front() else { return };
+                    let start = Instant::now();
+                    let listen = || Listener::start(&format!("listener-{lane}"), &livekit.url(), scratch);
+                    let ear = listener.get_or_insert_with(listen);
+                    let passed = played(row, gateway, ear, scratch);
+                    if !passed {
+                        // It may be anywhere.
+                        listener = None;
+                    }
+                    results.lock().expect("nobody panics with it").push((row, passed, start.elapsed()));
+                }
+            });
         }
-        results.lock().expect("nobody panics with it").push((row, passed.is_ok(), start.elapsed()));
+    });
+    Some(results.into_inner().expect("nobody panics with it"))
+}
+
+/// Plays one row. Says what went wrong, and what the gateway has to say of it.
+fn played(row: usize, gateway: &Gateway, listener: &mut Listener, scratch: &Scratch) -> bool {
+    let (room, caller) = (room(row), format!("+155503{row:02}"));
+    let place = scratch.within(&format!("row-{row}"));
+    let play = AssertUnwindSafe(|| {
+        let place = place;
+        let mut desk = Desk { gateway, listener, scratch: &place, number: number(row), room: room.clone(), caller };
+        (ROWS[row].call)(&mut desk);
+        desk.leave();
+    });
+    let passed = catch_unwind(play).is_ok();
+    if !passed {
+        let (log, name) = (gateway.log(), format!("room=\"{room}\""));
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(&name)).collect();
+        let from = lines.len().saturating_sub(60);
+        eprintln!(
+            "──── {:?}: {} failed; the gateway said:\n{}",
+            ROWS[row].promise,
+            ROWS[row].name,
+            lines[from..].join("\n")
+        );
     }
+    passed
 }

@@ -27,6 +27,8 @@ pub struct Scenario {
     names: String,
     contact: String,
     cseq: u32,
+    /// The number of the last INVITE, which its ACK repeats.
+    invite: u32,
     /// What was heard last, and whether its To lacks our tag.
     heard: String,
     is_new: bool,
@@ -39,15 +41,22 @@ impl Scenario {
             "From: \"sipp\" <sip:{number}@[local_ip]:[local_port]>;tag=[pid]s[call_number]\r\n\
              To: <sip:[service]@[remote_ip]:[remote_port]>[peer_tag_param]\r\n"
         );
-        Self { steps: String::new(), names, contact: contact(number), cseq: 0, heard: String::new(), is_new: false }
+        Self {
+            steps: String::new(),
+            names,
+            contact: contact(number),
+            cseq: 0,
+            invite: 0,
+            heard: String::new(),
+            is_new: false,
+        }
     }
 
     /// A phone that is called: it takes the INVITE and answers nothing yet.
     pub fn callee() -> Self {
         let names = "From:[$us];tag=[pid]u[call_number]\r\nTo:[$them]\r\n".to_owned();
-        let steps = "<Reference variables=\"us,them,call_via,call_cseq\"/>\n".to_owned();
-        let mut callee = Self { steps, names, contact: contact("callee"), cseq: 0, heard: String::new(), is_new: true }
-            .hears("INVITE");
+        let callee = Self { names, contact: contact("callee"), ..Self::caller("") };
+        let mut callee = callee.hears("INVITE");
         // The names of the call, which later requests must not change.
         callee.steps.push_str(
             "<nop><action>\n<assignstr assign_to=\"us\" value=\"[$to]\"/>\n\
@@ -68,6 +77,7 @@ impl Scenario {
         self.cseq += 1;
         // A try after a refusal is no part of what was refused.
         let (cseq, names) = (self.cseq, self.names.clone());
+        self.invite = cseq;
         self.names = names.replace("[peer_tag_param]", "");
         self = self.sends("INVITE", cseq, "sip:[service]@[remote_ip]:[remote_port]", headers, sdp, true);
         self.names = names;
@@ -82,9 +92,9 @@ impl Scenario {
             "<recv response=\"{status}\" rrs=\"true\"><action>\n\
              <ereg regexp=\"100rel\" search_in=\"hdr\" header=\"Require:\" check_it=\"true\" assign_to=\"found\"/>\n\
              <ereg regexp=\"[0-9]+\" search_in=\"hdr\" header=\"RSeq:\" check_it=\"true\" assign_to=\"number\"/>\n\
-             </action></recv>\n<Reference variables=\"found\"/>"
+             </action></recv>"
         );
-        let invite = self.cseq;
+        let invite = self.invite;
         self.waits().asks("PRACK", &format!("RAck: [$number] {invite} INVITE\r\n"), sdp).gets(200)
     }
 
@@ -99,7 +109,7 @@ impl Scenario {
         let _ = writeln!(
             self.steps,
             "<recv response=\"{status}\" rrs=\"true\"><action><ereg regexp=\"{regexp}\" search_in=\"hdr\" \
-             header=\"{header}:\" check_it=\"true\" assign_to=\"found\"/></action></recv>\n<Reference variables=\"found\"/>"
+             header=\"{header}:\" check_it=\"true\" assign_to=\"found\"/></action></recv>"
         );
         self
     }
@@ -114,8 +124,8 @@ impl Scenario {
 
     /// Acknowledges a 200, with a description if the 200 was the offer.
     pub fn acknowledges(self, sdp: &str) -> Self {
-        let cseq = self.cseq;
-        self.sends("ACK", cseq, "[next_url]", "", sdp, false)
+        let invite = self.invite;
+        self.sends("ACK", invite, "[next_url]", "", sdp, false)
     }
 
     /// Acknowledges a refusal.
@@ -123,7 +133,7 @@ impl Scenario {
         let text = format!(
             "ACK sip:[service]@[remote_ip]:[remote_port] SIP/2.0\r\n[last_Via:]\r\nMax-Forwards: 70\r\n[last_From:]\r\n\
              [last_To:]\r\nCall-ID: [call_id]\r\nCSeq: {} ACK\r\nContent-Length: 0\r\n\r\n",
-            self.cseq
+            self.invite
         );
         self.send(&text, false);
         self
@@ -133,6 +143,9 @@ impl Scenario {
     pub fn asks(mut self, method: &str, headers: &str, body: &str) -> Self {
         self.cseq += 1;
         let cseq = self.cseq;
+        if method == "INVITE" {
+            self.invite = cseq;
+        }
         self.sends(method, cseq, "[next_url]", headers, body, true)
     }
 
@@ -146,12 +159,8 @@ impl Scenario {
         let kept = [("Via", "via"), ("From", "from"), ("To", "to"), ("CSeq", "cseq")].map(|(header, variable)| {
             format!("<ereg regexp=\".*\" search_in=\"hdr\" header=\"{header}:\" assign_to=\"{variable}\"/>\n")
         });
-        let _ = write!(
-            self.steps,
-            "<recv request=\"{method}\" rrs=\"true\"><action>\n{}</action></recv>\n\
-             <Reference variables=\"via,from,to,cseq\"/>\n",
-            kept.concat()
-        );
+        let _ =
+            write!(self.steps, "<recv request=\"{method}\" rrs=\"true\"><action>\n{}</action></recv>\n", kept.concat());
         (self.heard, self.is_new) = (method.to_owned(), false);
         self
     }
@@ -239,7 +248,13 @@ impl Scenario {
         let port = ports::one();
         let (file, log) = (format!("scenario-{port}.xml"), format!("messages-{port}.log"));
         let head = "<?xml version=\"1.0\" encoding=\"ISO-8859-1\" ?>\n";
-        let file = scratch.write(&file, format!("{head}<scenario name=\"row\">\n{}</scenario>\n", self.steps));
+        // Each that is kept has to be used, and this is one use.
+        let kept = ["found", "number", "via", "from", "to", "cseq", "us", "them", "call_via", "call_cseq"];
+        let kept: Vec<_> =
+            kept.into_iter().filter(|name| self.steps.contains(&format!("assign_to=\"{name}\""))).collect();
+        let used =
+            if kept.is_empty() { String::new() } else { format!("<Reference variables=\"{}\"/>\n", kept.join(",")) };
+        let file = scratch.write(&file, format!("{head}<scenario name=\"row\">\n{}{used}</scenario>\n", self.steps));
         let mut command = Command::new(Need::Sipp.expect());
         command.current_dir(scratch.path()).arg("-sf").arg(file).args(["-i", "127.0.0.1", "-p", &port.to_string()]);
         command.args(["-m", "1", "-nostdin", "-trace_err", "-error_file", "sipp-errors.log"]);

@@ -36,6 +36,7 @@ pub(super) fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
     let known = |codec: &dispatch::Codec| media_codec(codec);
     Settings {
         answer: config.calls.answer,
+        early_media: config.calls.early_media,
         ringing_interval: config.sip.ringing_interval,
         room_reconnect_limit: config.calls.room_reconnect_limit,
         codecs: media.codecs.iter().filter_map(known).collect(),

@@ -48,6 +48,10 @@ pub enum Action {
     Listen,
     /// Send 180 (again).
     Ring,
+    /// Send 183 with the answer prepared before (again).
+    Progress,
+    /// Let the carrier hear the room before the answer.
+    StartEarly,
     /// Send 200 with the answer prepared before.
     Answer,
     /// Send the INVITE.

@@ -227,7 +227,9 @@ impl Driver {
             Action::PrepareMedia => return Some(self.prepare().await),
             Action::JoinRoom(status) => return self.join(status),
             Action::Listen => self.listen(),
-            Action::Ring => self.progress(Status::RINGING).await,
+            Action::Ring => self.ring().await,
+            Action::Progress => self.progress(Status::SESSION_PROGRESS, self.media.description()).await,
+            Action::StartEarly => return self.order_line(Command::StartEarly).await,
             Action::Answer => {
                 let (headers, body) = (self.headers(), self.media.description());
                 self.send(sip::Command::Answer { call: self.leg.call(), headers, body }).await;
@@ -276,12 +278,16 @@ impl Driver {
         }
     }
 
-    async fn progress(&self, status: Status) {
+    async fn ring(&self) {
         // Who wants our offer has it as early as may be (RFC 3262 §5).
         let body = match &self.leg {
             Leg::Inbound(inbound) if inbound.offer.is_empty() => self.media.description(),
             _ => bytes::Bytes::new(),
         };
+        self.progress(Status::RINGING, body).await;
+    }
+
+    async fn progress(&self, status: Status, body: bytes::Bytes) {
         let (call, headers) = (self.leg.call(), Vec::new());
         self.send(sip::Command::Progress { call, status, headers, body }).await;
     }

@@ -16,6 +16,8 @@ pub enum Input {
     MediaRefused(EndReason),
     /// The participant is in the room.
     RoomJoined,
+    /// A participant wants the caller to be answered.
+    PickedUp,
     /// Who else is there changed.
     Audience(Audience),
     /// The participant is out of the room for good.

@@ -9,6 +9,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn limits(answer: Answer) -> Limits {
     Limits {
         answer,
+        early_media: false,
         ringing: 5 * SECOND,
         ringing_interval: SECOND,
         duration: 60 * SECOND,
@@ -107,6 +108,29 @@ fn answers_at_once_when_the_rule_says_so() {
     drain(&mut call);
     after(&mut call, now, Input::MediaReady);
     assert_eq!(after(&mut call, now, Input::RoomJoined), [Action::Listen, Action::Answer]);
+}
+
+#[test]
+fn a_caller_who_hears_the_room_is_answered_when_a_participant_asks_for_it() {
+    let now = Instant::now();
+    for (early_media, told, first) in [
+        (false, Action::Ring, vec![Action::Listen, Action::Ring]),
+        (true, Action::Progress, vec![Action::Listen, Action::Progress, Action::StartEarly]),
+    ] {
+        let mut call = Call::inbound(Limits { early_media, ..limits(Answer::OnRequest) });
+        drain(&mut call);
+        after(&mut call, now, Input::MediaReady);
+        assert!(!call.is_waiting() && after(&mut call, now, Input::PickedUp).is_empty(), "nobody waits yet");
+        assert_eq!(after(&mut call, now, Input::RoomJoined), first);
+        assert_eq!(after(&mut call, now, heard(1)), [], "an audience is not enough");
+        call.handle_timeout(now + SECOND);
+        assert_eq!(drain(&mut call), [told], "told again, started once");
+        assert!(call.is_waiting());
+        assert_eq!(after(&mut call, now, Input::PickedUp), [Action::Answer]);
+        let started = [Action::StartMedia, Action::SetStatus(CallStatus::Active)];
+        assert_eq!(after(&mut call, now, Input::Acknowledged), started);
+        assert_eq!(after(&mut call, now, Input::PickedUp), []);
+    }
 }
 
 #[test]

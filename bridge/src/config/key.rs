@@ -315,7 +315,14 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Choice(Answer::WORDS),
         "on_track",
         "immediately",
-        "When a caller is answered: at once, when somebody is in the room, when somebody's audio is there. A rule may say otherwise.",
+        "When a caller is answered: at once, when somebody is in the room, when somebody's audio is there, when a participant asks for it (`trunkline.answer`). A rule may say otherwise.",
+    ),
+    key(
+        "early_media",
+        Kind::Bool,
+        "false",
+        "true",
+        "Whether a caller who waits hears the room (183 with a description) in place of ringing (180). Sound stops after two seconds unless anything comes back from where his INVITE sends it, RTCP too. A rule may say otherwise.",
     ),
     key(
         "max_active_calls",
@@ -633,6 +640,7 @@ pub(crate) const DISPATCH_RULE: &[Field] = &[
     field("media_encryption", Kind::Choice(ENCRYPTION), "Write `media.encryption`."),
     field("media", Kind::Object(MEDIA), "On top of what the trunk says."),
     field("answer", Kind::Choice(Answer::WORDS), "When to answer; the key `answer` if not set."),
+    field("early_media", Kind::Bool, "Whether a caller who waits hears the room; the key `early_media` if not set."),
     field(
         "priority",
         Kind::Integer(-1_000_000, 1_000_000),

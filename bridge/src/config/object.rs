@@ -41,9 +41,10 @@ pub(crate) fn dispatch_rule(node: &Node, path: &str, errors: &mut Vec<Error>) ->
     let inner = unwrapped(node, &["dispatch_rule", "dispatchRule"]);
     let mut json = object(inner, key::DISPATCH_RULE, path, errors)?;
     let answer = json.remove("answer").and_then(|word| Answer::from_word(word.as_str()?));
+    let early_media = json.remove("early_media").and_then(|yes| yes.as_bool());
     let priority = json.remove("priority").and_then(|number| number.as_i64());
     let info = message(Json::Object(json), node, path, errors)?;
-    Some(RuleItem { info, answer, priority })
+    Some(RuleItem { info, answer, early_media, priority })
 }
 
 /// What is inside the one key of a request.
@@ -257,7 +258,7 @@ mod tests {
         let out = ["default_outbound", "max_calls", "calls_per_second", both[0], both[1]];
         check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &both);
         check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &out);
-        check::<proto::SipDispatchRuleInfo>("rule", rule, &["answer", "priority"]);
+        check::<proto::SipDispatchRuleInfo>("rule", rule, &["answer", "early_media", "priority"]);
         check::<proto::SipMediaConfig>("media", inner(rule, &["media"]), &[]);
         check::<proto::SipCodec>("codec", inner(rule, &["media", "codecs"]), &[]);
         check::<proto::SipDispatchRule>("kind of rule", inner(rule, &["rule"]), &[]);

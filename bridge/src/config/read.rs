@@ -119,6 +119,7 @@ fn config(values: &Values<'_>, environment: &Environment, notes: &mut Vec<Note>,
         addresses: addresses(values, errors),
         calls: Calls {
             answer: values.take("answer", |node| Answer::from_word(node.text()?)),
+            early_media: values.bool("early_media"),
             max_active: values.take("max_active_calls", |node| node.integer()?.try_into().ok().map(nonzero)),
             drain_timeout: values.duration("drain_timeout"),
             room_reconnect_limit: values.duration("room_reconnect_limit"),

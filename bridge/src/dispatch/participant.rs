@@ -49,6 +49,7 @@ pub(crate) fn seat(trunk: &InboundTrunk, rule: &DispatchRule, query: &Query) -> 
         max_call_duration: trunk.max_call_duration.unwrap_or(seat::MAX_CALL_DURATION).min(seat::MAX_CALL_DURATION),
         media: merge(&trunk.media, &rule.media),
         answer: rule.answer,
+        early_media: rule.early_media,
         krisp: trunk.info.krisp_enabled || rule.info.krisp_enabled,
         trunk_id: trunk.id().to_owned(),
         rule_id: rule.id().to_owned(),

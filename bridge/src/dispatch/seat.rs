@@ -47,6 +47,8 @@ pub struct Seat {
     pub media: Media,
     /// When to answer; `None` leaves it to the configuration.
     pub answer: Option<Answer>,
+    /// Whether the caller hears the room before the answer; `None` leaves it to the configuration.
+    pub early_media: Option<bool>,
     /// Noise cancellation was asked for.
     pub krisp: bool,
     /// The trunk.
@@ -93,11 +95,13 @@ pub enum Answer {
     /// When somebody's audio is there.
     #[default]
     OnTrack,
+    /// When a participant asks for it.
+    OnRequest,
 }
 
 impl Answer {
     /// The words of the configuration.
-    pub(crate) const WORDS: &[&str] = &["immediately", "on_participant", "on_track"];
+    pub(crate) const WORDS: &[&str] = &["immediately", "on_participant", "on_track", "on_request"];
 
     /// Reads one of [`Answer::WORDS`].
     pub(crate) fn from_word(word: &str) -> Option<Self> {
@@ -105,6 +109,7 @@ impl Answer {
             "immediately" => Some(Self::Immediately),
             "on_participant" => Some(Self::OnParticipant),
             "on_track" => Some(Self::OnTrack),
+            "on_request" => Some(Self::OnRequest),
             _ => None,
         }
     }
@@ -115,6 +120,7 @@ impl Answer {
             Self::Immediately => "immediately",
             Self::OnParticipant => "on_participant",
             Self::OnTrack => "on_track",
+            Self::OnRequest => "on_request",
         }
     }
 }

@@ -151,6 +151,7 @@ impl Circuit {
                 }
             }
             Command::Start => self.engine.start(now),
+            Command::StartEarly => self.engine.start_early(now),
             Command::Dialtone(on) => self.engine.set_dialtone(now, on),
             Command::Ringback(on) => self.engine.set_ringback(now, on),
             Command::Play(sound) => self.engine.play(now, sound),

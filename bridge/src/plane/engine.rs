@@ -81,6 +81,13 @@ impl Engine {
         }
     }
 
+    /// Sends to the carrier before the answer; only a call does.
+    pub(crate) fn start_early(&mut self, now: Instant) {
+        if let Self::Junction(junction, _) = self {
+            junction.start_early(now);
+        }
+    }
+
     pub(crate) fn handle_rtp(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
         match self {
             Self::Junction(junction, _) => junction.handle_rtp(now, from, datagram),

@@ -45,8 +45,10 @@ pub enum Command {
     /// What was negotiated with the carrier: at the answer, and at each later one (hold, media moved). Before the start it
     /// lets the carrier's early media into the room.
     Carrier(Box<Negotiated>),
-    /// The call is answered and acknowledged; nothing is sent to the carrier before.
+    /// The call is answered and acknowledged; nothing is sent to the carrier before, but for early media.
     Start,
+    /// The carrier is to hear the room before the answer.
+    StartEarly,
     /// Plays the ring-back tone into the room in place of the carrier's audio, or no longer.
     Dialtone(bool),
     /// Plays it to the carrier in place of the room's audio, or no longer.

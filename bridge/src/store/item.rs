@@ -103,6 +103,8 @@ struct RuleExtras {
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    early_media: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<i64>,
 }
 
@@ -130,10 +132,10 @@ impl Item {
                 ours: serde_json::from_str(extras)?,
             }),
             "rule" => {
-                let RuleExtras { answer, priority } = serde_json::from_str(extras)?;
+                let RuleExtras { answer, early_media, priority } = serde_json::from_str(extras)?;
                 let answer = answer.as_deref().and_then(Answer::from_word);
                 let info = proto::SipDispatchRuleInfo::decode(message)?;
-                Self::Rule(Box::new(RuleItem { info, answer, priority }))
+                Self::Rule(Box::new(RuleItem { info, answer, early_media, priority }))
             }
             other => return Err(Unreadable::Kind(other.to_owned())),
         })
@@ -155,7 +157,7 @@ impl Item {
             Self::Outbound(item) => json(&item.ours),
             Self::Rule(item) => {
                 let answer = item.answer.map(|answer| answer.word().to_owned());
-                json(&RuleExtras { answer, priority: item.priority })
+                json(&RuleExtras { answer, early_media: item.early_media, priority: item.priority })
             }
         }
     }

@@ -20,6 +20,8 @@ pub struct RuleItem {
     pub info: proto::SipDispatchRuleInfo,
     /// When to answer.
     pub answer: Option<Answer>,
+    /// Whether the caller hears the room before that.
+    pub early_media: Option<bool>,
     /// A number in place of the computed one; the smallest takes the call.
     pub priority: Option<i64>,
 }
@@ -45,6 +47,8 @@ pub struct DispatchRule {
     pub media: Media,
     /// When to answer.
     pub answer: Option<Answer>,
+    /// Whether the caller hears the room before that.
+    pub early_media: Option<bool>,
     /// A number in place of the computed one.
     pub priority: Option<i64>,
 }
@@ -114,7 +118,7 @@ impl RoomPlan {
 impl DispatchRule {
     /// Checks a rule. One that `outlives_trunks` may name trunks that there are not, by their ids.
     pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>], outlives_trunks: bool) -> Result<Self, Vec<Error>> {
-        let RuleItem { info, answer, priority } = item;
+        let RuleItem { info, answer, early_media, priority } = item;
         let id = info.sip_dispatch_rule_id.clone();
         let object = label("dispatch rule", &info.name, &id);
         let mut problems = Vec::new();
@@ -140,16 +144,27 @@ impl DispatchRule {
         let media = media(info.media.as_ref(), encryption, &mut problems);
         let room = plan(info.rule.as_ref(), &mut problems);
         match (room, metadata) {
-            (Some(room), Some(metadata)) if problems.is_empty() => {
-                Ok(Self { info, trunk_ids, numbers, callers, room, metadata, attributes, media, answer, priority })
-            }
+            (Some(room), Some(metadata)) if problems.is_empty() => Ok(Self {
+                info,
+                trunk_ids,
+                numbers,
+                callers,
+                room,
+                metadata,
+                attributes,
+                media,
+                answer,
+                early_media,
+                priority,
+            }),
             _ => Err(named(&id, &object, problems)),
         }
     }
 
     /// The object as it was read.
     pub(crate) fn item(&self) -> RuleItem {
-        RuleItem { info: self.info.clone(), answer: self.answer, priority: self.priority }
+        let Self { answer, early_media, priority, .. } = *self;
+        RuleItem { info: self.info.clone(), answer, early_media, priority }
     }
 
     /// Its id, `SDR_…`.

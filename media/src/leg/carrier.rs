@@ -106,6 +106,8 @@ pub(crate) struct Carrier {
     keys: Option<Box<dtmf::Sender>>,
     /// The clock of what we send, set by the start.
     pace: Option<Pace>,
+    /// The start was the answer's: media is owed to us, too.
+    is_answered: bool,
     watch: Watch,
     last_heard: Option<Instant>,
     /// Told, or not yet: that the first packet was heard.
@@ -130,6 +132,7 @@ impl Carrier {
             sender: Sender::new(ssrc, random.next()),
             keys: None,
             pace: None,
+            is_answered: false,
             watch: Watch::new(config.first_timeout, config.timeout),
             last_heard: None,
             first: None,
@@ -152,7 +155,7 @@ impl Carrier {
                 let known = lock.locked();
                 lock.renew(remote);
                 // Whoever was heard before the answer need not be who answers.
-                if self.pace.is_none() && known.is_some() && lock.locked().is_none() {
+                if !self.is_answered && known.is_some() && lock.locked().is_none() {
                     self.watch.restart();
                 }
             }
@@ -165,14 +168,21 @@ impl Carrier {
         Ok(())
     }
 
-    /// The call is answered and acknowledged: from now on we send.
+    /// The call is answered and acknowledged: from now on we send, and expect to hear.
     pub(crate) fn start(&mut self, now: Instant) {
-        if self.pace.is_some() {
-            return;
+        if !self.is_answered {
+            self.is_answered = true;
+            self.start_early(now);
         }
-        self.pace = Some(Pace::new(now));
-        if let Some(lock) = &mut self.lock {
-            lock.allow_send();
+    }
+
+    /// From now on we send, though the call is not answered yet. The peer may send nothing before the answer.
+    pub(crate) fn start_early(&mut self, now: Instant) {
+        if self.pace.is_none() {
+            self.pace = Some(Pace::new(now));
+            if let Some(lock) = &mut self.lock {
+                lock.allow_send();
+            }
         }
         self.apply_direction(now);
     }
@@ -387,7 +397,7 @@ impl Carrier {
 
     fn apply_direction(&mut self, now: Instant) {
         // Whoever holds the call may play something, and need not.
-        self.watch.set(now, self.terms.receives && self.terms.sends);
+        self.watch.set(now, self.is_answered && self.terms.receives && self.terms.sends);
         if !self.terms.sends {
             self.sender.clear();
         }

@@ -58,3 +58,28 @@ fn silence_counts_from_the_start() {
         assert_eq!(times, [ms(50_000 + limit)], "{name}");
     }
 }
+
+#[test]
+fn a_carrier_that_hears_the_room_early_owes_nothing_before_the_answer() {
+    // A stranger whose address somebody has put into an SDP gets two seconds of it; whoever has spoken once, all.
+    for (name, speaks, packets, patience) in [("silent", false, 100..=100, 30), ("heard once", true, 2_999..=3_001, 15)]
+    {
+        let mut call = Call::unstarted();
+        call.junction.set_carrier(call.start, &terms("0", "")).unwrap();
+        if speaks {
+            let datagram = rtp(0, 0, 0, 1, &[0xff; 160]);
+            call.junction.handle_rtp(call.start, SocketAddr::from(([192, 0, 2, 1], 4_000)), &datagram);
+            call.drain();
+        }
+        call.junction.start_early(call.start);
+        call.run(ms(60_000));
+        assert!(packets.contains(&call.rtp().len()), "{name}: {} packets in a minute", call.rtp().len());
+        call.junction.start(call.now);
+        call.run(ms(100_000));
+        let times: Vec<_> = call.rtp().iter().map(|packet| packet.0).collect();
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] == ms(20)), "{name}: the stream goes on as it was");
+        let timeouts = call.left.iter().filter(|(_, left)| *left == Left::Event(Event::MediaTimeout));
+        let times: Vec<_> = timeouts.map(|(time, _)| *time).collect();
+        assert_eq!(times, [ms(60_000 + patience * 1_000)], "{name}: counted from the answer");
+    }
+}

@@ -30,6 +30,7 @@ pub(super) fn wide(desk: &mut Desk<'_>, said: f64, answered: f64) {
 
 pub(super) fn wide_out(desk: &mut Desk<'_>, said: f64, answered: f64) {
     desk.listener.join(&desk.room, answered);
+    desk.caller = "+15550177".to_owned();
     let mut phone = Baresip::speaking(WIDE, "udp", said, ";answermode=auto", desk.scratch);
     let answer = desk.place(phone.sip(), &json!({})).finish();
     assert_eq!(answer.status, 200, "{}", answer.body);

@@ -38,6 +38,7 @@ pub(super) fn called(desk: &mut Desk<'_>, how: &str, transport: &str, is_encrypt
 /// The phone is called.
 pub(super) fn calling(desk: &mut Desk<'_>, how: &str, policy: &str, is_encrypted: bool) {
     desk.join();
+    desk.caller = "+15550177".to_owned();
     let mut phone = Baresip::start("udp", 440.0, &format!(";answermode=auto{}", account(how)), desk.scratch);
     let answer = desk.place(phone.sip(), &json!({"media": {"encryption": policy}})).finish();
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -47,6 +48,7 @@ pub(super) fn calling(desk: &mut Desk<'_>, how: &str, policy: &str, is_encrypted
 /// The phone is called, and what it sees of our offer is one suite alone.
 pub(super) fn suite(desk: &mut Desk<'_>, suite: &'static str) {
     desk.join();
+    desk.caller = "+15550177".to_owned();
     let mut phone = Baresip::start("udp", 440.0, ";answermode=auto;mediaenc=srtp-mand", desk.scratch);
     let is_other = move |line: &str| line.starts_with("a=crypto:") && !line.contains(&format!(" {suite} "));
     let filter = Filter::to(phone.sip(), move |line| !is_other(line));

@@ -60,6 +60,8 @@ pub struct Ear {
     pub samples: Vec<i16>,
     /// When each packet came, and its sequence number.
     pub packets: Vec<(Instant, u16)>,
+    /// The sequence numbers of all packets, keys among them, in the order of arrival.
+    pub numbers: Vec<u16>,
     /// Keys pressed on the other side, each once, with the moment of its first packet (RFC 4733).
     pub keys: Vec<(Instant, char)>,
     /// The timestamp of the last key, which all its packets share.
@@ -98,7 +100,7 @@ impl Ear {
 
     /// Packets that the sequence numbers show to be missing.
     pub fn missing(&self) -> usize {
-        let steps = self.packets.windows(2).map(|pair| pair[1].1.wrapping_sub(pair[0].1));
+        let steps = self.numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
         steps.map(|step| usize::from(step.wrapping_sub(1))).filter(|&gap| gap < 0x8000).sum()
     }
 
@@ -268,6 +270,8 @@ fn listen_until(due: Instant, socket: &UdpSocket, format: Format, coder: &mut Co
             continue;
         }
         let mut ear = heard.lock().expect("no thread panics while it holds this");
+        let number = u16::from_be_bytes([buffer[2], buffer[3]]);
+        ear.numbers.push(number);
         match buffer[1] & 0x7f {
             kind if kind == format.hears.0 => {}
             kind if kind == format.hears.1 => {
@@ -276,7 +280,7 @@ fn listen_until(due: Instant, socket: &UdpSocket, format: Format, coder: &mut Co
             }
             _ => continue,
         }
-        ear.packets.push((Instant::now(), u16::from_be_bytes([buffer[2], buffer[3]])));
+        ear.packets.push((Instant::now(), number));
         ear.samples.extend(buffer[12..length].iter().map(|&byte| coder.decode(byte)));
     }
 }

@@ -190,6 +190,7 @@ impl Leg {
         let seat = self.seat();
         let limits = Limits {
             answer: seat.answer.unwrap_or(settings.answer),
+            early_media: false,
             ringing: seat.ringing_timeout,
             ringing_interval: settings.ringing_interval,
             duration: seat.max_call_duration,
@@ -198,7 +199,11 @@ impl Leg {
             asks_pin: false,
         };
         match self {
-            Self::Inbound(inbound) => Call::inbound(Limits { asks_pin: inbound.pin.is_some(), ..limits }),
+            Self::Inbound(inbound) => {
+                // Whoever wants our offer has not said yet where media goes.
+                let early_media = seat.early_media.unwrap_or(settings.early_media) && !inbound.offer.is_empty();
+                Call::inbound(Limits { early_media, asks_pin: inbound.pin.is_some(), ..limits })
+            }
             Self::Outbound(outbound) => {
                 let Placement { dtmf, play_dialtone, .. } = &outbound.placement;
                 let wait = |press: &Press| match press {

@@ -42,6 +42,8 @@ pub struct Parts {
 pub struct Settings {
     /// When callers are answered where their rule says nothing.
     pub answer: Answer,
+    /// Whether callers who wait hear the room, where their rule says nothing.
+    pub early_media: bool,
     /// How often 180 is repeated.
     pub ringing_interval: Duration,
     /// How long a room may be lost before the call ends.

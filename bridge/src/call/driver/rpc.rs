@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | `lk.sip.GetRemoteHeaders` | `{"include": […], "exclude": […]}`, both optional | `{"headers": {…}}` |
 //! | `lk.sip.EndCall` | `{"headers": {…}}` for the BYE, optional | `{}` |
+//! | `trunkline.answer` | | `{}`; the caller who waits is answered |
 //! | `trunkline.hold`, `trunkline.resume` | | `{}` when the phone has agreed |
 //! | `trunkline.dtmf` | `{"digits": "1w2#"}` | `{}` |
 
@@ -66,6 +67,13 @@ impl Driver {
                 let result = self.take_farewell(&payload);
                 input = result.is_ok().then_some(Input::Hangup(EndReason::LocalHangup));
                 result
+            }
+            "trunkline.answer" if !self.call.is_waiting() => {
+                Err(RpcError::Application("no caller waits for an answer"))
+            }
+            "trunkline.answer" => {
+                input = Some(Input::PickedUp);
+                Ok(done())
             }
             "trunkline.hold" | "trunkline.resume" if !self.call.is_answered() => Err(NOT_ANSWERED),
             "trunkline.hold" => return self.hold_phone(true, caller).await,

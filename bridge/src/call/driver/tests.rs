@@ -54,6 +54,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
     let server = rooms::Server { url: "ws://127.0.0.1:9".into(), key: "k".into(), secret: "s".into() };
     let settings = Settings {
         answer: Answer::Immediately,
+        early_media: false,
         ringing_interval: Duration::from_secs(1),
         room_reconnect_limit: Duration::from_secs(1),
         codecs: vec![::media::sdp::Codec::Pcmu],
@@ -126,6 +127,7 @@ async fn active(yaml: &str) -> Bed {
     let (now, second) = (Instant::now(), Duration::from_secs(1));
     let limits = Limits {
         answer: Answer::Immediately,
+        early_media: false,
         ringing: second,
         ringing_interval: second,
         duration: 60 * second,

@@ -65,6 +65,7 @@ pub(super) fn seat(
         max_call_duration: max_call_duration.unwrap_or(MAX_CALL_DURATION).min(MAX_CALL_DURATION),
         media: merge(&line.media, &asked_media(request)?),
         answer: None,
+        early_media: None,
         krisp: request.krisp_enabled,
         trunk_id: line.id.to_owned(),
         rule_id: String::new(),

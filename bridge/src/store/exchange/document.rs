@@ -16,7 +16,7 @@ type Json = Map<String, Value>;
 
 const TRANSFERS: &[&str] = &["allow_refer", "bridge_transfers"];
 const OUTBOUND: &[&str] = &["default_outbound", "max_calls", "calls_per_second", "allow_refer", "bridge_transfers"];
-const RULE: &[&str] = &["answer", "priority"];
+const RULE: &[&str] = &["answer", "early_media", "priority"];
 
 pub(super) fn written(items: Items, with_secrets: bool) -> Objects {
     let mut objects = Objects::default();
@@ -96,9 +96,10 @@ fn rule(object: &Json) -> Result<RuleItem, String> {
         }
         None => None,
     };
+    let early_media = ours.get("early_media").map(|yes| yes.as_bool().ok_or("early_media must be true or false"));
     let priority = ours.get("priority").map(|number| number.as_i64().ok_or("priority must be a whole number"));
     let info: proto::SipDispatchRuleInfo = typed(info)?;
-    Ok(RuleItem { info, answer, priority: priority.transpose()? })
+    Ok(RuleItem { info, answer, early_media: early_media.transpose()?, priority: priority.transpose()? })
 }
 
 /// LiveKit's fields and ours. A field that neither has is a mistake: passed over, it would be a call gone wrong.
