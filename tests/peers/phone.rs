@@ -6,12 +6,14 @@ mod coder;
 pub mod digest;
 pub mod message;
 pub mod rtp;
+pub mod seal;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use message::Message;
 pub use rtp::{Format, Law, Rtp};
+pub use seal::Seal;
 
 use super::wire::Wire;
 

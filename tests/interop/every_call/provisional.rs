@@ -6,6 +6,7 @@ use serde_json::json;
 use tests::peers::phone::Rtp;
 use tests::peers::scenario::Scenario;
 
+use super::Terms;
 use super::desk::{Desk, ROOM_TONE};
 
 /// The usual rule answers when somebody's audio is in the room.
@@ -46,7 +47,37 @@ pub(super) fn acknowledged(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
-/// A carrier that plays before the answer, and listens.
+/// Callers hear the room, and are answered when a participant says so.
+pub(super) fn on_request(terms: &mut Terms) {
+    terms.rule["answer"] = json!("on_request");
+    terms.rule["early_media"] = json!(true);
+}
+
+pub(super) fn heard(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let scenario = desk.caller().rings("", &rtp.offer()).may_get(&[183]).gets(200).acknowledges("").waits();
+    let mut player = desk.call(scenario.hangs_up(""));
+    let early = player.expect("183", 1, |m| m.status() == 183);
+    player.expect("183 again", 2, |m| m.status() == 183);
+    rtp.start(early.media().expect("183 has a description"), Some((440.0, -15.0)));
+    desk.both_hear(&rtp, 440.0);
+    desk.attribute("sip.callStatus", "ringing");
+    assert!(player.received().iter().all(|m| m.status() < 200 && m.status() != 180), "nobody has taken the call");
+    let number = desk.begin("trunkline.answer", "");
+    assert_eq!(desk.result(number)["payload"], "{}");
+    // RFC 3261 §13.2.1: the same description again; and the stream goes on.
+    assert_eq!(player.answer("INVITE", 1).body(), early.body());
+    desk.attribute("sip.callStatus", "active");
+    desk.talk(&mut player, 1, &mut rtp, 520.0);
+    assert_eq!(rtp.heard().missing(), 0);
+    let number = desk.begin("trunkline.answer", "");
+    assert_eq!(desk.result(number)["code"], 1500, "he waits no longer");
+    player.go();
+    player.succeeds();
+}
+
+/// A carrier that plays before the answer.
 pub(super) fn early(desk: &mut Desk<'_>, is_acknowledged: bool) {
     desk.join();
     let mut rtp = Rtp::new();
@@ -61,7 +92,7 @@ pub(super) fn early(desk: &mut Desk<'_>, is_acknowledged: bool) {
     let pending = desk.place(player.sip(), &json!({}));
     let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
     rtp.start(media, Some((440.0, -15.0)));
-    desk.both_hear(&rtp, 440.0);
+    desk.room_hears(440.0);
     assert!(!pending.is_over(), "nobody has answered yet");
     if is_acknowledged {
         assert_eq!(player.request("PRACK", 1).header("RAck"), Some("7 1 INVITE"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tests::peers::baresip::Baresip;
 use tests::peers::filter::Filter;
-use tests::peers::phone::Phone;
+use tests::peers::phone::{Phone, Rtp, Seal};
 
 use super::Terms;
 use super::desk::{Desk, ROOM_TONE};
@@ -45,8 +45,32 @@ pub(super) fn calling(desk: &mut Desk<'_>, how: &str, policy: &str, is_encrypted
     judge(desk, &mut phone, is_encrypted.then_some("AES_CM_128_HMAC_SHA1_80"));
 }
 
-/// The phone is called, and what it sees of our offer is one suite alone.
-pub(super) fn suite(desk: &mut Desk<'_>, suite: &'static str) {
+/// The phone offers this suite alone, and later another key for it (RFC 4568 §7.1.4).
+pub(super) fn suite(desk: &mut Desk<'_>, suite: &str) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    rtp.seal = Some(Seal::new(suite));
+    let first = rtp.offer();
+    let mut next = Seal::new(suite);
+    let second = first.replace(&crypto(&first), &crypto(&next.line()));
+    let scenario = desk.caller().invites("", &first).gets(200).acknowledges("").waits();
+    let mut player = desk.call(scenario.offers(&second).waits().hangs_up(""));
+    let answer = player.answer("INVITE", 1);
+    assert!(answer.body().contains(" RTP/SAVP "), "{answer:?}");
+    rtp.seal.iter_mut().for_each(|seal| seal.hears(answer.body()));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    player.go();
+    next.hears(player.answer("INVITE", 2).body());
+    rtp.seal = Some(next);
+    desk.talk(&mut player, 2, &mut rtp, 520.0);
+    assert_eq!(rtp.heard().missing(), 0);
+    player.go();
+    player.succeeds();
+    assert!(!desk.gateway.log().contains("inline:"), "no key is in the log");
+}
+
+/// The phone is called, and takes one suite of all that we offer.
+pub(super) fn suite_out(desk: &mut Desk<'_>, suite: &'static str) {
     desk.join();
     desk.caller = "+15550177".to_owned();
     let mut phone = Baresip::start("udp", 440.0, ";answermode=auto;mediaenc=srtp-mand", desk.scratch);
@@ -91,4 +115,8 @@ fn judge(desk: &mut Desk<'_>, phone: &mut Baresip, suite: Option<&str>) {
 
 fn account(how: &str) -> String {
     if how.is_empty() { String::new() } else { format!(";mediaenc={how}") }
+}
+
+fn crypto(sdp: &str) -> String {
+    sdp.lines().find(|line| line.starts_with("a=crypto:")).expect("there is a key").to_owned()
 }

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rtc_srtp::context::Context;
+
 use super::coder::Coder;
+use super::seal::Seal;
 use crate::audio;
 
 /// How long a packet of a pressed key lasts, and how long one of the other side usually does.
@@ -47,6 +50,8 @@ pub enum Law {
 pub struct Rtp {
     /// What it speaks, from the next [`start`](Self::start) on.
     pub format: Format,
+    /// With which keys, if any.
+    pub seal: Option<Seal>,
     socket: UdpSocket,
     heard: Arc<Mutex<Ear>>,
     talking: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
@@ -125,7 +130,7 @@ impl Rtp {
     pub fn at(address: [u8; 4], format: Format) -> Self {
         let socket = UdpSocket::bind((IpAddr::from(address), 0)).expect("loopback has a free port");
         let sequence = Arc::new(Mutex::new((1_000, 16_000)));
-        Self { format, socket, heard: Arc::default(), talking: None, sequence }
+        Self { format, seal: None, socket, heard: Arc::default(), talking: None, sequence }
     }
 
     /// Where it listens.
@@ -136,9 +141,10 @@ impl Rtp {
     /// An offer of the codec and of digits at this socket.
     pub fn offer(&self) -> String {
         let (address, Format { law, hears: (voice, keys), frame, .. }) = (self.address(), self.format);
+        let (profile, secret) = self.seal.as_ref().map_or(("RTP/AVP", String::new()), |seal| ("RTP/SAVP", seal.line()));
         format!(
-            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP {voice} {keys}\r\n\
-             a=rtpmap:{voice} {2}/8000\r\na=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\na=ptime:{3}\r\n",
+            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} {profile} {voice} {keys}\r\n\
+             a=rtpmap:{voice} {2}/8000\r\na=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\na=ptime:{3}\r\n{secret}",
             address.ip(),
             address.port(),
             law.name(),
@@ -152,9 +158,10 @@ impl Rtp {
         let socket = self.socket.try_clone().expect("a socket can be doubled");
         let (stop, heard, place) = (Arc::new(AtomicBool::new(false)), self.heard.clone(), self.sequence.clone());
         let (flag, format) = (stop.clone(), self.format);
+        let seal = self.seal.as_ref().map(Seal::contexts);
         // One second of a whole number of hertz repeats without a seam.
         let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
-        let thread = std::thread::spawn(move || talk(&socket, to, format, &wave, &flag, &heard, &place));
+        let thread = std::thread::spawn(move || talk(&socket, to, format, seal, &wave, &flag, &heard, &place));
         self.talking = Some((stop, thread));
     }
 
@@ -239,6 +246,7 @@ fn talk(
     socket: &UdpSocket,
     to: SocketAddr,
     format: Format,
+    seal: Option<(Context, Context)>,
     wave: &[i16],
     stop: &AtomicBool,
     heard: &Mutex<Ear>,
@@ -246,28 +254,44 @@ fn talk(
 ) {
     let samples = format.frame.as_millis() as usize * RATE as usize / 1_000;
     let (mut mouth, mut ear) = (Coder::new(format.law), Coder::new(format.law));
+    let (mut seals, mut opens) = seal.unzip();
     let mut due = Instant::now();
     let mut wave = wave.iter().copied().cycle();
     while !stop.load(Ordering::Relaxed) {
-        listen_until(due, socket, format, &mut ear, heard);
+        listen_until(due, socket, (format, &mut opens), &mut ear, heard);
         let (sequence, timestamp) = next(place, samples as u32);
         let mut packet = header(sequence, timestamp, format.says.0);
         packet.extend(wave.by_ref().take(samples).map(|sample| mouth.encode(sample)));
+        if let Some(seals) = &mut seals {
+            packet = seals.encrypt_rtp(&packet).expect("a packet can be sealed").to_vec();
+        }
         let _ = socket.send_to(&packet, to);
         due += format.frame;
     }
 }
 
-fn listen_until(due: Instant, socket: &UdpSocket, format: Format, coder: &mut Coder, heard: &Mutex<Ear>) {
+fn listen_until(
+    due: Instant,
+    socket: &UdpSocket,
+    (format, opens): (Format, &mut Option<Context>),
+    coder: &mut Coder,
+    heard: &Mutex<Ear>,
+) {
     let mut buffer = [0; 2_048];
     loop {
         let left = due.saturating_duration_since(Instant::now());
         if left.is_zero() || socket.set_read_timeout(Some(left)).is_err() {
             return;
         }
-        let Ok((length, _)) = socket.recv_from(&mut buffer) else { continue };
+        let Ok((mut length, _)) = socket.recv_from(&mut buffer) else { continue };
         if length < 12 || buffer[0] >> 6 != 2 {
             continue;
+        }
+        if let Some(opens) = opens {
+            // Reports, packets of other keys and repeated ones are none to be heard.
+            let Ok(packet) = opens.decrypt_rtp(&buffer[..length]) else { continue };
+            length = packet.len();
+            buffer[..length].copy_from_slice(&packet);
         }
         let mut ear = heard.lock().expect("no thread panics while it holds this");
         let number = u16::from_be_bytes([buffer[2], buffer[3]]);
