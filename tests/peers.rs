@@ -3,6 +3,7 @@
 pub mod api;
 pub mod baresip;
 pub mod callee;
+pub mod carrier;
 pub mod dns;
 pub mod filter;
 pub mod gateway;

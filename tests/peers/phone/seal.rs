@@ -33,6 +33,13 @@ impl Seal {
         Self { suite, ours, theirs: Vec::new() }
     }
 
+    /// The key that stands first in a description of ours.
+    pub fn told(sdp: &str) -> Self {
+        let line = sdp.lines().find_map(|line| line.strip_prefix("a=crypto:1 ")).expect("there is a key");
+        let (suite, key) = line.split_once(" inline:").expect("a key follows the suite");
+        Self { ours: decode(key.trim()), ..Self::new(suite) }
+    }
+
     /// Takes their key out of a description; fails when it is not for the same suite.
     #[track_caller]
     pub fn hears(&mut self, sdp: &str) {
