@@ -11,5 +11,6 @@ mod ringing;
 mod sealed;
 mod sound;
 mod uplink;
+mod whole;
 mod wideband;
 mod wire;
