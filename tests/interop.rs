@@ -8,16 +8,12 @@ mod carriers;
 mod commands;
 #[path = "interop/digest.rs"]
 mod digest;
-#[path = "interop/early_media.rs"]
-mod early_media;
 #[path = "interop/every_call.rs"]
 mod every_call;
 #[path = "interop/front_door.rs"]
 mod front_door;
 #[path = "interop/hangup.rs"]
 mod hangup;
-#[path = "interop/in_call.rs"]
-mod in_call;
 #[path = "interop/leaks.rs"]
 mod leaks;
 #[path = "interop/leaks_outbound.rs"]
@@ -34,8 +30,6 @@ mod participants;
 mod peers;
 #[path = "interop/pin.rs"]
 mod pin;
-#[path = "interop/srtp.rs"]
-mod srtp;
 #[path = "interop/store.rs"]
 mod store;
 #[path = "interop/timers.rs"]
@@ -48,5 +42,3 @@ mod transports;
 mod two_gateways;
 #[path = "interop/warm_transfer.rs"]
 mod warm_transfer;
-#[path = "interop/wideband.rs"]
-mod wideband;

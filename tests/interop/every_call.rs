@@ -189,6 +189,7 @@ const ROWS: &[Row] = &[
     sipp(Codecs, "out: other payload types than ours", codecs::other_types),
     sipp(Codecs, "comfort noise from the phone", codecs::comfort_noise),
     sipp(Headers, "to attributes, and back on 200 and BYE", headers::both_ways).with(headers::maps),
+    sipp(Headers, "out: of the request and of the answer", headers::of_a_callee),
     sipp(Procedures, "GetRemoteHeaders, dtmf, EndCall", headers::procedures),
     sipp(Ends, "the phone hangs up and says why", ends::by_phone),
     sipp(Ends, "the room removes the caller", ends::by_room),
@@ -197,16 +198,30 @@ const ROWS: &[Row] = &[
     sipp(Hold, "all in one call: hold, resume, refresh, move, four codecs", whole::call),
 ];
 
+/// What became of a row.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Outcome {
+    row: usize,
+    took: Duration,
+    /// What the gateway said of its call, if it failed.
+    failure: Option<String>,
+}
+
 #[test]
 fn every_call() {
-    let Some(mut results) = run(wanted()) else { return };
-    results.sort();
-    let line = |(row, passed, took): &(usize, bool, Duration)| {
+    let Some(mut outcomes) = run(wanted()) else { return };
+    outcomes.sort();
+    let (mut table, mut failed) = (Vec::new(), Vec::new());
+    for Outcome { row, took, failure } in &outcomes {
         let Row { promise, name, peer, .. } = &ROWS[*row];
-        format!("{} {promise:?}: {name} ({peer:?}, {took:.1?})", if *passed { "ok    " } else { "FAILED" })
-    };
-    eprintln!("{}", results.iter().map(line).collect::<Vec<_>>().join("\n"));
-    let failed: Vec<_> = results.iter().filter(|(_, passed, _)| !passed).map(|(row, ..)| ROWS[*row].name).collect();
+        let mark = if failure.is_none() { "ok    " } else { "FAILED" };
+        table.push(format!("{mark} {promise:?}: {name} ({peer:?}, {took:.1?})"));
+        if let Some(log) = failure {
+            eprintln!("──── {promise:?}: {name}; the gateway said:\n{log}");
+            failed.push(name);
+        }
+    }
+    eprintln!("{}", table.join("\n"));
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
@@ -262,7 +277,7 @@ fn room(row: usize) -> String {
 }
 
 /// What became of each row, and how long it took.
-fn run(rows: Vec<usize>) -> Option<Vec<(usize, bool, Duration)>> {
+fn run(rows: Vec<usize>) -> Option<Vec<Outcome>> {
     let (scratch, _turn) = prepare("every-call", &[Need::Sipp, Need::Baresip])?;
     gateway::binary();
     let livekit = LiveKit::start(&scratch);
@@ -280,12 +295,13 @@ fn run(rows: Vec<usize>) -> Option<Vec<(usize, bool, Duration)>> {
                     let start = Instant::now();
                     let listen = || Listener::start(&format!("listener-{lane}"), &livekit.url(), scratch);
                     let ear = listener.get_or_insert_with(listen);
-                    let passed = played(row, gateway, ear, scratch);
-                    if !passed {
+                    let failure = played(row, gateway, ear, scratch);
+                    if failure.is_some() {
                         // It may be anywhere.
                         listener = None;
                     }
-                    results.lock().expect("nobody panics with it").push((row, passed, start.elapsed()));
+                    let outcome = Outcome { row, took: start.elapsed(), failure };
+                    results.lock().expect("nobody panics with it").push(outcome);
                 }
             });
         }
@@ -293,8 +309,8 @@ fn run(rows: Vec<usize>) -> Option<Vec<(usize, bool, Duration)>> {
     Some(results.into_inner().expect("nobody panics with it"))
 }
 
-/// Plays one row. Says what went wrong, and what the gateway has to say of it.
-fn played(row: usize, gateway: &Gateway, listener: &mut Listener, scratch: &Scratch) -> bool {
+/// Plays one row; returns what the gateway has to say of it if it fails.
+fn played(row: usize, gateway: &Gateway, listener: &mut Listener, scratch: &Scratch) -> Option<String> {
     let (room, caller) = (room(row), format!("+155503{row:02}"));
     let place = scratch.within(&format!("row-{row}"));
     let play = AssertUnwindSafe(|| {
@@ -303,17 +319,8 @@ fn played(row: usize, gateway: &Gateway, listener: &mut Listener, scratch: &Scra
         (ROWS[row].call)(&mut desk);
         desk.leave();
     });
-    let passed = catch_unwind(play).is_ok();
-    if !passed {
-        let (log, name) = (gateway.log(), format!("room=\"{room}\""));
-        let lines: Vec<_> = log.lines().filter(|line| line.contains(&name)).collect();
-        let from = lines.len().saturating_sub(60);
-        eprintln!(
-            "──── {:?}: {} failed; the gateway said:\n{}",
-            ROWS[row].promise,
-            ROWS[row].name,
-            lines[from..].join("\n")
-        );
-    }
-    passed
+    catch_unwind(play).err()?;
+    let (log, name) = (gateway.log(), format!("room=\"{room}\""));
+    let lines: Vec<_> = log.lines().filter(|line| line.contains(&name)).collect();
+    Some(lines[lines.len().saturating_sub(60)..].join("\n"))
 }

@@ -7,7 +7,7 @@ use tests::peers::baresip::Baresip;
 use tests::peers::phone::{Format, Law, Message, Rtp};
 
 use super::Terms;
-use super::desk::{Desk, ROOM_TONE};
+use super::desk::{Desk, LIMIT, ROOM_TONE};
 
 /// An offer made one that holds.
 type Held = fn(&str) -> String;
@@ -213,6 +213,9 @@ fn hold_and_resume(desk: &mut Desk<'_>, rtp: &Rtp) {
     desk.attribute("trunkline.hold", "true");
     desk.phone_hears_nothing(rtp);
     desk.room_hears_nothing();
+    let packets = rtp.heard().packets.len();
+    assert!(tests::within(LIMIT, || rtp.heard().packets.len() >= packets + 50).is_some(), "silence is sent");
+    assert!(rtp.heard().samples.iter().all(|sample| sample.abs() < 100), "and nothing but silence");
     let number = desk.begin("trunkline.resume", "");
     assert_eq!(desk.result(number)["payload"], "{}");
     desk.listener.forget();

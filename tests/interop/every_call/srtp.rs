@@ -88,6 +88,9 @@ pub(super) fn refused(desk: &mut Desk<'_>) {
     let answer = desk.place(callee.sip(), &json!({"media": {"encryption": REQUIRE}})).finish();
     assert_ne!(answer.status, 200, "{}", answer.body);
     desk.gone();
+    let log = desk.gateway.log();
+    let ended = log.lines().filter(|line| line.contains(&format!("room=\"{}\"", desk.room)));
+    assert!(ended.filter(|line| line.contains("no_srtp")).count() > 0, "the log says why");
 }
 
 /// Both hear each other; the call is encrypted or not; no key is in any log of ours.

@@ -112,7 +112,7 @@ impl LowerBand {
     fn adapt(&mut self, code: u8) {
         let coarse = usize::from(code >> 2);
         let difference = self.step(COARSE[coarse]);
-        let log = ((self.scale.0 * 127 >> 7) + STEPS[coarse]).clamp(0, 18_432);
+        let log = (((self.scale.0 * 127) >> 7) + STEPS[coarse]).clamp(0, 18_432);
         // The fraction of a power of two, in 32 parts.
         let part = (2_048.0 * 2_f64.powf(f64::from(log >> 6 & 31) / 32.0)).round() as i32;
         let shift = 8 - (log >> 11);
@@ -124,13 +124,13 @@ impl LowerBand {
         let push = if difference == 0 { 0 } else { 128 };
         for (zero, &old) in self.zeros.iter_mut().zip(&self.differences) {
             let same = (old < 0) == (difference < 0);
-            *zero = limited(if same { push } else { -push } + (*zero * 32_640 >> 15));
+            *zero = limited(if same { push } else { -push } + ((*zero * 32_640) >> 15));
         }
         self.differences.rotate_right(1);
         self.differences[0] = difference;
         self.partial = [partial, self.partial[0]];
         self.signal = [signal, self.signal[0]];
-        let weighed = |weight: i32, value: i32| weight * limited(2 * value) >> 15;
+        let weighed = |weight: i32, value: i32| (weight * limited(2 * value)) >> 15;
         let sum = |weights: &[i32], values: &[i32]| -> i32 {
             weights.iter().zip(values).map(|(&weight, &value)| weighed(weight, value)).sum()
         };
@@ -144,10 +144,10 @@ impl LowerBand {
         let turn = limited(4 * first);
         let turn = if same(self.partial[0]) { -turn } else { turn }.min(32_767);
         let push = if same(self.partial[1]) { 128 } else { -128 };
-        let second = (push + (turn >> 7) + (second * 32_512 >> 15)).clamp(-12_288, 12_288);
+        let second = (push + (turn >> 7) + ((second * 32_512) >> 15)).clamp(-12_288, 12_288);
         let push = if same(self.partial[0]) { 192 } else { -192 };
         let most = limited(15_360 - second);
-        [limited(push + (first * 32_640 >> 15)).clamp(-most, most), second]
+        [limited(push + ((first * 32_640) >> 15)).clamp(-most, most), second]
     }
 }
 

@@ -161,7 +161,7 @@ impl Rtp {
         let seal = self.seal.as_ref().map(Seal::contexts);
         // One second of a whole number of hertz repeats without a seam.
         let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
-        let thread = std::thread::spawn(move || talk(&socket, to, format, seal, &wave, &flag, &heard, &place));
+        let thread = std::thread::spawn(move || talk((&socket, to), format, seal, &wave, &flag, &heard, &place));
         self.talking = Some((stop, thread));
     }
 
@@ -243,8 +243,7 @@ impl Drop for Rtp {
 }
 
 fn talk(
-    socket: &UdpSocket,
-    to: SocketAddr,
+    (socket, to): (&UdpSocket, SocketAddr),
     format: Format,
     seal: Option<(Context, Context)>,
     wave: &[i16],
