@@ -57,11 +57,18 @@ pub fn loudest(samples: &[i16], rate: u32, seconds: f64) -> &[i16] {
 
 /// Writes a mono file of 16 bits.
 pub fn write(path: &Path, samples: &[i16], rate: u32) {
+    write_channels(path, samples, rate, 1);
+}
+
+/// The same with so many channels, all alike.
+pub fn write_channels(path: &Path, samples: &[i16], rate: u32, channels: u16) {
     let spec =
-        hound::WavSpec { channels: 1, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
+        hound::WavSpec { channels, sample_rate: rate, bits_per_sample: 16, sample_format: hound::SampleFormat::Int };
     let mut writer = hound::WavWriter::create(path, spec).expect("a sound file can be made");
     for &sample in samples {
-        writer.write_sample(sample).expect("a sample can be written");
+        for _ in 0..channels {
+            writer.write_sample(sample).expect("a sample can be written");
+        }
     }
     writer.finalize().expect("a sound file can be finished");
 }

@@ -22,6 +22,8 @@ mod leaks_outbound;
 mod load;
 #[path = "interop/loss_of_room.rs"]
 mod loss_of_room;
+#[path = "interop/opus.rs"]
+mod opus;
 #[path = "interop/outbound.rs"]
 mod outbound;
 #[path = "interop/participants.rs"]

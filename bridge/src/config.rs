@@ -273,6 +273,8 @@ pub struct Media {
     pub allow_loopback: bool,
     /// Codecs that are on, best first.
     pub codecs: Vec<Codec>,
+    /// Codecs that are off, but on for a trunk that lists them.
+    pub listable: Vec<Codec>,
     /// Media threads; `None` for one a core.
     pub threads: Option<usize>,
     /// Opus toward the room.

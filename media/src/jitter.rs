@@ -40,7 +40,7 @@ pub struct Slot<const BYTES: usize> {
     /// Of its first sample.
     pub timestamp: u32,
     /// Whatever the owner wants to know of a packet besides its bytes.
-    pub tag: u8,
+    pub tag: u16,
     length: u16,
     bytes: [u8; BYTES],
 }
@@ -78,7 +78,7 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
     }
 
     /// Puts a packet into its place.
-    pub fn insert(&mut self, now: Instant, number: u64, timestamp: u32, tag: u8, bytes: &[u8]) -> Placed {
+    pub fn insert(&mut self, now: Instant, number: u64, timestamp: u32, tag: u16, bytes: &[u8]) -> Placed {
         if number < self.next {
             let back = self.next - 1 - number;
             let was_there = back >= 64 || self.passed >> back & 1 == 1;

@@ -7,6 +7,8 @@
 //!          poll_output: Rtp             downlink                      handle_room
 //! ```
 //!
+//! A carrier that speaks Opus itself is passed on unopened, and so is the one talker of the room that it can take.
+//!
 //! Packets push: what arrives in order leaves at once, both ways. A tick that pulled would delay everything by half a frame,
 //! and there is nothing it would be needed for: media time, not the tick, keeps the streams regular. Inputs are only put into
 //! their place; the work is done by [`Junction::poll_output`], one packet a call, so there is no queue of outputs either. Drain
@@ -14,6 +16,7 @@
 
 mod downlink;
 mod ear;
+mod floor;
 mod uplink;
 
 use std::{net::SocketAddr, time::Instant};
@@ -64,7 +67,7 @@ pub enum Output<'a> {
         /// What.
         datagram: &'a [u8],
     },
-    /// To be published: twenty milliseconds of Opus. The peer connection numbers them.
+    /// To be published: a packet of Opus, of twenty milliseconds if it is of our own encoder. The peer connection numbers them.
     Room {
         /// What.
         payload: &'a [u8],
@@ -74,6 +77,8 @@ pub enum Output<'a> {
         marker: bool,
         /// How loud, in -dBov; 127 is silence.
         level: u8,
+        /// So many packets before it were lost on their way here: as many numbers are left out, so that whoever hears it knows.
+        lost: u16,
     },
     /// Something happened.
     Event(Event),
@@ -156,7 +161,7 @@ impl Junction {
         self.now = now;
         self.carrier.set(now, negotiated)?;
         self.uplink.set_carrier(&self.carrier)?;
-        self.downlink.set_rate(self.carrier.rate())
+        self.downlink.set_carrier(&self.carrier)
     }
 
     /// The call is answered and acknowledged. Before this nothing is sent to the carrier, but for early media.
@@ -270,6 +275,7 @@ impl Junction {
                 timestamp: spoken.timestamp,
                 marker: spoken.marker,
                 level: spoken.level,
+                lost: spoken.lost,
             });
         }
         loop {

@@ -243,6 +243,65 @@ fn a_wide_junction_allocates_nothing_either() {
 }
 
 #[test]
+fn opus_passed_on_or_mixed_allocates_nothing() {
+    let start = beginning();
+    let mut junction =
+        Junction::new(start, &Config { carrier: config(start), profile: Profile::default() }).expect("a junction");
+    let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+                m=audio 4000 RTP/AVP 107\r\na=rtpmap:107 opus/48000/2\r\n";
+    let offer = Session::parse(text.as_bytes()).expect("a session");
+    let (negotiated, _) = answer(&offer, &local(), &Policy::with_codecs(&[Codec::Opus], false)).expect("an answer");
+    junction.set_carrier(start, &negotiated).expect("terms that can be met");
+    junction.start(start);
+    let packets = opus_packets();
+    for ssrc in [7, 8] {
+        junction.handle_room(start, ssrc, 0, 0, &packets[0]);
+    }
+    while junction.poll_output().is_some() {}
+    let (mut rtp, mut room, mut passed) = (0, 0, 0);
+    let count = allocations_during(|| {
+        for n in 1..10_000u32 {
+            let now = start + Duration::from_millis(20 * u64::from(n));
+            let payload = &packets[n as usize % packets.len()];
+            let mut datagram = [0; 400];
+            let header =
+                Header { marker: false, payload_type: 107, sequence: n as u16, timestamp: n * 960, ssrc: Ssrc(9) };
+            header.write(&mut datagram).expect("room for a header")[..payload.len()].copy_from_slice(payload);
+            if n % 20 != 0 {
+                junction.handle_rtp(now, peer(), &datagram[..Header::LEN + payload.len()]);
+            }
+            // One talks most of the time, another joins in for some seconds, and both rest.
+            for ssrc in [7, 8] {
+                let speaks = n % 500 < 450 && (ssrc == 7 || n % 1_000 < 300);
+                if speaks && n % 17 != ssrc {
+                    let payload = if n % 100 == 99 { &payload[..1] } else { payload };
+                    junction.handle_room(now, ssrc, n as u16, n * 960, payload);
+                }
+            }
+            loop {
+                while let Some(output) = junction.poll_output() {
+                    match output {
+                        Output::Rtp { datagram, .. } => {
+                            rtp += 1;
+                            passed += u32::from(packets.iter().any(|packet| packet == &datagram[Header::LEN..]));
+                        }
+                        Output::Room { .. } => room += 1,
+                        Output::Rtcp { .. } | Output::Event(_) => {}
+                    }
+                }
+                match junction.next_timeout().filter(|at| *at <= now + Duration::from_millis(19)) {
+                    Some(at) => junction.handle_timeout(at.max(now)),
+                    None => break,
+                }
+            }
+        }
+    });
+    assert!(rtp > 8_500 && room > 9_000, "{rtp} to the carrier, {room} to the room");
+    assert!((4_000..7_500).contains(&passed), "{passed} as they came");
+    assert_eq!(count, 0);
+}
+
+#[test]
 fn tones_recordings_and_keys_allocate_nothing() {
     let start = beginning();
     let mut junction =

@@ -192,6 +192,7 @@ fn events_share_the_clock_and_the_keys() {
         ("not in the line", "0", "rtpmap:101 telephone-event/8000", None),
         ("of two clocks that of PCMU", "0 103 101", both, Some((101, "0-15"))),
         ("of two clocks that of opus", "107 101 103", both, Some((103, "0-15"))),
+        ("that of the telephone beside opus, if there is no other", "107 101", both, Some((101, "0-15"))),
     ];
     for (name, formats, attributes, expected) in cases {
         let (negotiated, text) = taken(&offered(formats, attributes), &Policy::with_codecs(&[Codec::Opus], false));
@@ -203,6 +204,82 @@ fn events_share_the_clock_and_the_keys() {
     }
     let off = Policy { events: false, ..Policy::default() };
     assert_eq!(taken(&data("twilio-invite"), &off).0.events, None);
+}
+
+/// What of a carrier's offer is agreed upon by those who have Opus, and by those who have not.
+#[test]
+fn carriers_that_speak_opus_are_spoken_to_in_it() {
+    let on = Policy::with_codecs(&[Codec::Opus, Codec::G722], false);
+    let twilio = "m=audio 20000 RTP/AVP 107 101|a=rtpmap:107 opus/48000/2|a=rtpmap:101 telephone-event/8000|\
+                  a=fmtp:107 useinbandfec=1|a=fmtp:101 0-15|a=ptime:20|a=sendrecv|";
+    let telnyx = "m=audio 20000 RTP/AVP 102 103|a=rtpmap:102 opus/48000/2|a=rtpmap:103 telephone-event/48000|\
+                  a=fmtp:102 useinbandfec=1|a=fmtp:103 0-15|a=ptime:20|a=sendrecv|";
+    for (name, number, text, events, more, bitrate, longest) in [
+        ("twilio-invite-opus", 107, twilio, (101, 8_000), None, 510_000, 20),
+        ("telnyx-invite", 102, telnyx, (103, 48_000), Some(101), 30_000, 40),
+    ] {
+        let (negotiated, answer) = taken(&data(name), &on);
+        assert_eq!((negotiated.codec, negotiated.payload_type), (Codec::Opus, number), "{name}");
+        assert_eq!((negotiated.events, negotiated.event_rate), (Some(events.0), events.1), "{name}");
+        assert_eq!(negotiated.more_events, more, "{name}: heard as well");
+        assert_eq!((negotiated.opus.bitrate, negotiated.opus.redundancy), (bitrate, true), "{name}");
+        assert_eq!(negotiated.opus.longest, Duration::from_millis(longest), "{name}");
+        assert_eq!(
+            answer.split_once("m=").map(|(_, media)| format!("m={}", media.replace("\r\n", "|"))).as_deref(),
+            Some(text),
+            "{name}"
+        );
+        let (off, _) = taken(&data(name), &Policy::with_codecs(&[Codec::Pcmu], false));
+        assert_eq!((off.codec, off.events, off.event_rate), (Codec::Pcmu, Some(101), 8_000), "{name}");
+    }
+}
+
+#[test]
+fn opus_is_offered_with_events_of_both_clocks() {
+    let on = Policy::with_codecs(&[Codec::Opus, Codec::G722], false);
+    let ours = offer(&local(), &on);
+    assert!(ours.contains("m=audio 20000 RTP/AVP 96 9 0 8 101 102\r\n"), "{ours}");
+    for line in ["a=rtpmap:96 opus/48000/2", "a=rtpmap:101 telephone-event/8000", "a=rtpmap:102 telephone-event/48000"]
+    {
+        assert!(ours.contains(&format!("{line}\r\n")), "{ours}");
+    }
+    // Whichever is answered, and under whatever numbers.
+    let map = "rtpmap:111 opus/48000/2;rtpmap:110 telephone-event/48000;rtpmap:101 telephone-event/8000;";
+    for (formats, extra, codec, sent, heard, rate) in [
+        ("111 110", "fmtp:111 stereo=1", Codec::Opus, Some(110), Some(102), 48_000),
+        ("111 101", "", Codec::Opus, Some(101), Some(101), 8_000),
+        ("0 101", "", Codec::Pcmu, Some(101), Some(101), 8_000),
+        ("111", "", Codec::Opus, None, None, 8_000),
+    ] {
+        let answer = offered(formats, &format!("{map}{extra}"));
+        let agreed = accept_answer(&answer, &local(), &on).expect("an answer");
+        assert_eq!((agreed.codec, agreed.events, agreed.receive_events), (codec, sent, heard), "{formats}");
+        assert_eq!((agreed.event_rate, agreed.opus.stereo), (rate, extra.contains("stereo")), "{formats}");
+    }
+    let mut exchange = Exchange::new(local(), on);
+    exchange.answer(&data("telnyx-invite")).expect("an answer");
+    let again = exchange.offer();
+    assert!(again.contains("m=audio 20000 RTP/AVP 102 103\r\n"), "{again}");
+    assert!(again.contains("a=rtpmap:103 telephone-event/48000\r\n"), "{again}");
+}
+
+#[test]
+fn packets_of_opus_are_of_one_frame() {
+    let on = Policy::with_codecs(&[Codec::Opus], false);
+    for (attributes, expected) in [
+        ("", 20),
+        ("ptime:30", 20),
+        ("ptime:60", 60),
+        ("ptime:60;maxptime:40", 40),
+        ("ptime:10", 10),
+        ("fmtp:107 ptime=40", 40),
+        ("fmtp:107 ptime=40;ptime:10", 10),
+    ] {
+        let offer = offered("107", &format!("rtpmap:107 opus/48000/2;{attributes}"));
+        let (negotiated, text) = taken(&offer, &on);
+        assert_eq!(negotiated.ptime, Duration::from_millis(expected), "{attributes}");
+        assert!(text.contains(&format!("a=ptime:{expected}\r\n")), "{attributes}: {text}");
+    }
 }
 
 #[test]

@@ -35,7 +35,9 @@ impl Baresip {
         let (sip, control, media) = (ports::range(4), ports::one(), ports::range(40));
         let folder = scratch.path().join("baresip");
         scratch.write("baresip/contacts", "");
-        audio::write(&folder.join("tone.wav"), &audio::tone(tone, -15.0, rate, 120.0), rate);
+        // It wants as many channels as its codec has.
+        let channels = if codecs.starts_with("opus/") { 2 } else { 1 };
+        audio::write_channels(&folder.join("tone.wav"), &audio::tone(tone, -15.0, rate, 120.0), rate, channels);
         let certificate = gateway::certificate_and_key(scratch).unwrap_or_else(|| {
             gateway::certificate(scratch);
             scratch.path().join("both.pem")
@@ -49,7 +51,7 @@ impl Baresip {
              audio_player aubridge,sink\n\
              audio_level no\n\
              module_path {}\n\
-             module g711.so\nmodule g722.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+             module g711.so\nmodule g722.so\nmodule opus.so\nmodule srtp.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
              module stdio.so\n\
              module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n\
              ctrl_tcp_listen 127.0.0.1:{control}\n\

@@ -40,6 +40,7 @@ pub(super) fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
         ringing_interval: config.sip.ringing_interval,
         room_reconnect_limit: config.calls.room_reconnect_limit,
         codecs: media.codecs.iter().filter_map(known).collect(),
+        listable: media.listable.iter().filter_map(known).collect(),
         allow_loopback: media.allow_loopback,
         source: if media.symmetric_rtp { ::media::source::Mode::Latch } else { ::media::source::Mode::Learn },
         media_timeout_initial: media.timeout_initial,
@@ -61,7 +62,5 @@ pub(super) fn outbound_defaults(config: &Config) -> Defaults {
 
 /// Those that the media plane speaks; others of the configuration wait for a later version.
 fn media_codec(codec: &dispatch::Codec) -> Option<::media::sdp::Codec> {
-    use ::media::sdp::Codec;
-    Codec::from_name(&codec.name, codec.rate, 1)
-        .filter(|codec| matches!(codec, Codec::G722 | Codec::Pcmu | Codec::Pcma))
+    ::media::sdp::Codec::named(&codec.name, codec.rate)
 }

@@ -295,7 +295,8 @@ pub(crate) const KEYS: &[Key] = &[
         Kind::Codecs,
         "{}",
         "{\"PCMA/8000\": false}",
-        "Codecs switched on or off by their SDP name. On, the best first: G722/8000, PCMU/8000, PCMA/8000.",
+        "Codecs switched on or off by their SDP name. The best first: opus/48000/2, which is off unless a trunk lists it, G722/8000, \
+         PCMU/8000, PCMA/8000.",
     ),
     key("media_threads", Kind::Integer(0, 1_024), "0", "4", "Threads for media; 0 for one a core."),
     key("opus.bitrate", Kind::Integer(6_000, 128_000), "32000", "24000", "Opus toward the room, bits a second."),

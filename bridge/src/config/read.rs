@@ -311,6 +311,7 @@ fn addresses(values: &Values<'_>, errors: &mut Vec<Error>) -> Addresses {
 fn media(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> Media {
     let idle = values.take("rtp_draining_idle_timeout", Node::duration);
     let limit = values.duration("rtp_draining_duration");
+    let (codecs, listable) = codecs(values, notes, errors);
     Media {
         ports: values.take("rtp_port", Node::ports),
         quarantine: (!idle.0).then_some(Quarantine { idle: idle.1, limit }),
@@ -318,7 +319,8 @@ fn media(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) ->
         timeout: values.duration("media_timeout"),
         symmetric_rtp: values.bool("symmetric_rtp"),
         allow_loopback: values.bool("allow_loopback_media"),
-        codecs: codecs(values, notes, errors),
+        codecs,
+        listable,
         threads: values.take("media_threads", |node| node.integer()?.try_into().ok().map(nonzero)),
         opus: Opus {
             bitrate: values.take("opus.bitrate", |node| node.integer()?.try_into().ok()),
@@ -327,32 +329,53 @@ fn media(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) ->
     }
 }
 
-/// Codecs that this version speaks, best first, and those that livekit-sip or a later version knows.
-const SPOKEN: &[(&str, u32)] = &[("G722", 8_000), ("PCMU", 8_000), ("PCMA", 8_000)];
-const KNOWN: &[&str] = &["G722/8000", "AMR-WB/16000", "opus/48000", "telephone-event/8000", "PCMU/8000", "PCMA/8000"];
+/// Codecs that this version speaks, best first, and whether each is on unless something else is said.
+const SPOKEN: &[(&str, u32, bool)] =
+    &[("opus", 48_000, false), ("G722", 8_000, true), ("PCMU", 8_000, true), ("PCMA", 8_000, true)];
+/// Their names, and those that livekit-sip or a later version knows.
+const KNOWN: &[&str] = &[
+    "G722/8000",
+    "AMR-WB/16000",
+    "opus/48000/2",
+    "opus/48000",
+    "telephone-event/8000",
+    "telephone-event/48000",
+    "PCMU/8000",
+    "PCMA/8000",
+];
 
-fn codecs(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> Vec<Codec> {
-    let mut codecs: Vec<_> =
-        SPOKEN.iter().map(|(name, rate)| Codec { name: (*name).to_owned(), rate: *rate }).collect();
+/// The codecs that are on, and those that are neither on nor switched off: a trunk may list them.
+fn codecs(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) -> (Vec<Codec>, Vec<Codec>) {
+    let mut switched: Vec<Option<bool>> = vec![None; SPOKEN.len()];
     let entries = values.get("codecs").and_then(Node::entries).unwrap_or_default();
     for (place, name, value) in entries {
         let on = value.bool() == Some(true);
-        if !KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        let is = |(spoken, rate, _): &(&str, u32, bool)| {
+            // SDP counts the channels of Opus as well.
+            let name = name.strip_suffix("/2").filter(|_| *spoken == "opus").unwrap_or(name);
+            format!("{spoken}/{rate}").eq_ignore_ascii_case(name)
+        };
+        if let Some(spoken) = SPOKEN.iter().position(is) {
+            switched[spoken] = Some(on);
+        } else if !KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             let nearest = key::nearest(name, KNOWN.iter().copied()).map(str::to_owned);
             errors.push(Error::UnknownKey { place: *place, key: format!("codecs.{name}"), nearest });
-        } else if !on {
-            codecs.retain(|codec| !codec.to_string().eq_ignore_ascii_case(name));
-        } else if !codecs.iter().any(|codec| codec.to_string().eq_ignore_ascii_case(name)) {
+        } else if on {
             let text = format!("codecs: {name} is not spoken in this version");
             notes.push(Note { level: NoteLevel::Info, text });
         }
     }
+    let named = |wanted: fn(Option<bool>, bool) -> bool| {
+        let codecs = SPOKEN.iter().zip(&switched).filter(|((.., usual), switched)| wanted(**switched, *usual));
+        codecs.map(|((name, rate, _), _)| Codec { name: (*name).to_owned(), rate: *rate }).collect::<Vec<_>>()
+    };
+    let codecs = named(|switched, usual| switched.unwrap_or(usual));
     if codecs.is_empty() && errors.is_empty() {
-        let expected = "at least one of G722/8000, PCMU/8000 and PCMA/8000 switched on".to_owned();
+        let expected = "at least one of opus/48000/2, G722/8000, PCMU/8000 and PCMA/8000 switched on".to_owned();
         let place = values.get("codecs").map(|node| node.place).unwrap_or_default();
         errors.push(Error::Value { place, key: "codecs".into(), value: "without any codec".into(), expected });
     }
-    codecs
+    (codecs, named(|switched, usual| switched.is_none() && !usual))
 }
 
 fn http(values: &Values<'_>) -> Http {

@@ -53,6 +53,21 @@ fn an_empty_file_is_all_defaults() {
 }
 
 #[test]
+fn codecs_are_on_off_or_for_those_who_list_them() {
+    let cases: &[(&str, &[&str], &[&str])] = &[
+        ("{}", &["G722/8000", "PCMU/8000", "PCMA/8000"], &["opus/48000"]),
+        ("{opus/48000/2: true}", &["opus/48000", "G722/8000", "PCMU/8000", "PCMA/8000"], &[]),
+        ("{Opus/48000: true, G722/8000: false}", &["opus/48000", "PCMU/8000", "PCMA/8000"], &[]),
+        ("{opus/48000/2: false, PCMA/8000: false}", &["G722/8000", "PCMU/8000"], &[]),
+    ];
+    for (codecs, on, listable) in cases {
+        let media = loaded(&format!("codecs: {codecs}\n")).unwrap().config.media;
+        assert_eq!(media.codecs.iter().map(ToString::to_string).collect::<Vec<_>>(), *on, "{codecs}");
+        assert_eq!(media.listable.iter().map(ToString::to_string).collect::<Vec<_>>(), *listable, "{codecs}");
+    }
+}
+
+#[test]
 fn calls_out_have_their_keys() {
     let config = loaded("").unwrap().config;
     assert_eq!((config.http.api, config.http.api_proxy), (Some("127.0.0.1:7890".parse().unwrap()), true));
@@ -188,6 +203,7 @@ fn mistakes_name_the_key_the_value_and_what_is_expected() {
         ("outbound_route_headers: ['<sip:p;lr>', '<tel:+1>']", &["outbound_route_headers"]),
         ("codecs: {G723/8000: true}", &["codecs.G723/8000", "G722/8000"]),
         ("codecs: {PCMU/8000: false, PCMA/8000: false, G722/8000: false}", &["without any codec"]),
+        ("codecs: {opus/16000: true}", &["codecs.opus/16000", "opus/48000"]),
         ("ws_url: example.com", &["a URL that begins with ws://"]),
         ("a: 1\na: 2", &["not YAML", "line 2"]),
         ("inbound_trunks: [x]", &["inbound_trunks[0] is \"x\", expected a map"]),

@@ -271,7 +271,8 @@ impl Circuit {
                     let socket = carrier.as_ref().map(|pair| if self.mux { &pair.rtp } else { &pair.rtcp });
                     let _ = socket.map(|socket| socket.send_to(datagram, to));
                 }
-                Output::Room { payload, timestamp, marker, level } => {
+                Output::Room { payload, timestamp, marker, level, lost } => {
+                    stands.leave_out(lost);
                     if stands.send(now, timestamp, marker, level, payload) {
                         self.room_sent += 1;
                         if self.room_sent == 1 {

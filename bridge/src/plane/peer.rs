@@ -227,6 +227,11 @@ impl Peer {
         }
     }
 
+    /// Leaves out so many numbers of our audio.
+    pub(crate) fn leave_out(&mut self, packets: u16) {
+        self.sequence = self.sequence.wrapping_add(packets);
+    }
+
     /// Sends one Opus frame, and says whether there was a way. `level` is in -dBov, 127 is silence.
     pub(crate) fn send_audio(&mut self, now: Instant, timestamp: u32, marker: bool, level: u8, payload: &[u8]) -> bool {
         // The engine takes packets that it has no way for, and loses them.

@@ -196,6 +196,14 @@ impl Stands {
         sent
     }
 
+    /// Leaves out the numbers of packets that were lost before they came to us, so that whoever hears the next one knows of them.
+    pub(crate) fn leave_out(&mut self, lost: u16) {
+        let stand = self.places.get_mut(self.occupied).and_then(Option::as_mut).filter(|_| lost > 0);
+        if let Some(publisher) = stand.and_then(|stand| stand.peer(Role::Publisher)) {
+            publisher.leave_out(lost);
+        }
+    }
+
     /// Offers events that nobody took again.
     pub(crate) fn retry(&mut self) {
         self.places

@@ -68,7 +68,7 @@ impl Probe {
 
     pub(crate) fn poll_output(&mut self) -> Option<Output<'_>> {
         let timestamp = self.due.pop_front()?;
-        Some(Output::Room { payload: &[0x78; 80], timestamp, marker: false, level: 30 })
+        Some(Output::Room { payload: &[0x78; 80], timestamp, marker: false, level: 30, lost: 0 })
     }
 }
 

@@ -201,7 +201,8 @@ pub(crate) fn media(config: Option<&proto::SipMediaConfig>, encryption: i32, pro
 }
 
 fn codec(codec: &proto::SipCodec) -> Codec {
-    let rate = if codec.rate == 0 { 8_000 } else { codec.rate };
+    let usual = if codec.name.eq_ignore_ascii_case("opus") { 48_000 } else { 8_000 };
+    let rate = if codec.rate == 0 { usual } else { codec.rate };
     Codec { name: codec.name.clone(), rate }
 }
 

@@ -6,7 +6,11 @@
 //! [RFC 6716]: https://www.rfc-editor.org/rfc/rfc6716
 //! [RFC 7587]: https://www.rfc-editor.org/rfc/rfc7587
 
+mod packet;
+
 use opus::{Application, Bitrate, Channels, Signal};
+
+pub(crate) use self::packet::{is_speech, is_stereo, says_nothing, told_level, write_silence};
 
 use crate::{
     Error,
@@ -57,7 +61,21 @@ impl Encoder {
         Ok(())
     }
 
-    /// Encodes a frame of the encoder's rate; returns the payload's length, or `None` when libopus refuses.
+    /// Whether what was lost may be repeated by the packet after it, and whether all packets are of one size: what another end
+    /// wishes.
+    pub(crate) fn set_wishes(&mut self, redundancy: bool, constant: bool) -> Result<(), Error> {
+        self.0.set_inband_fec(redundancy)?;
+        self.0.set_vbr(!constant)?;
+        Ok(())
+    }
+
+    /// Forgets what was said: what follows begins a stream, or goes on after somebody else's packets.
+    pub(crate) fn reset(&mut self) {
+        // As with a decoder, there is no way to fail.
+        let _ = self.0.reset_state();
+    }
+
+    /// Encodes a frame of the encoder's rate, of any length that Opus has; returns the payload's length, or `None` when libopus refuses.
     pub(crate) fn encode(&mut self, frame: &[i16], payload: &mut [u8]) -> Option<usize> {
         // libopus clears all of the buffer that it is given. The stack is in the cache; a call's own memory is not.
         let mut scratch = [0; LARGEST];

@@ -156,7 +156,7 @@ impl Guest {
         }
         let (length, timestamp, level, marker) = self.next_payload(now)?;
         self.sent += 1;
-        Some(Output::Room { payload: &self.payload[..length], timestamp, marker, level })
+        Some(Output::Room { payload: &self.payload[..length], timestamp, marker, level, lost: 0 })
     }
 
     /// The desk, to ask what it has heard.

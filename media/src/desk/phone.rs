@@ -63,7 +63,7 @@ impl Phone {
     /// Takes what was negotiated: G.711 alone, for a desk hears and speaks at 8 kHz.
     pub fn set_carrier(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
         self.now = now;
-        if negotiated.codec == Codec::G722 {
+        if matches!(negotiated.codec, Codec::G722 | Codec::Opus) {
             return Err(Error::Codec(negotiated.codec));
         }
         self.carrier.set(now, negotiated)
@@ -154,7 +154,8 @@ impl Phone {
                 self.desk.hear_silence(now, samples - made_up);
                 self.concealed += samples;
             }
-            Some(Heard::Audio(Coding::G722, bytes)) => self.desk.hear_silence(now, bytes.len() as u64),
+            Some(Heard::Audio(_, bytes)) => self.desk.hear_silence(now, bytes.len() as u64),
+            Some(Heard::Opus { ticks, .. }) => self.desk.hear_silence(now, ticks as u64),
             // The pause that it begins is told at its end.
             Some(Heard::Noise { .. }) => {}
             Some(Heard::Pause(samples)) => {

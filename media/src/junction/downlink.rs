@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::floor::{Handed, Handing};
 use crate::{
     Error,
     frame::{Rate, SILENCE, WIDE_FRAME, earliest, level},
@@ -11,9 +12,9 @@ use crate::{
 };
 
 /// So far ahead of the clock, what is quiet is left out.
-const AHEAD: Duration = Duration::from_millis(60);
+pub(super) const AHEAD: Duration = Duration::from_millis(60);
 /// So far ahead, anything is.
-const FAR_AHEAD: Duration = Duration::from_millis(120);
+pub(super) const FAR_AHEAD: Duration = Duration::from_millis(120);
 /// Quieter than this, nobody misses twenty milliseconds.
 const QUIET: u8 = 50;
 
@@ -27,18 +28,32 @@ pub(crate) struct Downlink {
     sound: Option<Sound>,
     /// A recording is over, which is still to be told.
     played: bool,
+    /// Whose packets go to the carrier as they are.
+    handing: Handing,
     level: u8,
     dropped: u64,
 }
 
 impl Downlink {
     pub(crate) fn new() -> Self {
-        Self { talkers: Talkers::new(Rate::Narrow), tone: None, sound: None, played: false, level: SILENCE, dropped: 0 }
+        Self {
+            talkers: Talkers::new(Rate::Narrow),
+            tone: None,
+            sound: None,
+            played: false,
+            handing: Handing::default(),
+            level: SILENCE,
+            dropped: 0,
+        }
     }
 
-    /// Mixes at another rate from here on.
-    pub(crate) fn set_rate(&mut self, rate: Rate) -> Result<(), Error> {
-        self.talkers.set_rate(rate)
+    /// Mixes at the carrier's rate from here on.
+    pub(crate) fn set_carrier(&mut self, carrier: &Carrier) -> Result<(), Error> {
+        if !carrier.takes_whole() {
+            self.handing.end(&mut self.talkers);
+        }
+        self.talkers.set_whole(carrier.takes_whole());
+        self.talkers.set_rate(carrier.rate())
     }
 
     pub(crate) fn talkers(&self) -> &Talkers {
@@ -76,6 +91,11 @@ impl Downlink {
         if self.sound.is_some() {
             return self.play(now, carrier);
         }
+        if carrier.takes_whole()
+            && let Some(advanced) = self.hand_on(now, carrier)
+        {
+            return advanced;
+        }
         if let Some(samples) = self.talkers.ready(now) {
             let mut mixed = [0; WIDE_FRAME];
             self.talkers.mix(&mut mixed[..samples]);
@@ -95,8 +115,9 @@ impl Downlink {
     /// When to advance again.
     pub(crate) fn next_timeout(&self, carrier: &Carrier) -> Option<Instant> {
         let rings = self.sound.is_some() || self.tone.is_some_and(|tone| !tone.is_ending());
-        let waits = !rings && self.talkers.is_anybody_active();
-        let silence = if waits { None } else { carrier.due() };
+        let waits = !rings && self.handing.waits(&self.talkers);
+        let silence = carrier.due().filter(|_| !waits);
+        let silence = silence.map(|due| self.handing.quiet_until().map_or(due, |until| due.max(until)));
         earliest(self.talkers.next_timeout(), silence)
     }
 
@@ -108,6 +129,18 @@ impl Downlink {
     /// Ticks left out because they came faster than time.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
+    }
+
+    /// The same while a talker's packets go to the carrier as they are; `None` while they do not.
+    fn hand_on(&mut self, now: Instant, carrier: &mut Carrier) -> Option<bool> {
+        let handed = self.handing.advance(now, &mut self.talkers, carrier)?;
+        match handed {
+            Handed::Packet { level } => self.level = level,
+            Handed::Dropped { ticks } => self.dropped += ticks as u64,
+            Handed::Silence => self.level = SILENCE,
+            Handed::Nothing => return Some(false),
+        }
+        Some(true)
     }
 
     /// The same while there is a tone. One that is ending fades below whoever speaks first, or by itself.

@@ -61,8 +61,8 @@ impl Ear {
                 let count = match (coding, g722) {
                     (Coding::Law(law), _) => law.decode(bytes, samples),
                     (Coding::G722, Some(decoder)) => decoder.decode_narrow(bytes, samples),
-                    // Not agreed upon: only its time passes.
-                    (Coding::G722, None) => silence(bytes.len(), samples),
+                    // Not agreed upon, or not heard here: only its time passes.
+                    (Coding::G722 | Coding::Opus, _) => silence(bytes.len(), samples),
                 };
                 concealer.good(&mut samples[..count]);
                 count
@@ -70,6 +70,7 @@ impl Ear {
             Self::Wide(wide) => {
                 let count = match coding {
                     Coding::G722 => wide.decoder.decode(bytes, samples),
+                    Coding::Opus => silence(2 * bytes.len(), samples),
                     Coding::Law(law) => widen(&mut wide.decoder, law, bytes, samples),
                 };
                 wide.concealer.good(&mut samples[..count]);

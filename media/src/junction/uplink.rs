@@ -112,11 +112,11 @@ impl Uplink {
             match self.source {
                 Source::Carrier => {
                     if !self.make_up() {
-                        self.hear(now, carrier)?;
+                        self.hear(now, carrier, payload)?;
                     }
                 }
                 Source::Tone { tone, until } => self.ring(now, tone, until, carrier)?,
-                Source::Nobody { since, fading } => self.listen(now, since, fading, carrier)?,
+                Source::Nobody { since, fading } => self.listen(now, since, fading, carrier, payload)?,
             }
         }
     }
@@ -144,15 +144,21 @@ impl Uplink {
         self.concealed
     }
 
-    fn hear(&mut self, now: Instant, carrier: &mut Carrier) -> Option<()> {
+    fn hear(&mut self, now: Instant, carrier: &mut Carrier, payload: &mut [u8]) -> Option<()> {
         let Some(heard) = carrier.poll_piece(now) else { return self.hush(now) };
         match heard {
             Heard::Audio(coding, bytes) => {
                 self.quiet = None;
                 self.say(coding, bytes, None);
             }
+            Heard::Opus { ticks, lost, payload: packet } => {
+                self.quiet = None;
+                self.voice.hand_on(ticks, lost, packet, payload);
+            }
             Heard::Noise { level } => self.quieten(now, level),
             Heard::Lost(ticks) | Heard::Pause(ticks) if self.ahead > 0 || self.quiet.is_some() => self.pass(ticks),
+            // Whoever hears Opus can make up for it better than we can.
+            Heard::Lost(ticks) if self.voice.leave_gap(ticks) => {}
             Heard::Lost(ticks) => {
                 self.lost = ticks.min(LIMIT as u64);
                 self.given_up = ticks - self.lost;
@@ -278,7 +284,14 @@ impl Uplink {
 
     /// Waits for the carrier's audio, and goes on with it at its time. The tone fades below it, or before it.
     #[cold]
-    fn listen(&mut self, now: Instant, since: Instant, fading: Option<Tone>, carrier: &mut Carrier) -> Option<()> {
+    fn listen(
+        &mut self,
+        now: Instant,
+        since: Instant,
+        fading: Option<Tone>,
+        carrier: &mut Carrier,
+        payload: &mut [u8],
+    ) -> Option<()> {
         match carrier.poll_piece(now) {
             Some(Heard::Audio(coding, bytes)) => {
                 if fading.is_none() {
@@ -288,6 +301,19 @@ impl Uplink {
                 self.say(coding, bytes, fading);
                 self.source = Source::Carrier;
             }
+            Some(Heard::Opus { ticks, lost, payload: packet }) => match fading {
+                None => {
+                    let spoken = duration_of(ticks as u64);
+                    self.voice.pause(samples_in(now.saturating_duration_since(since + spoken)));
+                    self.voice.hand_on(ticks, lost, packet, payload);
+                    self.source = Source::Carrier;
+                }
+                // Nothing fades below a packet that is not opened: the tone has the time of this one.
+                Some(mut tone) => {
+                    self.say_tone(&mut tone);
+                    self.source = Source::Nobody { since: since + FRAME_TIME, fading: None };
+                }
+            },
             // The clock tells how long nothing was said.
             Some(Heard::Lost(_) | Heard::Pause(_) | Heard::Noise { .. }) => {}
             None => {

@@ -1,9 +1,10 @@
-//! The carrier's leg: RTP and RTCP of one negotiated stream of G.711 or G.722, with telephone events.
+//! The carrier's leg: RTP and RTCP of one negotiated stream of G.711, G.722 or Opus, with telephone events.
 
 mod seal;
 mod sounds;
 mod terms;
 mod watch;
+mod whole;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     Error,
-    codec::Coding,
+    codec::{Coding, opus},
     dtmf,
     frame::{RATE, Rate, earliest},
     noise,
@@ -143,9 +144,10 @@ impl Carrier {
 
     /// Takes what was agreed upon, at the answer or at a later one.
     pub(crate) fn set(&mut self, now: Instant, negotiated: &Negotiated) -> Result<(), Error> {
-        self.terms = Terms::new(negotiated, &self.terms)?;
+        let before = self.terms;
+        self.terms = Terms::new(negotiated, &before);
         self.seal.set(negotiated.encryption());
-        if let Some(keys) = self.keys.as_mut().filter(|_| self.terms.send_events.is_none()) {
+        if let Some(keys) = self.keys.as_mut().filter(|_| !self.terms.takes_events_of(&before)) {
             keys.clear();
         }
         let remote =
@@ -161,7 +163,13 @@ impl Carrier {
             }
             None => self.lock = Some(Lock::new(self.mode, remote)),
         }
-        self.sender.set(self.terms.coding, self.terms.payload_type, self.terms.packet);
+        let Terms { coding, payload_type, packet, opus, .. } = self.terms;
+        self.sender.set(coding, payload_type, packet, opus)?;
+        if coding.step() != before.coding.step() {
+            let ssrc = Ssrc(self.random.next() as u32);
+            self.sender.become_another(ssrc, coding.step());
+            self.control.become_another(ssrc, RATE * coding.step());
+        }
         if self.pace.is_some() {
             self.apply_direction(now);
         }
@@ -215,13 +223,21 @@ impl Carrier {
         self.first.get_or_insert(false);
         self.last_heard = Some(now);
         self.watch.handle_packet(now);
+        if let Kind::Audio(coding) = kind {
+            self.control.set_heard_rate(RATE * coding.step());
+        }
         let place = self.control.handle_packet(now, &packet);
         match kind {
             // On hold the peer may go on for a moment; nobody is to hear it.
             _ if !self.terms.receives => self.receiver.handle_other(now, place),
-            Kind::Audio => {
+            // What is no packet of Opus has no length either.
+            Kind::Audio(Coding::Opus) if opus::samples(packet.payload()).is_none() => {
+                self.unusable += 1;
+                self.receiver.handle_other(now, place);
+            }
+            Kind::Audio(coding) => {
                 let (timestamp, payload) = (packet.timestamp(), packet.payload());
-                self.receiver.handle_audio(now, place, timestamp, packet.payload_type(), payload);
+                self.receiver.handle_audio(now, place, timestamp, (packet.payload_type(), coding.step()), payload);
             }
             Kind::Event => {
                 self.digits.handle_packet(now, &packet);
@@ -280,8 +296,11 @@ impl Carrier {
             Piece::Pause(samples) => Heard::Pause(samples),
             Piece::Noise { .. } if muted => Heard::Pause(0),
             Piece::Noise { level } => Heard::Noise { level },
-            Piece::Audio { bytes, .. } if muted => Heard::Pause(bytes.len() as u64),
-            Piece::Audio { payload_type, bytes } => Heard::Audio(self.terms.coding_of(payload_type), bytes),
+            Piece::Audio { ticks, .. } if muted => Heard::Pause(ticks as u64),
+            Piece::Audio { payload_type, ticks, lost, bytes } => match self.terms.coding_of(payload_type) {
+                Coding::Opus => Heard::Opus { ticks, lost, payload: bytes },
+                coding => Heard::Audio(coding, bytes),
+            },
         })
     }
 
@@ -298,7 +317,10 @@ impl Carrier {
             return false;
         }
         self.catch_up(now);
-        self.sender.push_silence();
+        // A key that is pressed takes the place of audio, not of a packet.
+        if self.keys.is_some() || !self.sender.hush() {
+            self.sender.push_silence();
+        }
         true
     }
 
@@ -411,6 +433,8 @@ impl Carrier {
 pub(crate) enum Heard<'a> {
     /// Audio of this codec, a tick a byte, at most [`LONGEST`](crate::frame::LONGEST).
     Audio(Coding, &'a [u8]),
+    /// A packet of Opus of so many ticks; so many packets before it were lost.
+    Opus { ticks: usize, lost: u16, payload: &'a [u8] },
     /// So many ticks were lost.
     Lost(u64),
     /// So many ticks passed in silence.

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
+    codec::opus,
     frame::{LONGEST, SILENCE, duration_of, samples_in},
     jitter::{Hold, Placed, Ring},
     rtp::Extended,
@@ -13,10 +14,15 @@ use crate::{
 
 /// Packets that may wait behind a gap.
 const SLOTS: usize = 32;
-/// Tag of a packet that takes a sequence number but holds no audio: an event.
-const NOT_AUDIO: u8 = u8::MAX;
-/// Tag of comfort noise: its one byte is the level. Payload types are smaller than either tag.
-const NOISE: u8 = u8::MAX - 1;
+/// Tag of a packet that takes a sequence number but holds no audio: an event. That of audio is its payload type, and above it
+/// what its clock counts in a tick.
+const NOT_AUDIO: u16 = u16::MAX;
+/// Tag of comfort noise: its one byte is the level.
+const NOISE: u16 = u16::MAX - 1;
+/// Where the step of the clock begins in a tag.
+const STEP: u32 = 8;
+/// When the clock's rate changes, this much is no pause but the way a packet came.
+const UNEVEN: Duration = Duration::from_millis(10);
 /// A pause up to this long is believed as the timestamps tell it; a longer one only if the clock agrees.
 const BELIEVED: Duration = Duration::from_secs(10);
 /// How far clock and timestamps may disagree about a long pause.
@@ -25,8 +31,8 @@ const AGREEMENT: Duration = Duration::from_secs(2);
 /// A stretch of the carrier's media time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// Audio of this payload type, one byte a tick.
-    Audio { payload_type: u8, bytes: &'a [u8] },
+    /// Audio of this payload type; so many packets before it were lost.
+    Audio { payload_type: u8, ticks: usize, lost: u16, bytes: &'a [u8] },
     /// So many ticks are missing that the carrier sent.
     Lost(u64),
     /// So many ticks passed in which the carrier sent nothing.
@@ -45,6 +51,8 @@ pub(crate) struct Receiver {
     gap_since: Option<Instant>,
     /// When the last audio was over.
     ended: Instant,
+    /// Packets given up since the last audio.
+    missing: u16,
     counts: Counts,
 }
 
@@ -61,8 +69,9 @@ enum State {
     Silent,
     /// The stream begins anew; time in between is told by the clock.
     Restarted,
-    /// The next sample should have this timestamp; `lost` packets were given up before it.
-    Flowing { expected: u32, lost: bool },
+    /// The next sample should have this timestamp, of a clock that counts `step` in a tick; `lost` if packets were given up
+    /// before it.
+    Flowing { expected: u32, step: u32, lost: bool },
 }
 
 impl Receiver {
@@ -73,6 +82,7 @@ impl Receiver {
             hold: Hold::Open,
             gap_since: None,
             ended: now,
+            missing: 0,
             counts: Counts::default(),
         }
     }
@@ -82,19 +92,20 @@ impl Receiver {
         if !matches!(self.state, State::Silent) {
             self.state = State::Restarted;
         }
+        self.missing = 0;
         self.ring.restart(0);
     }
 
-    /// Takes in a packet of audio.
+    /// Takes in a packet of audio, whose clock counts `step` in a tick: one, and a byte is a tick, or it is Opus.
     pub(crate) fn handle_audio(
         &mut self,
         now: Instant,
         place: Extended,
         timestamp: u32,
-        payload_type: u8,
+        (payload_type, step): (u8, u32),
         bytes: &[u8],
     ) {
-        self.insert(now, place, timestamp, payload_type, bytes);
+        self.insert(now, place, timestamp, u16::from(payload_type) | (step << STEP) as u16, bytes);
     }
 
     /// Takes note of a packet that holds no audio but a place among those that do.
@@ -133,7 +144,7 @@ impl Receiver {
         self.counts
     }
 
-    fn insert(&mut self, now: Instant, place: Extended, timestamp: u32, tag: u8, bytes: &[u8]) {
+    fn insert(&mut self, now: Instant, place: Extended, timestamp: u32, tag: u16, bytes: &[u8]) {
         let number = match place {
             Extended::At(number) => number,
             Extended::Restarted(number) => {
@@ -175,6 +186,7 @@ impl Receiver {
             return None;
         }
         self.gap_since = Some(since);
+        self.missing = self.missing.saturating_add(missing as u16);
         for _ in 0..missing {
             self.ring.advance();
         }
@@ -192,27 +204,44 @@ impl Receiver {
     fn take(&mut self) -> Piece<'_> {
         let Some(slot) = self.ring.front() else { return Piece::Pause(0) };
         let (timestamp, arrived) = (slot.timestamp, slot.arrived);
-        let length = if slot.tag == NOISE { 0 } else { slot.bytes().len() };
-        if let Some(piece) = self.time_before(timestamp, arrived) {
-            self.state = State::Flowing { expected: timestamp, lost: false };
+        let step = if slot.tag == NOISE { 1 } else { u32::from(slot.tag >> STEP) };
+        let ticks = match step {
+            _ if slot.tag == NOISE => 0,
+            1 => slot.bytes().len(),
+            _ => opus::samples(slot.bytes()).unwrap_or(0),
+        };
+        if let Some(piece) = self.time_before(timestamp, arrived, step) {
+            self.state = State::Flowing { expected: timestamp, step, lost: false };
             return piece;
         }
-        self.state = State::Flowing { expected: timestamp.wrapping_add(length as u32), lost: false };
-        self.ended = arrived + duration_of(length as u64);
+        let expected = timestamp.wrapping_add(ticks as u32 * step);
+        self.state = State::Flowing { expected, step, lost: false };
+        self.ended = arrived + duration_of(ticks as u64);
+        let lost = std::mem::take(&mut self.missing);
         match self.ring.take() {
             Some(slot) if slot.tag == NOISE => Piece::Noise { level: slot.bytes().first().copied().unwrap_or(SILENCE) },
-            Some(slot) => Piece::Audio { payload_type: slot.tag, bytes: slot.bytes() },
+            Some(slot) => {
+                let payload_type = slot.tag as u8;
+                Piece::Audio { payload_type, ticks, lost, bytes: slot.bytes() }
+            }
             None => Piece::Pause(0),
         }
     }
 
     /// What the timestamps say passed before this packet.
-    fn time_before(&mut self, timestamp: u32, arrived: Instant) -> Option<Piece<'static>> {
+    fn time_before(&mut self, timestamp: u32, arrived: Instant, step: u32) -> Option<Piece<'static>> {
         let by_clock = arrived.saturating_duration_since(self.ended);
         let (ahead, lost) = match self.state {
             State::Silent => return None,
             State::Restarted => return pause(samples_in(by_clock)),
-            State::Flowing { expected, lost } => (timestamp.wrapping_sub(expected).cast_signed(), lost),
+            // Timestamps of two clocks tell nothing about each other (RFC 7160 §3.2).
+            State::Flowing { step: before, .. } if before != step => {
+                return pause(samples_in(by_clock)).filter(|_| by_clock > UNEVEN);
+            }
+            State::Flowing { expected, lost, .. } => {
+                let ahead = timestamp.wrapping_sub(expected).cast_signed();
+                (if step == 1 { ahead } else { ahead / step.cast_signed() }, lost)
+            }
         };
         let ahead = match u64::try_from(ahead) {
             Ok(0) => return None,

@@ -9,8 +9,12 @@
 //!
 //! Nothing is decoded before it is needed for longer than it takes to come: a packet in order is decoded at once.
 
+mod whole;
+
 use std::time::{Duration, Instant};
 
+use self::whole::Told;
+pub(crate) use self::whole::Whole;
 use super::arrival::Arrival;
 use crate::{
     Error,
@@ -54,6 +58,7 @@ pub(crate) struct Talker {
     redundant: bool,
     late_since: Option<Instant>,
     heard: Instant,
+    told: Told,
     counts: Counts,
 }
 
@@ -91,6 +96,7 @@ impl Talker {
             redundant: false,
             late_since: None,
             heard: now,
+            told: Told::default(),
             counts: Counts::default(),
         })
     }
@@ -102,6 +108,7 @@ impl Talker {
         self.ring.restart(0);
         (self.ssrc, self.state, self.sequence) = (ssrc, State::Quiet, None);
         (self.late_since, self.heard, self.redundant) = (None, now, false);
+        self.told = Told::default();
     }
 
     /// Is heard at another rate from here on.
@@ -125,6 +132,11 @@ impl Talker {
             return;
         }
         self.insert(now, number, timestamp, payload);
+    }
+
+    /// Takes note of what a packet tells without being decoded.
+    pub(crate) fn look_at(&mut self, now: Instant, timestamp: u32, payload: &[u8]) {
+        self.told.handle_packet(now, timestamp, payload);
     }
 
     /// Decodes what is there and makes up for what is known to be missing.

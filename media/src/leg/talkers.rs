@@ -6,9 +6,10 @@
 
 use std::time::Instant;
 
-use super::talker::{Counts, Talker};
+use super::talker::{Counts, Talker, Whole};
 use crate::{
     Error,
+    codec::opus::LARGEST,
     frame::{Rate, earliest},
     mixer,
 };
@@ -23,11 +24,22 @@ pub(crate) struct Talkers {
     /// In use: the first `used`. The others are kept for those to come.
     talkers: Vec<Talker>,
     used: usize,
+    /// Packets may be wanted as they are: none is decoded before it is known.
+    whole: bool,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Floor {
+    Nobody,
+    /// The talker of this number, alone.
+    One(u32),
+    Several,
 }
 
 impl Talkers {
     pub(crate) fn new(rate: Rate) -> Self {
-        Self { rate, talkers: Vec::with_capacity(TALKERS), used: 0 }
+        Self { rate, talkers: Vec::with_capacity(TALKERS), used: 0, whole: false }
     }
 
     /// Hears everybody at another rate from here on.
@@ -37,6 +49,11 @@ impl Talkers {
             self.rate = rate;
         }
         Ok(())
+    }
+
+    /// Whether packets may be wanted as they are.
+    pub(crate) fn set_whole(&mut self, whole: bool) {
+        self.whole = whole;
     }
 
     /// Of the samples that come out.
@@ -56,7 +73,11 @@ impl Talkers {
         let (index, new) = self.find(now, ssrc)?;
         let talker = &mut self.talkers[index];
         talker.handle_packet(now, sequence, timestamp, payload);
-        talker.advance(now);
+        if self.whole {
+            talker.look_at(now, timestamp, payload);
+        } else {
+            talker.advance(now);
+        }
         Ok(new)
     }
 
@@ -99,6 +120,56 @@ impl Talkers {
         for talker in self.talkers[..self.used].iter_mut().filter(|talker| talker.is_active()) {
             talker.consume(mixed.len());
         }
+    }
+
+    /// Who speaks now.
+    pub(crate) fn floor(&self, now: Instant) -> Floor {
+        let mut speaking = self.talkers[..self.used].iter().filter(|talker| talker.is_speaking(now));
+        match (speaking.next(), speaking.next()) {
+            (None, _) => Floor::Nobody,
+            (Some(one), None) => Floor::One(one.ssrc()),
+            (Some(_), Some(_)) => Floor::Several,
+        }
+    }
+
+    /// Who is to be heard while nobody speaks: this talker unless he is silent and another is not.
+    pub(crate) fn background(&self, now: Instant, ssrc: Option<u32>) -> Option<u32> {
+        let sounding = || self.talkers[..self.used].iter().filter(|talker| talker.is_sounding(now)).map(Talker::ssrc);
+        sounding().find(|sounding| Some(*sounding) == ssrc).or_else(|| sounding().next()).or(ssrc)
+    }
+
+    /// What was decoded of a talker and is not mixed yet.
+    pub(crate) fn decoded(&self, ssrc: u32) -> &[i16] {
+        self.position(ssrc).map_or(&[], |index| self.talkers[index].decoded())
+    }
+
+    /// The next packet of a talker, and its bit rate in the mean. It is not taken yet.
+    pub(crate) fn front_whole(&self, now: Instant, ssrc: u32) -> Option<(&[u8], u32)> {
+        let talker = &self.talkers[self.position(ssrc)?];
+        Some((talker.front_whole(now)?, talker.bitrate()))
+    }
+
+    /// Takes the next packet of the talker who is heard as a whole. Packets of the others pass by.
+    pub(crate) fn take_whole(&mut self, now: Instant, ssrc: Option<u32>, payload: &mut [u8; LARGEST]) -> Option<Whole> {
+        let mut taken = None;
+        for talker in &mut self.talkers[..self.used] {
+            if Some(talker.ssrc()) == ssrc {
+                taken = talker.take_whole(now, payload);
+            } else {
+                talker.pass_by(now);
+            }
+        }
+        taken
+    }
+
+    /// Everybody is decoded from here on, after packets that were not.
+    pub(crate) fn begin_decoding(&mut self) {
+        self.talkers[..self.used].iter_mut().for_each(Talker::begin_decoding);
+    }
+
+    /// Whether this talker is in the midst of something.
+    pub(crate) fn is_active(&self, ssrc: u32) -> bool {
+        self.position(ssrc).is_some_and(|index| self.talkers[index].is_active())
     }
 
     /// When a talker that stays behind is to be made up for.

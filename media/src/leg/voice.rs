@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    codec::opus::{Encoder, Profile},
+    codec::opus::{Encoder, Profile, told_level},
     frame::{FRAME, Fifo, LONGEST, OPUS_TICKS, Rate, SILENCE, level},
 };
 
@@ -27,6 +27,10 @@ pub(crate) struct Voice {
     open: bool,
     level: u8,
     frames: u64,
+    /// The last packet was not of our encoder.
+    foreign: bool,
+    /// The packet of somebody else that is told next; its bytes are with the caller.
+    whole: Option<Spoken>,
 }
 
 /// A frame encoded into the caller's buffer.
@@ -36,6 +40,8 @@ pub(crate) struct Spoken {
     pub(crate) timestamp: u32,
     pub(crate) marker: bool,
     pub(crate) level: u8,
+    /// Packets lost right before it.
+    pub(crate) lost: u16,
 }
 
 impl Voice {
@@ -52,6 +58,8 @@ impl Voice {
             open: true,
             level: SILENCE,
             frames: 0,
+            foreign: false,
+            whole: None,
         })
     }
 
@@ -101,13 +109,44 @@ impl Voice {
         self.pass_over();
     }
 
+    /// Passes on a packet of somebody else as it is: it goes into `payload`, which the next [`Self::poll`] is to be given. Of a
+    /// frame that was begun only the time is kept.
+    pub(crate) fn hand_on(&mut self, ticks: usize, lost: u16, packet: &[u8], payload: &mut [u8]) {
+        self.position += self.rate.ticks(self.queue.len()) as u64;
+        self.queue.clear();
+        self.pass_over();
+        let timestamp = self.timestamp();
+        self.position += ticks as u64;
+        self.level = told_level(packet);
+        let Some(place) = payload.get_mut(..packet.len()).filter(|_| self.open) else { return };
+        place.copy_from_slice(packet);
+        let marker = std::mem::take(&mut self.marker);
+        self.foreign = true;
+        self.frames += 1;
+        self.whole = Some(Spoken { length: packet.len(), timestamp, marker, level: self.level, lost });
+    }
+
+    /// Leaves a gap for what was lost of somebody else's packets. Returns whether it was theirs.
+    pub(crate) fn leave_gap(&mut self, ticks: u64) -> bool {
+        if self.foreign {
+            self.position += ticks;
+        }
+        self.foreign
+    }
+
     /// Encodes the next frame.
     pub(crate) fn poll(&mut self, payload: &mut [u8]) -> Option<Spoken> {
+        if let Some(whole) = self.whole.take() {
+            return Some(whole);
+        }
         let length = self.rate.frame();
         while self.queue.len() >= length {
             let timestamp = self.timestamp();
             let frame = &self.queue.front()[..length];
             let level = level(frame);
+            if std::mem::take(&mut self.foreign) {
+                self.encoder.reset();
+            }
             let encoded = if self.open { self.encoder.encode(frame, payload) } else { None };
             self.queue.consume(length);
             self.position += FRAME as u64;
@@ -117,7 +156,7 @@ impl Voice {
             self.pass_over();
             if let Some(length) = encoded {
                 self.frames += 1;
-                return Some(Spoken { length, timestamp, marker, level });
+                return Some(Spoken { length, timestamp, marker, level, lost: 0 });
             }
         }
         None

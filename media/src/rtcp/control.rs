@@ -19,12 +19,16 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(2_500);
 pub struct Control {
     clock: Clock,
     clock_rate: u32,
+    /// That of the peer's stream.
+    heard_rate: u32,
     ssrc: Ssrc,
     reception: Option<Reception>,
     /// Heard and lost of sources that another has replaced.
     replaced: (u64, i64),
     sent: Sent,
     remote: Option<ReportBlock>,
+    /// Of ours, those lost of sources that another has replaced.
+    remote_before: u64,
     round_trip: Option<Duration>,
     due: Instant,
 }
@@ -54,6 +58,8 @@ pub struct Summary {
 struct Sent {
     packets: u64,
     octets: u64,
+    /// How many of both were sent as another source.
+    before: (u64, u64),
     /// The timestamp of the last packet and when it went out.
     last: Option<(u32, Instant)>,
     /// Packets at the last report: who has sent since is a sender (RFC 3550 §6.4).
@@ -67,14 +73,33 @@ impl Control {
         Self {
             clock,
             clock_rate,
+            heard_rate: clock_rate,
             ssrc,
             reception: None,
             replaced: (0, 0),
             sent: Sent::default(),
             remote: None,
+            remote_before: 0,
             round_trip: None,
             due,
         }
+    }
+
+    /// The clock of what is heard counts at this rate from here on.
+    pub fn set_heard_rate(&mut self, rate: u32) {
+        if rate != self.heard_rate {
+            self.heard_rate = rate;
+            self.reception.iter_mut().for_each(|reception| reception.set_clock_rate(rate));
+        }
+    }
+
+    /// Our stream goes on as another source, whose clock counts at this rate (RFC 7160 §4.1). Its reports count from nothing,
+    /// the summary goes on.
+    pub fn become_another(&mut self, ssrc: Ssrc, clock_rate: u32) {
+        (self.ssrc, self.clock_rate) = (ssrc, clock_rate);
+        self.remote_before += self.remote.take().map_or(0, |block| u64::try_from(block.cumulative_lost).unwrap_or(0));
+        let Sent { packets, octets, .. } = self.sent;
+        self.sent = Sent { packets, octets, before: (packets, octets), last: None, reported: packets };
     }
 
     /// Counts a packet that was heard; one of another source begins the counts of that source.
@@ -86,7 +111,7 @@ impl Control {
                     self.replaced.0 += old.received();
                     self.replaced.1 += old.lost();
                 }
-                let new = reception.insert(Reception::new(now, packet, self.clock_rate));
+                let new = reception.insert(Reception::new(now, packet, self.heard_rate));
                 Extended::At(new.highest())
             }
         }
@@ -148,7 +173,8 @@ impl Control {
             jitter: self.reception.map_or(Duration::ZERO, |reception| reception.jitter()),
             sent: self.sent.packets,
             sent_octets: self.sent.octets,
-            remote_lost: self.remote.map_or(0, |block| u64::try_from(block.cumulative_lost).unwrap_or(0)),
+            remote_lost: self.remote_before
+                + self.remote.map_or(0, |block| u64::try_from(block.cumulative_lost).unwrap_or(0)),
             remote_jitter: Duration::from_nanos(units * 1_000_000_000 / u64::from(self.clock_rate.max(1))),
             round_trip: self.round_trip,
         }
@@ -182,8 +208,8 @@ impl Control {
         Some(SenderInfo {
             ntp: self.clock.ntp(now),
             timestamp: timestamp.wrapping_add(since as u32),
-            packets: self.sent.packets as u32,
-            octets: self.sent.octets as u32,
+            packets: (self.sent.packets - self.sent.before.0) as u32,
+            octets: (self.sent.octets - self.sent.before.1) as u32,
         })
     }
 }

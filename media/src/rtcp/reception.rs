@@ -48,6 +48,12 @@ impl Reception {
         reception
     }
 
+    /// Its clock counts at another rate from here on (RFC 7160 §4.3).
+    pub(super) fn set_clock_rate(&mut self, rate: u32) {
+        self.jitter = self.jitter * u64::from(rate) / u64::from(self.clock_rate.max(1));
+        (self.clock_rate, self.transit) = (rate, None);
+    }
+
     /// Counts a packet and says where it stands in the stream.
     pub fn handle_packet(&mut self, now: Instant, packet: &Packet<'_>) -> Extended {
         let before = (self.lost(), self.received());

@@ -69,6 +69,11 @@ impl Codec {
         })
     }
 
+    /// The codec of this name and clock, however many channels its kind has.
+    pub fn named(name: &str, clock_rate: u32) -> Option<Self> {
+        Self::ALL.into_iter().find_map(|codec| Self::from_name(name, clock_rate, codec.channels()))
+    }
+
     /// The codec of a payload type that needs no `a=rtpmap` (RFC 3551 §6).
     pub fn from_static(payload_type: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|codec| *codec != Self::Opus && codec.payload_type() == payload_type)

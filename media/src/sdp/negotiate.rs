@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use self::secrecy::Secrecy;
-use super::{Codec, Direction, Error, Events, Local, Policy, Session};
+use super::{Codec, Direction, Error, Events, Local, OpusTerms, Policy, Session};
 use crate::srtp::Pair;
 
 /// What both ends have agreed upon.
@@ -30,10 +30,16 @@ pub struct Negotiated {
     pub events: Option<u8>,
     /// The payload type of telephone events to be heard.
     pub receive_events: Option<u8>,
+    /// Another one to be heard, for a codec of another clock.
+    pub more_events: Option<u8>,
+    /// The clock of the events that we may send.
+    pub event_rate: u32,
     /// The keys that the peer understands.
     pub keys: Events,
     /// How much audio a packet of ours holds: 10 to 60 ms, or less where the peer takes no more. What is heard may be of any length.
     pub ptime: Duration,
+    /// What the peer wishes of Opus, should that be what we send.
+    pub opus: OpusTerms,
     /// Which way media flows, seen from us.
     pub direction: Direction,
     /// How packets are encrypted, if they are.

@@ -11,8 +11,8 @@ pub struct Sender {
     suite: Suite,
     rtp: Cipher,
     rtcp: Cipher,
-    /// The index of the last packet.
-    last: Option<u64>,
+    /// The source and the index of the last packet. Another source counts its wraps by itself (RFC 3711 §3.2.3).
+    last: Option<(u32, u64)>,
     /// The index of the next RTCP packet.
     next_rtcp: u32,
 }
@@ -43,11 +43,12 @@ impl Sender {
         let sealed = length + self.rtp.tag();
         let (packet, tag) = buffer.get_mut(..sealed)?.split_at_mut(length);
         let Rtp { ssrc, sequence, header } = Rtp::read(packet)?;
-        let index = match self.last {
+        let last = self.last.filter(|(source, _)| *source == ssrc).map(|(_, last)| last);
+        let index = match last {
             Some(last) => nearest(last, sequence)?,
             None => sequence.into(),
         };
-        self.last = self.last.max(Some(index));
+        self.last = last.max(Some(index)).map(|last| (ssrc, last));
         let (header, text) = packet.split_at_mut(header);
         self.rtp.seal(Place { ssrc, index }, header, Trailer::RollOver((index >> 16) as u32), text, tag)?;
         Some(sealed)

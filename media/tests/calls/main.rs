@@ -6,6 +6,7 @@ mod downlink;
 mod early;
 mod keys;
 mod mixing;
+mod opus;
 mod quiet;
 mod ringing;
 mod sealed;

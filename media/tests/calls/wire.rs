@@ -57,6 +57,12 @@ pub(crate) fn wide_policy() -> sdp::Policy {
     sdp::Policy::with_codecs(&[sdp::Codec::G722], false)
 }
 
+/// Terms of a peer that speaks Opus under the number 107, in whatever other formats it is listed among.
+pub(crate) fn opus_terms(format: &str, extra: &str) -> Negotiated {
+    let policy = sdp::Policy::with_codecs(&[sdp::Codec::Opus, sdp::Codec::G722], false);
+    terms_of(&policy, format, &format!("a=rtpmap:107 opus/48000/2\r\n{extra}"), 4000)
+}
+
 pub(crate) fn terms_with(format: &str, extra: &str, port: u16) -> Negotiated {
     terms_of(&sdp::Policy::default(), format, extra, port)
 }
@@ -115,7 +121,7 @@ pub(crate) enum Input {
 pub(crate) enum Left {
     Rtp { sequence: u16, timestamp: u32, payload: Vec<u8>, marker: bool, payload_type: u8 },
     Rtcp,
-    Room { payload: Vec<u8>, timestamp: u32, marker: bool, level: u8 },
+    Room { payload: Vec<u8>, timestamp: u32, marker: bool, level: u8, lost: u16 },
     Event(Event),
 }
 
@@ -140,7 +146,8 @@ impl Call {
     /// A call whose carrier was heard, with one packet of silence: to a silent one only so much is sent.
     pub(crate) fn heard(negotiated: &Negotiated) -> Self {
         let mut call = Self::new(negotiated);
-        let silence = rtp(0, 0, negotiated.payload_type, 0x1234, &[0xff; 160]);
+        let silence: &[u8] = if negotiated.codec == sdp::Codec::Opus { &[0xf8, 0xff, 0xfe] } else { &[0xff; 160] };
+        let silence = rtp(0, 0, negotiated.payload_type, 0x1234, silence);
         call.junction.handle_rtp(call.start, peer(), &silence);
         call
     }
@@ -222,8 +229,8 @@ impl Call {
                     }
                 }
                 Output::Rtcp { .. } => Left::Rtcp,
-                Output::Room { payload, timestamp, marker, level } => {
-                    Left::Room { payload: payload.to_vec(), timestamp, marker, level }
+                Output::Room { payload, timestamp, marker, level, lost } => {
+                    Left::Room { payload: payload.to_vec(), timestamp, marker, level, lost }
                 }
                 Output::Event(event) => Left::Event(event),
             };

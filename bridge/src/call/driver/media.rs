@@ -339,7 +339,8 @@ impl fmt::Display for Summary<'_> {
 
 fn policy(settings: &Settings, wanted: &dispatch::Media) -> Policy {
     let enabled: Vec<Codec> = settings.codecs.clone();
-    let spoken = |codec: &dispatch::Codec| Codec::from_name(&codec.name, codec.rate, 1).filter(|c| enabled.contains(c));
+    let may_be = |codec: &Codec| enabled.contains(codec) || settings.listable.contains(codec);
+    let spoken = |codec: &dispatch::Codec| Codec::named(&codec.name, codec.rate).filter(may_be);
     let mut codecs: Vec<Codec> = wanted.listed.iter().filter_map(spoken).collect();
     if !wanted.only_listed {
         let others: Vec<_> = enabled.iter().filter(|codec| !codecs.contains(codec)).copied().collect();

@@ -50,6 +50,8 @@ pub struct Settings {
     pub room_reconnect_limit: Duration,
     /// Codecs that are enabled, the best first.
     pub codecs: Vec<::media::sdp::Codec>,
+    /// Those that are spoken as well where a trunk lists them.
+    pub listable: Vec<::media::sdp::Codec>,
     /// Whether media may go to and come from this machine itself.
     pub allow_loopback: bool,
     /// How a caller's address is told from a stranger's.

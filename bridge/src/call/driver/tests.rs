@@ -58,6 +58,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         ringing_interval: Duration::from_secs(1),
         room_reconnect_limit: Duration::from_secs(1),
         codecs: vec![::media::sdp::Codec::Pcmu],
+        listable: Vec::new(),
         allow_loopback: true,
         source: ::media::source::Mode::Learn,
         media_timeout_initial: Duration::from_secs(30),

@@ -22,7 +22,8 @@ impl Carrier {
         if !self.takes_events() {
             return Err(dtmf::Refused::NoEvents);
         }
-        let sender = self.keys.get_or_insert_with(|| Box::new(dtmf::Sender::new(RATE)));
+        let rate = self.terms.event_rate;
+        let sender = self.keys.get_or_insert_with(|| Box::new(dtmf::Sender::new(rate)));
         sender.press_all(keys, KEY.0, KEY.1)
     }
 
@@ -52,7 +53,13 @@ impl Carrier {
     #[cold]
     pub(super) fn poll_key(&mut self, now: Instant, datagram: &mut [u8]) -> Option<(SocketAddr, usize)> {
         let keys = self.keys.as_mut().filter(|_| self.sender.is_ready())?;
-        let outgoing = keys.tick(self.sender.timestamp(), self.sender.packet() as u32)?;
+        // Keys are timed in units of their own format, which are not those of the audio with a peer that has Opus and only events
+        // of 8 kHz; the timestamp on the wire is that of the audio in any case (RFC 4733 §2.1).
+        let unit = self.terms.event_rate / RATE;
+        let here = (self.sender.position() as u32).wrapping_mul(unit);
+        let mut outgoing = keys.tick(here, self.sender.packet() as u32 * unit)?;
+        let since = here.wrapping_sub(outgoing.timestamp) / unit;
+        outgoing.timestamp = self.sender.timestamp().wrapping_sub(since * self.terms.coding.step());
         self.sender.drop_packet();
         self.write_event(now, outgoing, datagram)
     }

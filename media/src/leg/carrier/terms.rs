@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 
 use crate::{
-    Error,
     codec::{Coding, g711::Law},
-    frame::{FRAME, LONGEST, samples_in},
+    frame::{FRAME, LONGEST, RATE, samples_in},
     noise,
-    sdp::Negotiated,
+    sdp::{Negotiated, OpusTerms},
 };
 
 /// Payload types that can be heard at once: those of now, under the numbers of both sides, and those of before.
@@ -18,11 +17,17 @@ const FORMATS: usize = 8;
 pub(super) struct Terms {
     formats: [Option<(u8, Coding)>; FORMATS],
     events: Option<u8>,
+    /// Events under another number, for a codec of another clock: heard, should somebody send them.
+    more_events: Option<u8>,
     pub(super) send_events: Option<u8>,
+    /// What the clock of events that we send counts in a second.
+    pub(super) event_rate: u32,
     pub(super) coding: Coding,
     pub(super) payload_type: u8,
     /// Ticks in a packet of ours.
     pub(super) packet: usize,
+    /// What the peer wishes of Opus.
+    pub(super) opus: OpusTerms,
     /// Where the peer wants its RTP.
     remote: Option<SocketAddr>,
     pub(super) mux: bool,
@@ -33,7 +38,7 @@ pub(super) struct Terms {
 /// What a packet holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    Audio,
+    Audio(Coding),
     Event,
     ComfortNoise,
 }
@@ -43,10 +48,13 @@ impl Default for Terms {
         Self {
             formats: [None; FORMATS],
             events: None,
+            more_events: None,
             send_events: None,
+            event_rate: RATE,
             coding: Coding::Law(Law::Mu),
             payload_type: 0,
             packet: FRAME,
+            opus: OpusTerms::default(),
             remote: None,
             mux: false,
             sends: false,
@@ -59,10 +67,9 @@ impl Terms {
     /// What was negotiated. Heard are also, as far as their numbers are free, what we send ourselves, for some peers answer with
     /// numbers of their own and then keep to those, and the formats of `before`, of which some are still on their way if it was
     /// the same peer.
-    pub(super) fn new(negotiated: &Negotiated, before: &Self) -> Result<Self, Error> {
-        let coding = Coding::of(negotiated.codec).ok_or(Error::Codec(negotiated.codec))?;
-        let now = negotiated.receive.iter();
-        let now = now.filter_map(|format| Some((format.payload_type, Coding::of(format.codec)?)));
+    pub(super) fn new(negotiated: &Negotiated, before: &Self) -> Self {
+        let coding = Coding::of(negotiated.codec);
+        let now = negotiated.receive.iter().map(|format| (format.payload_type, Coding::of(format.codec)));
         let mut formats: [Option<(u8, Coding)>; FORMATS] = [None; FORMATS];
         let ours = std::iter::once((negotiated.payload_type, coding));
         let same_peer = before.remote == Some(negotiated.remote_rtp);
@@ -74,18 +81,21 @@ impl Terms {
             }
         }
         let packet = usize::try_from(samples_in(negotiated.ptime)).unwrap_or(LONGEST);
-        Ok(Self {
+        Self {
             formats,
             events: negotiated.receive_events,
+            more_events: negotiated.more_events,
             send_events: negotiated.events,
+            event_rate: negotiated.event_rate,
             coding,
             payload_type: negotiated.payload_type,
             packet: packet.clamp(1, LONGEST),
+            opus: negotiated.opus,
             remote: Some(negotiated.remote_rtp),
             mux: negotiated.mux,
             sends: negotiated.direction.sends(),
             receives: negotiated.direction.receives(),
-        })
+        }
     }
 
     /// What packets of this type hold, if they were agreed upon.
@@ -93,10 +103,10 @@ impl Terms {
         if Some(payload_type) == self.events {
             return Some(Kind::Event);
         }
-        if self.find(payload_type).is_some() {
-            return Some(Kind::Audio);
+        if let Some(coding) = self.find(payload_type) {
+            return Some(Kind::Audio(coding));
         }
-        if Some(payload_type) == self.send_events {
+        if [self.send_events, self.more_events].contains(&Some(payload_type)) {
             return Some(Kind::Event);
         }
         // It needs no negotiation to be understood.
@@ -106,6 +116,11 @@ impl Terms {
     /// The codec of a payload type; of one that is no longer known, that of now.
     pub(super) fn coding_of(&self, payload_type: u8) -> Coding {
         self.find(payload_type).unwrap_or(self.coding)
+    }
+
+    /// Whether keys that were pressed under earlier terms can go on.
+    pub(super) fn takes_events_of(&self, before: &Self) -> bool {
+        self.send_events.is_some() && self.event_rate == before.event_rate
     }
 
     /// Whether this codec may be heard.

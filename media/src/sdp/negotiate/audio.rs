@@ -6,13 +6,15 @@ use std::time::Duration;
 use super::{Format, Negotiated, secrecy};
 use crate::sdp::address::check_target;
 use crate::sdp::media::Media;
-use crate::sdp::{Codec, Direction, Error, Events, Local, Policy, Preference, Session};
+use crate::sdp::{Codec, Direction, Error, Events, Local, OpusTerms, Policy, Preference, Session, opus};
 
 const TELEPHONE_EVENT: &str = "telephone-event";
 /// Packets of ours are no shorter than this unless the peer can take no more, and never longer than the other: a longer one
 /// costs more delay than its header saves.
 const SHORTEST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_millis(60);
+/// The clock of the telephone's events, which some have beside Opus as well.
+const RATE: u32 = 8_000;
 /// RTP payload types that a shared port would take for RTCP (RFC 5761 §4).
 const UNMUXABLE: std::ops::RangeInclusive<u8> = 64..=95;
 
@@ -67,7 +69,8 @@ pub(in crate::sdp) fn accept(
     let chosen = *common.first().ok_or(Error::NoCommonCodec)?;
     let receive = formats(ours, policy).filter(|own| common.iter().any(|format| format.codec == own.codec)).collect();
     let events = policy.events.then(|| common_events(theirs, chosen.codec)).flatten();
-    let own_events = policy.events.then(|| common_events(ours, chosen.codec)).flatten().filter(|_| events.is_some());
+    // What we hear comes under the numbers of our offer, in the clock of the answer.
+    let own_events = events.and_then(|events| events_of(ours, events.rate));
     let target = target(answer, theirs, local, policy, theirs.mux && ours.mux)?;
     let direction = held(&target, answer.direction(theirs)).reversed().and(offer.direction(ours));
     Ok(Negotiated {
@@ -77,10 +80,13 @@ pub(in crate::sdp) fn accept(
         codec: chosen.codec,
         payload_type: chosen.payload_type,
         receive,
-        events: events.map(|(payload_type, _)| payload_type),
-        receive_events: own_events.map(|(payload_type, _)| payload_type),
-        keys: events.map_or(Events::KEYS, |(_, keys)| keys),
-        ptime: ptime(theirs, policy),
+        events: events.map(|events| events.payload_type),
+        receive_events: own_events.map(|events| events.payload_type),
+        more_events: events.and_then(|events| other_events(ours, events.rate)),
+        event_rate: events.map_or(RATE, |events| events.rate),
+        keys: events.map_or(Events::KEYS, |events| events.keys),
+        ptime: ptime(theirs, chosen, policy),
+        opus: OpusTerms::of(theirs, chosen.payload_type),
         direction,
         secrecy,
         line,
@@ -99,7 +105,7 @@ fn choose_from(
     let chosen = prefer(&common, policy, before).ok_or(Error::NoCommonCodec)?;
     let events = policy.events.then(|| common_events(media, chosen.codec)).flatten();
     let muxable = |payload_type: u8| !UNMUXABLE.contains(&payload_type);
-    let mux = media.mux && muxable(chosen.payload_type) && events.is_none_or(|(event, _)| muxable(event));
+    let mux = media.mux && muxable(chosen.payload_type) && events.is_none_or(|events| muxable(events.payload_type));
     let target = target(offer, media, local, policy, mux)?;
     let direction = held(&target, offer.direction(media)).reversed().and(local.direction);
     let moved = before.is_some_and(|before| before.remote_rtp != target.rtp);
@@ -110,10 +116,13 @@ fn choose_from(
         codec: chosen.codec,
         payload_type: chosen.payload_type,
         receive: vec![chosen],
-        events: events.map(|(payload_type, _)| payload_type),
-        receive_events: events.map(|(payload_type, _)| payload_type),
-        keys: events.map_or(Events::KEYS, |(_, keys)| keys),
-        ptime: ptime(media, policy),
+        events: events.map(|events| events.payload_type),
+        receive_events: events.map(|events| events.payload_type),
+        more_events: events.and_then(|events| other_events(media, events.rate)),
+        event_rate: events.map_or(RATE, |events| events.rate),
+        keys: events.map_or(Events::KEYS, |events| events.keys),
+        ptime: ptime(media, chosen, policy),
+        opus: OpusTerms::of(media, chosen.payload_type),
         direction,
         secrecy: secrecy::answer(theirs, policy, before, moved),
         line: 0,
@@ -137,19 +146,47 @@ fn prefer(common: &[Format], policy: &Policy, before: Option<&Negotiated>) -> Op
     before.and_then(|before| find(before.codec)).or(first)
 }
 
-/// The telephone events that share the codec's clock, with the keys that the peer understands.
-fn common_events(media: &Media, codec: Codec) -> Option<(u8, Events)> {
-    let payload_type = media.payload_types().find(|payload_type| {
-        let map = media.map(*payload_type);
-        map.is_some_and(|map| map.name.eq_ignore_ascii_case(TELEPHONE_EVENT) && map.clock_rate == codec.clock_rate())
-    })?;
+/// Telephone events of a line.
+#[derive(Clone, Copy)]
+struct Common {
+    payload_type: u8,
+    rate: u32,
+    /// What the peer understands of them.
+    keys: Events,
+}
+
+/// The telephone events that share the codec's clock (RFC 4733 §2.1); beside Opus those of the telephone's clock if there are no
+/// others, for many phones have only them.
+fn common_events(media: &Media, codec: Codec) -> Option<Common> {
+    let fitting = events_of(media, codec.clock_rate());
+    fitting.or_else(|| events_of(media, RATE).filter(|_| codec == Codec::Opus))
+}
+
+fn events_of(media: &Media, rate: u32) -> Option<Common> {
+    let payload_type = event_types(media).find(|(_, clock)| *clock == rate)?.0;
     let keys = media.parameters(payload_type).map_or(Events::KEYS, Events::read);
-    (!keys.is_empty()).then_some((payload_type, keys))
+    (!keys.is_empty()).then_some(Common { payload_type, rate, keys })
+}
+
+/// The payload type of events of another clock.
+fn other_events(media: &Media, rate: u32) -> Option<u8> {
+    event_types(media).find(|(_, clock)| *clock != rate).map(|(payload_type, _)| payload_type)
+}
+
+fn event_types(media: &Media) -> impl Iterator<Item = (u8, u32)> {
+    media.payload_types().filter_map(|payload_type| {
+        let map = media.map(payload_type)?;
+        map.name.eq_ignore_ascii_case(TELEPHONE_EVENT).then_some((payload_type, map.clock_rate))
+    })
 }
 
 /// As the peer asks, within what is usual and what it can take.
-fn ptime(media: &Media, policy: &Policy) -> Duration {
-    let wanted = media.ptime.unwrap_or(policy.ptime).clamp(SHORTEST, LONGEST);
+fn ptime(media: &Media, format: Format, policy: &Policy) -> Duration {
+    let told = if format.codec == Codec::Opus { opus::ptime(media, format.payload_type) } else { None };
+    let wanted = media.ptime.or(told).unwrap_or(policy.ptime).clamp(SHORTEST, LONGEST);
+    if format.codec == Codec::Opus {
+        return opus::frame(wanted.min(OpusTerms::of(media, format.payload_type).longest));
+    }
     media.maxptime.map_or(wanted, |most| wanted.min(most))
 }
 

@@ -44,7 +44,7 @@ pub(in crate::sdp) fn offer(local: &Local, policy: &Policy, before: Option<(&Ses
         add_codec(&mut media, format.payload_type, format.codec);
     }
     if let Some(events) = negotiated.receive_events {
-        add_event_type(&mut media, events, negotiated.codec.clock_rate(), Events::KEYS);
+        add_event_type(&mut media, events, negotiated.event_rate, Events::KEYS);
     }
     finish(&mut media, local, negotiated.mux);
     media.ptime = Some(negotiated.ptime);
@@ -70,7 +70,7 @@ fn accepted(offered: &Media, negotiated: &Negotiated, local: &Local) -> Media {
     let mut media = Media::new(&offered.kind, local.rtp_port, &offered.protocol);
     add_codec(&mut media, negotiated.payload_type, negotiated.codec);
     if let Some(events) = negotiated.events {
-        add_event_type(&mut media, events, negotiated.codec.clock_rate(), negotiated.keys);
+        add_event_type(&mut media, events, negotiated.event_rate, negotiated.keys);
     }
     finish(&mut media, local, negotiated.mux);
     media.direction = Some(negotiated.direction);
@@ -95,14 +95,12 @@ fn add_events(media: &mut Media, policy: &Policy) {
     if !policy.events {
         return;
     }
-    let mut payload_type = EVENTS;
-    for codec in &policy.codecs {
-        let clock_rate = codec.clock_rate();
-        if media.maps.iter().any(|map| map.name == "telephone-event" && map.clock_rate == clock_rate) {
-            continue;
-        }
+    let mut clock_rates: Vec<_> = policy.codecs.iter().map(|codec| codec.clock_rate()).collect();
+    // Those of the telephone are under the number that everybody expects, whatever the order of the codecs.
+    clock_rates.sort_unstable();
+    clock_rates.dedup();
+    for (payload_type, clock_rate) in (EVENTS..).zip(clock_rates) {
         add_event_type(media, payload_type, clock_rate, Events::KEYS);
-        payload_type += 1;
     }
 }
 
