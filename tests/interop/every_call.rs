@@ -23,6 +23,8 @@ mod offers;
 mod pin;
 #[path = "every_call/provisional.rs"]
 mod provisional;
+#[path = "every_call/silence.rs"]
+mod silence;
 #[path = "every_call/srtp.rs"]
 mod srtp;
 #[path = "every_call/timers.rs"]
@@ -180,6 +182,12 @@ const ROWS: &[Row] = &[
     baresip(Codecs, "G.722, five kilohertz said and two answered", |d| codecs::wide(d, 5_000.0, 1_000.0)),
     baresip(Codecs, "out: G.722, one kilohertz said and five answered", |d| codecs::wide_out(d, 1_000.0, 5_000.0)),
     baresip(Codecs, "out: G.722, five kilohertz said and one answered", |d| codecs::wide_out(d, 5_000.0, 1_000.0)),
+    baresip(Codecs, "Opus, one kilohertz said and five answered", |d| codecs::opus(d, 1_000.0, 5_000.0))
+        .with(codecs::with_opus),
+    baresip(Codecs, "Opus, five kilohertz said and one answered", |d| codecs::opus(d, 5_000.0, 1_000.0))
+        .with(codecs::with_opus),
+    baresip(Codecs, "out: Opus, one kilohertz said and five answered", |d| codecs::opus_out(d, 1_000.0, 5_000.0)),
+    baresip(Codecs, "out: Opus, five kilohertz said and one answered", |d| codecs::opus_out(d, 5_000.0, 1_000.0)),
     baresip(Codecs, "PCMA alone", codecs::a_law),
     sipp(Codecs, "packets of 10 ms", |d| codecs::packets(d, 10)),
     sipp(Codecs, "packets of 30 ms", |d| codecs::packets(d, 30)),
@@ -191,6 +199,8 @@ const ROWS: &[Row] = &[
     sipp(Headers, "to attributes, and back on 200 and BYE", headers::both_ways).with(headers::maps),
     sipp(Headers, "out: of the request and of the answer", headers::of_a_callee),
     sipp(Procedures, "GetRemoteHeaders, dtmf, EndCall", headers::procedures),
+    sipp(Silence, "the room pauses", silence::of_the_room),
+    sipp(Silence, "the phone pauses, and sends nothing", silence::of_the_phone),
     sipp(Ends, "the phone hangs up and says why", ends::by_phone),
     sipp(Ends, "the room removes the caller", ends::by_room),
     sipp(Ends, "out: refused with a reason", ends::refused),

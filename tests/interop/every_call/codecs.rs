@@ -43,6 +43,40 @@ pub(super) fn wide_out(desk: &mut Desk<'_>, said: f64, answered: f64) {
     desk.hang_up_and_judge(&phone, answered, 16_000);
 }
 
+/// Opus first, but not alone.
+const OPUS: (&str, u32) = ("opus/48000/2,PCMU/8000/1", 48_000);
+
+/// The trunk lists what is off where nobody asks for it.
+pub(super) fn with_opus(terms: &mut Terms) {
+    terms.trunk["media"] = json!({"codecs": [{"name": "opus", "rate": 48000}]});
+}
+
+pub(super) fn opus(desk: &mut Desk<'_>, said: f64, answered: f64) {
+    desk.listener.join(&desk.room, answered);
+    desk.caller = "+15550177".to_owned();
+    let mut phone = Baresip::speaking(OPUS, "udp", said, "", desk.scratch);
+    phone.call(&desk.number, desk.gateway.sip(), "udp");
+    desk.room_hears(said);
+    phone.press("5");
+    desk.keys("5");
+    std::thread::sleep(Duration::from_secs(1));
+    desk.hang_up_and_judge(&phone, answered, 48_000);
+}
+
+pub(super) fn opus_out(desk: &mut Desk<'_>, said: f64, answered: f64) {
+    desk.listener.join(&desk.room, answered);
+    desk.caller = "+15550177".to_owned();
+    let mut phone = Baresip::speaking(OPUS, "udp", said, ";answermode=auto", desk.scratch);
+    let media = json!({"codecs": [{"name": "opus", "rate": 48000}]});
+    let answer = desk.place(phone.sip(), &json!({"media": media})).finish();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    desk.room_hears(said);
+    let output = phone.process().output();
+    assert!(output.contains("opus/48000/2"), "Opus is offered");
+    std::thread::sleep(Duration::from_secs(1));
+    desk.hang_up_and_judge(&phone, answered, 48_000);
+}
+
 pub(super) fn a_law(desk: &mut Desk<'_>) {
     desk.join();
     desk.caller = "+15550177".to_owned();
