@@ -51,7 +51,7 @@ use Promise::{
 use desk::Desk;
 
 /// Calls at a time.
-const LANES: usize = 6;
+const LANES: usize = 8;
 
 /// What the gateway promises, in the order of its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
