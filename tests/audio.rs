@@ -55,6 +55,12 @@ pub fn loudest(samples: &[i16], rate: u32, seconds: f64) -> &[i16] {
     &samples[best..best + length]
 }
 
+/// Whether a whole second of it is that tone.
+pub fn has_tone(samples: &[i16], rate: u32, pitch: f64, level: f64) -> bool {
+    let (second, step) = (rate as usize, (rate as usize / 10).max(1));
+    second > 0 && samples.windows(second).step_by(step).any(|part| measure(part, rate).is_tone(pitch, level))
+}
+
 /// Writes a mono file of 16 bits.
 pub fn write(path: &Path, samples: &[i16], rate: u32) {
     write_channels(path, samples, rate, 1);

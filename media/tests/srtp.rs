@@ -206,6 +206,24 @@ fn a_stream_heard_from_its_middle_on_is_opened() {
     assert_eq!(open(&mut receiver, &seal(&mut sender, &wrapped)), Ok(wrapped));
 }
 
+/// Our stream takes another source when its clock changes.
+#[test]
+fn another_source_of_ours_counts_its_wraps_by_itself() {
+    for suite in Suite::ALL {
+        let (keys, _) = keys(suite);
+        let mut sender = Sender::new(&keys);
+        let mut receiver = Receiver::new(&keys);
+        for sequence in [65_535, 0, 1] {
+            let packet = rtp(1, sequence, b"before");
+            assert_eq!(open(&mut receiver, &seal(&mut sender, &packet)), Ok(packet), "{suite:?}");
+        }
+        let packet = rtp(2, 2, b"after");
+        let sealed = seal(&mut sender, &packet);
+        assert_eq!(sealed, seal(&mut Sender::new(&keys), &packet), "{suite:?}");
+        assert_eq!(open(&mut receiver, &sealed), Ok(packet), "{suite:?}");
+    }
+}
+
 #[test]
 fn after_new_keys_a_stream_counts_on_or_begins_anew() {
     let secret = Secret::new([1; 32]);

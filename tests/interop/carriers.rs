@@ -42,7 +42,7 @@ const FILES: &[(&str, fn())] = &[
     ("carriers/twilio-dial-sip-invite-1-unauth.sip", inbound::the_digest_exchange_of_programmable_voice),
     ("carriers/twilio-dial-sip-invite-2-auth.sip", inbound::the_digest_exchange_of_programmable_voice),
     ("carriers/twilio-dial-sip-invite-2-badauth.sip", inbound::the_digest_exchange_of_programmable_voice),
-    ("carriers/twilio-invite-opus.sip", inbound::invites_reach_the_room),
+    ("carriers/twilio-invite-opus.sip", inbound::opus_is_taken_by_those_who_want_it),
     ("carriers/twilio-invite-tls-plain-rtp.sip", inbound::secure_trunks_are_answered_as_the_trunk_says),
     ("carriers/twilio-invite-tls-srtp.sip", inbound::secure_trunks_are_answered_as_the_trunk_says),
     ("carriers/twilio-invite.sip", inbound::a_call_from_its_invite_to_its_bye),

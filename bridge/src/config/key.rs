@@ -486,8 +486,10 @@ pub(crate) const KEYS: &[Key] = &[
     idle("cluster_id", Kind::Text, "main", "Drop-in mode is not in this version."),
 ];
 
-const CODEC: &[Field] =
-    &[field("name", Kind::Text, "SDP name."), field("rate", Kind::Integer(0, 192_000), "Clock rate, 8000 if not set.")];
+const CODEC: &[Field] = &[
+    field("name", Kind::Text, "SDP name."),
+    field("rate", Kind::Integer(0, 192_000), "Clock rate, 8000 if not set, 48000 for opus."),
+];
 
 const MEDIA: &[Field] = &[
     field("only_listed_codecs", Kind::Bool, "No codec beside the listed ones."),

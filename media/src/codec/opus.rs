@@ -8,13 +8,14 @@
 
 mod packet;
 
-use opus::{Application, Bitrate, Channels, Signal};
+use opus::{Application, Bandwidth, Bitrate, Channels, Signal};
 
 pub(crate) use self::packet::{is_speech, is_stereo, says_nothing, told_level, write_silence};
 
 use crate::{
     Error,
     frame::{FRAME, Rate},
+    sdp::OpusTerms,
 };
 
 /// The longest payload kept: a packet of several frames that still fits a usual path.
@@ -61,11 +62,15 @@ impl Encoder {
         Ok(())
     }
 
-    /// Whether what was lost may be repeated by the packet after it, and whether all packets are of one size: what another end
-    /// wishes.
-    pub(crate) fn set_wishes(&mut self, redundancy: bool, constant: bool) -> Result<(), Error> {
-        self.0.set_inband_fec(redundancy)?;
-        self.0.set_vbr(!constant)?;
+    /// What another end wishes: of redundancy, packets of one size, and no more than it can play.
+    pub(crate) fn set_wishes(&mut self, terms: &OpusTerms) -> Result<(), Error> {
+        self.0.set_inband_fec(terms.redundancy)?;
+        self.0.set_vbr(!terms.constant)?;
+        self.0.set_max_bandwidth(match terms.playback {
+            0..12_000 => Bandwidth::Narrowband,
+            12_000..16_000 => Bandwidth::Mediumband,
+            _ => Bandwidth::Wideband,
+        })?;
         Ok(())
     }
 
@@ -212,6 +217,27 @@ mod tests {
                 })
                 .count();
             assert_eq!(seen > 25, expected, "loss {loss} %: {seen} of 50");
+        }
+    }
+
+    #[test]
+    fn wishes_are_kept() {
+        let noise: Vec<i16> = (0..16_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 18) as i16).collect();
+        let mut payload = [0; LARGEST];
+        for (playback, constant, widest) in
+            [(8_000, false, 0), (12_000, true, 1), (16_000, false, 2), (48_000, true, 2)]
+        {
+            let mut encoder = Encoder::new(Rate::Wide, Profile::default()).unwrap();
+            encoder.set_wishes(&OpusTerms { playback, constant, ..OpusTerms::default() }).unwrap();
+            let packets = noise.chunks_exact(320).map(|frame| {
+                let length = encoder.encode(frame, &mut payload).unwrap();
+                // Of SILK four configurations are of one width.
+                (payload[0] >> 5, length)
+            });
+            let packets: Vec<_> = packets.skip(10).collect();
+            assert!(packets.iter().all(|(width, _)| *width == widest), "{playback}: {packets:?}");
+            let same = packets.windows(2).all(|pair| pair[0].1 == pair[1].1);
+            assert_eq!(same, constant, "{playback}: {packets:?}");
         }
     }
 

@@ -146,6 +146,7 @@ impl Downlink {
     /// The same while there is a tone. One that is ending fades below whoever speaks first, or by itself.
     #[cold]
     fn ring(&mut self, now: Instant, mut tone: Tone, carrier: &mut Carrier) -> bool {
+        self.handing.interrupt();
         let mut mixed = [0; WIDE_FRAME];
         while let Some(samples) = self.talkers.ready(now) {
             self.talkers.mix(&mut mixed[..samples]);
@@ -164,6 +165,7 @@ impl Downlink {
     /// The same while there is a recording, which nobody talks into.
     #[cold]
     fn play(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
+        self.handing.interrupt();
         let mut unheard = [0; WIDE_FRAME];
         while let Some(samples) = self.talkers.ready(now) {
             self.talkers.mix(&mut unheard[..samples]);

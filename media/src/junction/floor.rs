@@ -103,6 +103,13 @@ impl Handing {
         *self = Self { not_before: self.not_before, ..Self::default() };
     }
 
+    /// Something else is sent: what was said meanwhile is over.
+    pub(crate) fn interrupt(&mut self) {
+        if let State::One { end, .. } = &mut self.state {
+            *end = None;
+        }
+    }
+
     /// Whether somebody's next packet is waited for.
     pub(crate) fn waits(&self, talkers: &Talkers) -> bool {
         match self.state {

@@ -234,7 +234,7 @@ impl Receiver {
         let (ahead, lost) = match self.state {
             State::Silent => return None,
             State::Restarted => return pause(samples_in(by_clock)),
-            // Timestamps of two clocks tell nothing about each other (RFC 7160 §3.2).
+            // Timestamps of two clocks tell nothing about each other (RFC 7160 §3).
             State::Flowing { step: before, .. } if before != step => {
                 return pause(samples_in(by_clock)).filter(|_| by_clock > UNEVEN);
             }

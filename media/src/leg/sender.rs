@@ -91,7 +91,7 @@ impl Sender {
     }
 
     /// Goes on as another source whose clock counts so much in a tick: timestamps of two rates do not share one
-    /// (RFC 7160 §4.1).
+    /// (RFC 7160 §4).
     pub(crate) fn become_another(&mut self, ssrc: Ssrc, step: u32) {
         let timestamp = self.timestamp();
         (self.ssrc, self.step, self.marker) = (ssrc, step, true);
@@ -185,7 +185,7 @@ impl Sender {
         let queued = self.queue.len();
         let ticks = match &mut self.coder {
             Coder::Law(_) | Coder::G722(_) => self.packet,
-            Coder::Opus(speaker) if queued == 0 => return Some((speaker.waiting(), 0)).filter(|(ticks, _)| *ticks > 0),
+            Coder::Opus(speaker) if queued == 0 => return speaker.turn().map(|ticks| (ticks, 0)),
             Coder::Opus(speaker) => speaker.length(self.packet, Rate::Wide.ticks(queued)),
         };
         let samples = self.rate().samples(ticks);

@@ -93,7 +93,7 @@ impl Control {
         }
     }
 
-    /// Our stream goes on as another source, whose clock counts at this rate (RFC 7160 §4.1). Its reports count from nothing,
+    /// Our stream goes on as another source, whose clock counts at this rate (RFC 7160 §4). Its reports count from nothing,
     /// the summary goes on.
     pub fn become_another(&mut self, ssrc: Ssrc, clock_rate: u32) {
         (self.ssrc, self.clock_rate) = (ssrc, clock_rate);
@@ -408,6 +408,42 @@ mod tests {
         assert!(!far.handle_datagram(start, &buffer[..length]), "of a source that was never heard");
         hear(&mut far, start, 1, 0);
         assert!(far.handle_datagram(start, &buffer[..length]));
+    }
+
+    #[test]
+    fn a_clock_of_another_rate_is_another_source_of_ours() {
+        let start = start();
+        let mut control = control(start, 1);
+        control.handle_sent(start, 160, 160);
+        report(&mut control, start + INTERVAL);
+        control.become_another(Ssrc(9), 48_000);
+        let datagram = report(&mut control, start + INTERVAL * 3);
+        assert_eq!((datagram[1], &datagram[4..8]), (201, &[0, 0, 0, 9][..]), "nothing was sent as this one");
+        control.handle_sent(start + INTERVAL * 3, 960, 60);
+        let datagram = report(&mut control, start + INTERVAL * 6);
+        let Some(Packet::SenderReport { sender, .. }) = packets(&datagram).next() else { panic!("{datagram:?}") };
+        assert_eq!((sender.timestamp, sender.packets, sender.octets), (960 + 15 * 48_000, 1, 60));
+        assert_eq!((control.summary().sent, control.summary().sent_octets), (2, 220), "the call goes on");
+    }
+
+    #[test]
+    fn jitter_goes_on_in_the_units_of_another_clock() {
+        let start = start();
+        let mut control = control(start, 1);
+        let (mut timestamp, mut jitter) = (0u32, Vec::new());
+        for number in 0..600u32 {
+            let wide = number / 200 == 1;
+            control.set_heard_rate(if wide { 48_000 } else { 8_000 });
+            let datagram = packet(2, number as u16, timestamp);
+            let late = Duration::from_millis(u64::from(number % 2) * 4);
+            control.handle_packet(start + FRAME * number + late, &rtp::Packet::parse(&datagram).unwrap());
+            timestamp = timestamp.wrapping_add(if wide { 960 } else { 160 });
+            jitter.push(control.summary().jitter);
+        }
+        for number in [199, 201, 399, 401, 599] {
+            let difference = jitter[number].abs_diff(Duration::from_millis(4));
+            assert!(difference <= Duration::from_micros(500), "{number}: {:?}", jitter[number]);
+        }
     }
 
     #[test]

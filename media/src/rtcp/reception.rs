@@ -48,7 +48,7 @@ impl Reception {
         reception
     }
 
-    /// Its clock counts at another rate from here on (RFC 7160 §4.3).
+    /// Its clock counts at another rate from here on (RFC 7160 §4).
     pub(super) fn set_clock_rate(&mut self, rate: u32) {
         self.jitter = self.jitter * u64::from(rate) / u64::from(self.clock_rate.max(1));
         (self.clock_rate, self.transit) = (rate, None);

@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn wishes() {
         let usual = OpusTerms::default();
-        let cases: &[(&str, &str, Option<u64>, OpusTerms, Option<u64>)] = &[
+        type Case<'a> = (&'a str, &'a str, Option<u64>, OpusTerms, Option<u64>);
+        let cases: &[Case<'_>] = &[
             ("nothing", "", None, usual, None),
             ("nonsense", "stereo;=;a=b;maxptime=x;;", None, usual, None),
             ("Twilio", "useinbandfec=1", Some(20), OpusTerms { redundancy: true, longest: millis(20), ..usual }, None),

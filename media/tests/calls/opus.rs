@@ -311,6 +311,24 @@ fn two_talkers_are_mixed_and_one_is_passed_on_again() {
 }
 
 #[test]
+fn packets_of_our_own_are_as_long_as_was_agreed_upon() {
+    let (first, second) = (packets(&wide_speech()[..64_000], 20, 0), packets(&wide(1_000.0, 32_000), 20, 0));
+    let mut call = Call::heard(&opus_terms("107", "a=ptime:40\r\n"));
+    call.send(CLEAN, from_room(&first, 20, 7));
+    call.send(CLEAN, later(ms(1_013), from_room(&second, 20, 8)));
+    call.run(ms(4_004));
+    let out = call.rtp();
+    let steps = out.windows(2).map(|pair| (pair[0].0, pair[1].2 - pair[0].2));
+    let mixed: Vec<_> = steps.filter(|(time, _)| (ms(1_100)..ms(2_900)).contains(time)).map(|(_, step)| step).collect();
+    assert!(mixed.len() > 40 && mixed.iter().all(|step| *step == 1_920), "{mixed:?}");
+    // What was left over went out in short packets before the first that was passed on again.
+    let passed = out.iter().filter(|(.., payload)| first.iter().any(|known| known == payload)).count();
+    assert!(passed > 80, "{passed}");
+    assert!(out.windows(2).all(|pair| pair[1].1 - pair[0].1 == 1), "every number");
+    assert!(heard_by_phone(&call).len().abs_diff(32_000) < 400);
+}
+
+#[test]
 fn a_refreshed_background_of_another_is_no_second_talker() {
     let payloads = packets(&wide_speech()[..64_000], 20, 0);
     let mut call = call();
@@ -508,9 +526,26 @@ fn tones_are_heard_at_both_ends_and_packets_after_them() {
     let room = passed(call.room().iter().map(|(.., payload)| *payload).collect(), &payloads);
     let phone = passed(call.rtp().iter().map(|(.., payload)| *payload).collect(), &payloads);
     assert!(room > 150 && phone > 150, "{room} and {phone}");
-    // Nothing overlaps, and the stream stays with the clock.
-    assert!(call.heard_by_room().len().abs_diff(32_000) < 400);
-    assert!(heard_by_phone(&call).len().abs_diff(32_000) < 400);
+    // Nothing overlaps, and the stream stays with the clock: what was said below a tone is not waited for.
+    let ends = [call.heard_by_room().len(), heard_by_phone(&call).len()];
+    assert!(ends.iter().all(|end| end.abs_diff(32_000) <= 200), "{ends:?}");
+}
+
+#[test]
+fn what_was_said_below_a_tone_is_not_waited_for() {
+    let payloads = packets(&wide(1_000.0, 64_000), 20, 0);
+    let mut call = call();
+    call.send(CLEAN, from_room(&payloads, 20, 7));
+    call.run(ms(1_000));
+    call.junction.set_ringback(call.now, true);
+    call.run(ms(2_000));
+    call.junction.set_ringback(call.now, false);
+    call.run(ms(4_000));
+    let out = call.rtp();
+    let lead = |at: &(Duration, u16, u32, &[u8])| i64::from(at.2) / 48 - at.0.as_millis() as i64;
+    let before = out.iter().rfind(|(time, ..)| *time < ms(1_000)).map(lead).unwrap();
+    let after = out.iter().find(|(time, ..)| *time > ms(3_000)).map(lead).unwrap();
+    assert!(before.abs_diff(after) <= 25, "{before} ms and {after} ms ahead");
 }
 
 #[test]

@@ -65,6 +65,28 @@ pub(super) fn invites_reach_the_room() {
 }
 
 #[test]
+pub(super) fn opus_is_taken_by_those_who_want_it() {
+    let setup = setup().with("codecs", json!({"opus/48000/2": true}));
+    let Some(mut bed) = Bed::new("carriers-opus", &setup, &[]) else { return };
+    bed.listener.join(ROOM, 880.0);
+    for (file, transport, taken) in [
+        ("twilio-invite-opus.sip", "UDP", "RTP/AVP 107 101\r\n"),
+        ("telnyx-invite.sip", "TCP", "RTP/AVP 102 103\r\n"),
+        ("twilio-invite.sip", "UDP", "RTP/AVP 0 101\r\n"),
+    ] {
+        let mut carrier = carrier(&bed, transport);
+        carrier.send(file);
+        let answer = carrier.answer().unwrap_or_else(|| panic!("{file}: no answer"));
+        assert_eq!(answer.status(), 200, "{file}: {}", answer.start());
+        assert!(answer.body().contains(taken), "{file}: {}", answer.body());
+        carrier.acknowledge(&answer);
+        assert_eq!(carrier.bye(&answer).status(), 200, "{file}");
+        bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
+        bed.listener.forget();
+    }
+}
+
+#[test]
 pub(super) fn a_call_from_its_invite_to_its_bye() {
     let Some(mut bed) = Bed::new("carriers-bye", &setup(), &[]) else { return };
     bed.listener.join_silently(ROOM);

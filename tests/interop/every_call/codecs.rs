@@ -24,7 +24,8 @@ pub(super) fn wide(desk: &mut Desk<'_>, said: f64, answered: f64) {
     // Keys are told in the clock of the codec, which is that of the telephone for G.722 as well.
     phone.press("5");
     desk.keys("5");
-    std::thread::sleep(Duration::from_secs(1));
+    // It listens for a while, and for a whole second without fail.
+    std::thread::sleep(Duration::from_millis(1_500));
     desk.hang_up_and_judge(&phone, answered, 16_000);
 }
 
@@ -39,7 +40,8 @@ pub(super) fn wide_out(desk: &mut Desk<'_>, said: f64, answered: f64) {
     let (_, invite) = output.split_once("INVITE sip:").expect("baresip shows what it is sent");
     let media = invite.lines().find(|line| line.starts_with("m=audio ")).expect("an offer");
     assert!(media.contains(" RTP/AVP 9 0 8 "), "{media}");
-    std::thread::sleep(Duration::from_secs(1));
+    // It listens for a while, and for a whole second without fail.
+    std::thread::sleep(Duration::from_millis(1_500));
     desk.hang_up_and_judge(&phone, answered, 16_000);
 }
 
@@ -59,7 +61,8 @@ pub(super) fn opus(desk: &mut Desk<'_>, said: f64, answered: f64) {
     desk.room_hears(said);
     phone.press("5");
     desk.keys("5");
-    std::thread::sleep(Duration::from_secs(1));
+    // It listens for a while, and for a whole second without fail.
+    std::thread::sleep(Duration::from_millis(1_500));
     desk.hang_up_and_judge(&phone, answered, 48_000);
 }
 
@@ -73,7 +76,8 @@ pub(super) fn opus_out(desk: &mut Desk<'_>, said: f64, answered: f64) {
     desk.room_hears(said);
     let output = phone.process().output();
     assert!(output.contains("opus/48000/2"), "Opus is offered");
-    std::thread::sleep(Duration::from_secs(1));
+    // It listens for a while, and for a whole second without fail.
+    std::thread::sleep(Duration::from_millis(1_500));
     desk.hang_up_and_judge(&phone, answered, 48_000);
 }
 
@@ -83,7 +87,8 @@ pub(super) fn a_law(desk: &mut Desk<'_>) {
     let mut phone = Baresip::speaking(("PCMA/8000/1", 8_000), "udp", 440.0, "", desk.scratch);
     phone.call(&desk.number, desk.gateway.sip(), "udp");
     desk.room_hears(440.0);
-    std::thread::sleep(Duration::from_secs(1));
+    // It listens for a while, and for a whole second without fail.
+    std::thread::sleep(Duration::from_millis(1_500));
     desk.hang_up_and_judge(&phone, ROOM_TONE, 8_000);
 }
 

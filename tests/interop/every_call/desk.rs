@@ -136,15 +136,15 @@ impl Desk<'_> {
         self.listener.tell("remove", json!({"room": self.room, "identity": identity}));
         self.gone();
         // It writes the rest of its file when the call is over.
-        let heard = || {
+        let is_it = || {
             let (samples, at) = phone.heard_at();
-            (at, audio::measure(audio::loudest(&samples, at.max(1), 1.0), at.max(1)))
+            at == rate && audio::has_tone(&samples, at, tone, -15.0)
         };
-        let is_it = || matches!(heard(), (at, heard) if at == rate && heard.is_tone(tone, -15.0));
+        let (samples, at) = phone.heard_at();
+        let heard = audio::measure(audio::loudest(&samples, at.max(1), 1.0), at.max(1));
         assert!(
             tests::within(LIMIT, is_it).is_some(),
-            "the phone should have heard {tone} Hz, but it is {:?}",
-            heard()
+            "the phone should have heard {tone} Hz, but it is {heard:?} at {at}"
         );
     }
 

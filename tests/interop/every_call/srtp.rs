@@ -102,7 +102,8 @@ fn judge(desk: &mut Desk<'_>, phone: &mut Baresip, suite: Option<&str>) {
     let ours = calls.body["calls"].as_array().and_then(|calls| calls.iter().find(|call| call["room"] == *desk.room));
     let ours = ours.unwrap_or_else(|| panic!("the call is not listed: {}", calls.body));
     assert_eq!(ours["encrypted"], json!(suite.is_some()), "{ours}");
-    std::thread::sleep(Duration::from_secs(1));
+    // It listens for a while, and for a whole second without fail.
+    std::thread::sleep(Duration::from_millis(1_500));
     desk.hang_up_and_judge(phone, ROOM_TONE, 8_000);
     let log = desk.gateway.log();
     let id = ours["id"].as_str().expect("a call has an id");

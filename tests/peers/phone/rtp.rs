@@ -52,6 +52,8 @@ pub struct Rtp {
     pub format: Format,
     /// With which keys, if any.
     pub seal: Option<Seal>,
+    /// Whether comfort noise is offered.
+    pub noise: bool,
     socket: UdpSocket,
     heard: Arc<Mutex<Ear>>,
     talking: Option<(Arc<AtomicBool>, JoinHandle<()>)>,
@@ -69,6 +71,8 @@ pub struct Ear {
     pub numbers: Vec<u16>,
     /// Keys pressed on the other side, each once, with the moment of its first packet (RFC 4733).
     pub keys: Vec<(Instant, char)>,
+    /// Comfort noise told by the other side: when, and how loud in -dBov (RFC 3389).
+    pub noise: Vec<(Instant, u8)>,
     /// The timestamp of the last key, which all its packets share.
     last_key: Option<u32>,
 }
@@ -130,7 +134,7 @@ impl Rtp {
     pub fn at(address: [u8; 4], format: Format) -> Self {
         let socket = UdpSocket::bind((IpAddr::from(address), 0)).expect("loopback has a free port");
         let sequence = Arc::new(Mutex::new((1_000, 16_000)));
-        Self { format, seal: None, socket, heard: Arc::default(), talking: None, sequence }
+        Self { format, seal: None, noise: false, socket, heard: Arc::default(), talking: None, sequence }
     }
 
     /// Where it listens.
@@ -142,8 +146,9 @@ impl Rtp {
     pub fn offer(&self) -> String {
         let (address, Format { law, hears: (voice, keys), frame, .. }) = (self.address(), self.format);
         let (profile, secret) = self.seal.as_ref().map_or(("RTP/AVP", String::new()), |seal| ("RTP/SAVP", seal.line()));
+        let noise = if self.noise { "13 " } else { "" };
         format!(
-            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} {profile} {voice} {keys}\r\n\
+            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} {profile} {voice} {noise}{keys}\r\n\
              a=rtpmap:{voice} {2}/8000\r\na=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\na=ptime:{3}\r\n{secret}",
             address.ip(),
             address.port(),
@@ -154,13 +159,18 @@ impl Rtp {
 
     /// Listens, and sends a tone of that pitch and level, or silence.
     pub fn start(&mut self, to: SocketAddr, tone: Option<(f64, f64)>) {
+        // One second of a whole number of hertz repeats without a seam.
+        let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
+        self.play(to, wave);
+    }
+
+    /// Listens, and sends these samples over and over.
+    pub fn play(&mut self, to: SocketAddr, wave: Vec<i16>) {
         self.stop();
         let socket = self.socket.try_clone().expect("a socket can be doubled");
         let (stop, heard, place) = (Arc::new(AtomicBool::new(false)), self.heard.clone(), self.sequence.clone());
         let (flag, format) = (stop.clone(), self.format);
         let seal = self.seal.as_ref().map(Seal::contexts);
-        // One second of a whole number of hertz repeats without a seam.
-        let wave = tone.map_or(vec![0; RATE as usize], |(hz, level)| audio::tone(hz.round(), level, RATE, 1.0));
         let thread = std::thread::spawn(move || talk((&socket, to), format, seal, &wave, &flag, &heard, &place));
         self.talking = Some((stop, thread));
     }
@@ -299,6 +309,10 @@ fn listen_until(
             kind if kind == format.hears.0 => {}
             kind if kind == format.hears.1 => {
                 ear.hear_key(&buffer[..length]);
+                continue;
+            }
+            13 if length > 12 => {
+                ear.noise.push((Instant::now(), buffer[12]));
                 continue;
             }
             _ => continue,

@@ -42,7 +42,7 @@ impl Speaker {
     pub(super) fn set(&mut self, terms: OpusTerms) -> Result<(), Error> {
         self.terms = terms;
         self.encoder.set(profile(terms))?;
-        self.encoder.set_wishes(terms.redundancy, terms.constant)
+        self.encoder.set_wishes(&terms)
     }
 
     /// Puts by a packet of so many ticks to be sent as it is.
@@ -88,9 +88,14 @@ impl Speaker {
         self.ending = true;
     }
 
+    /// All of our own is sent: the ticks of the packet that waits for that.
+    pub(super) fn turn(&mut self) -> Option<usize> {
+        self.ending = false;
+        self.whole.map(|whole| whole.ticks)
+    }
+
     /// How long the next packet of our own is, when so many ticks are queued.
-    pub(super) fn length(&mut self, packet: usize, queued: usize) -> usize {
-        self.ending &= queued > 0;
+    pub(super) fn length(&self, packet: usize, queued: usize) -> usize {
         match REST.into_iter().find(|ticks| *ticks <= queued) {
             Some(ticks) if self.ending && queued < packet => ticks,
             _ => packet,
