@@ -55,6 +55,12 @@ pub fn loudest(samples: &[i16], rate: u32, seconds: f64) -> &[i16] {
     &samples[best..best + length]
 }
 
+/// Whether a whole second of it is that tone.
+pub fn has_tone(samples: &[i16], rate: u32, pitch: f64, level: f64) -> bool {
+    let (second, step) = (rate as usize, (rate as usize / 10).max(1));
+    second > 0 && samples.windows(second).step_by(step).any(|part| measure(part, rate).is_tone(pitch, level))
+}
+
 /// Writes a mono file of 16 bits.
 pub fn write(path: &Path, samples: &[i16], rate: u32) {
     write_channels(path, samples, rate, 1);
@@ -95,6 +101,23 @@ pub fn from_ulaw(byte: u8) -> i16 {
     let bits = !byte;
     let magnitude = ((((i32::from(bits) & 0x0f) << 3) + 132) << ((bits >> 4) & 7)) - 132;
     (if bits & 0x80 == 0 { magnitude } else { -magnitude }) as i16
+}
+
+/// One sample as G.711 A-law.
+pub fn to_alaw(sample: i16) -> u8 {
+    let (sign, magnitude) = if sample < 0 { (0, !sample) } else { (0x80, sample) };
+    let steps = (magnitude as u16) >> 4;
+    let exponent = (16 - steps.leading_zeros()).saturating_sub(4);
+    let mantissa = steps >> exponent.saturating_sub(1) & 0x0f;
+    (sign | (exponent as u8) << 4 | mantissa as u8) ^ 0x55
+}
+
+/// One byte of G.711 A-law as a sample.
+pub fn from_alaw(byte: u8) -> i16 {
+    let bits = byte ^ 0x55;
+    let (exponent, mantissa) = (bits >> 4 & 7, i32::from(bits & 0x0f));
+    let magnitude = if exponent == 0 { 2 * mantissa + 1 } else { (2 * mantissa + 33) << (exponent - 1) } << 3;
+    (if bits & 0x80 == 0 { -magnitude } else { magnitude }) as i16
 }
 
 fn hann(n: usize, length: usize) -> f64 {

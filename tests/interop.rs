@@ -8,16 +8,14 @@ mod carriers;
 mod commands;
 #[path = "interop/digest.rs"]
 mod digest;
-#[path = "interop/early_media.rs"]
-mod early_media;
+#[path = "interop/every_call.rs"]
+mod every_call;
 #[path = "interop/front_door.rs"]
 mod front_door;
 #[path = "interop/hangup.rs"]
 mod hangup;
 #[path = "interop/identity.rs"]
 mod identity;
-#[path = "interop/in_call.rs"]
-mod in_call;
 #[path = "interop/keys.rs"]
 mod keys;
 #[path = "interop/leaks.rs"]
@@ -44,8 +42,6 @@ mod peers;
 mod pin;
 #[path = "interop/silence.rs"]
 mod silence;
-#[path = "interop/srtp.rs"]
-mod srtp;
 #[path = "interop/stir.rs"]
 mod stir;
 #[path = "interop/store.rs"]
@@ -60,5 +56,3 @@ mod transports;
 mod two_gateways;
 #[path = "interop/warm_transfer.rs"]
 mod warm_transfer;
-#[path = "interop/wideband.rs"]
-mod wideband;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`bed`] | one LiveKit server, one gateway, one listener in the room: what most tests begin with |
 //! | [`peers`] | those three, and the phones: `sipp`, `baresip`, and two small ones, a caller and a callee, that say exactly what a test wants said; |
+//! | | `sipp` with scenarios that a test puts together, a carrier that replays files, a way that leaves lines of SDP out; |
 //! | | callers of the API: plain HTTP and LiveKit's server SDKs; a participant in a browser; a name server |
 //! | | a network that loses packets, and a judge of the speech that came through it |
 //! | [`audio`] | tones, and what pitch and level somebody heard |

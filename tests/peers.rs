@@ -3,7 +3,9 @@
 pub mod api;
 pub mod baresip;
 pub mod callee;
+pub mod carrier;
 pub mod dns;
+pub mod filter;
 pub mod gateway;
 pub mod impair;
 pub mod judge;
@@ -12,6 +14,7 @@ pub mod livekit;
 pub mod phone;
 pub mod relay;
 pub mod repository;
+pub mod scenario;
 pub mod sdk;
 pub mod sipp;
 pub mod wire;

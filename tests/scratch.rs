@@ -33,6 +33,17 @@ impl Scratch {
         file
     }
 
+    /// A folder inside this one; its logs are shown with those of this one.
+    pub fn within(&self, name: &str) -> Self {
+        let path = self.path.join(name);
+        fs::create_dir_all(&path).expect("a folder inside the scratch folder can be made");
+        // What identifies this machine to phones over TLS is there as well.
+        for file in ["both.pem", "cert.pem", "key.pem"] {
+            let _ = fs::copy(self.path.join(file), path.join(file));
+        }
+        Self { path }
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path

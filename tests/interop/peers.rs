@@ -12,8 +12,8 @@ use tests::peers::callee::Callee;
 use tests::peers::dns::{Dns, Record};
 use tests::peers::listener::Listener;
 use tests::peers::livekit::LiveKit;
-use tests::peers::phone::Phone;
 use tests::peers::phone::digest::{Algorithm, Reply, is_right};
+use tests::peers::phone::{Format, Law, Phone, Rtp, Seal};
 use tests::peers::sdk::{Language, Sdk};
 use tests::peers::sipp::{Carrier, Run};
 use tests::peers::wire::Wire;
@@ -239,6 +239,48 @@ fn the_carrier_plays_before_it_answers_and_asks_for_passwords() {
             assert_eq!(phone.bye().status(), 200);
         }
         sipp.succeeds(LIMIT);
+    }
+}
+
+/// Two small phones without anything between them, in each of their formats.
+#[test]
+fn small_phones_hear_each_other() {
+    let format =
+        |law, kind, millis| Format { law, says: (kind, 101), hears: (kind, 101), frame: Duration::from_millis(millis) };
+    for (format, suite) in [
+        (format(Law::Mu, 0, 20), None),
+        (format(Law::Mu, 97, 30), None),
+        (format(Law::A, 8, 60), None),
+        (format(Law::Wide, 9, 20), None),
+        (format(Law::Mu, 0, 20), Some("AES_CM_128_HMAC_SHA1_32")),
+        (format(Law::A, 8, 10), Some("AEAD_AES_256_GCM")),
+    ] {
+        let (mut one, mut other) = (Rtp::speaking(format), Rtp::at([127, 0, 0, 2], format));
+        if let Some(suite) = suite {
+            let (mut ours, mut theirs) = (Seal::new(suite), Seal::new(suite));
+            ours.hears(&theirs.line());
+            theirs.hears(&ours.line());
+            (one.seal, other.seal) = (Some(ours), Some(theirs));
+        }
+        one.start(other.address(), Some((440.0, -15.0)));
+        other.start(one.address(), Some((880.0, -30.0)));
+        let heard = |rtp: &Rtp| rtp.heard().samples.len() >= 8_000;
+        assert!(tests::within(LIMIT, || heard(&one) && heard(&other)).is_some(), "{format:?} {suite:?}");
+        assert!(one.measure().is_tone(880.0, -30.0), "{format:?} {suite:?}: {:?}", one.measure());
+        assert!(other.measure().is_tone(440.0, -15.0), "{format:?} {suite:?}: {:?}", other.measure());
+        assert_eq!((one.heard().missing(), other.heard().missing()), (0, 0), "{format:?} {suite:?}");
+        one.press(other.address(), 5);
+        assert!(tests::within(LIMIT, || suite.is_some() || other.heard().digits() == "5").is_some(), "{format:?}");
+    }
+}
+
+/// ITU-T G.711, table 1a: the values of some codes of A-law, and back.
+#[test]
+fn a_law_is_that_of_the_recommendation() {
+    for (code, value) in [(0xd5_u8, 8_i16), (0xd4, 24), (0xc5, 264), (0x80 ^ 0x55, 8), (0xaa, 32_256), (0x2a, -32_256)]
+    {
+        assert_eq!(audio::from_alaw(code), value, "{code:#x}");
+        assert_eq!(audio::to_alaw(value), code, "{value}");
     }
 }
 

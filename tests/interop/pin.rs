@@ -1,4 +1,4 @@
-//! Rooms that ask for a PIN: what the caller hears, what he may type, and that nobody else learns it.
+//! Callers who do not know the PIN of a room. Those who do are in the rows of `every_call`.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,7 +10,6 @@ use tests::peers::gateway::{NUMBER, Setup};
 use tests::peers::phone::Phone;
 
 const ROOM: &str = "vault";
-const OPEN: &str = "lobby";
 const CALLER: &str = "sip_+15550199";
 const LIMIT: Duration = Duration::from_secs(10);
 const PIN: &str = "481516";
@@ -21,32 +20,8 @@ const WRONG: f64 = 1_200.0;
 const RIGHT: f64 = 1_800.0;
 
 #[test]
-fn the_right_pin_opens_the_room() {
-    let Some(mut bed) = bed("pin-right", false) else { return };
-    bed.listener.join(ROOM, 880.0);
-    let (mut phone, media) = calling(&bed);
-    expect_tone(&phone, ENTER);
-    assert!(bed.listener.participants(ROOM).iter().all(|who| who["identity"] != CALLER), "he stands outside");
-    dial(&phone, media, PIN);
-    dial(&phone, media, "#");
-    expect_tone(&phone, RIGHT);
-    let seen = bed.listener.participant(CALLER);
-    assert_eq!(seen.attribute("sip.callStatus"), Some("active"));
-    assert!(seen.attribute("sip.ruleID").is_some_and(|rule| rule.starts_with("SDR_")), "{seen:?}");
-    bed.listener.hear(CALLER, 440.0, -15.0, LIMIT);
-    expect_tone(&phone, 880.0);
-    phone.rtp.press(media, 7);
-    bed.listener.expect("a key for the room", LIMIT, |e| e.kind() == "dtmf" && e.text("digit") == "7");
-    let keys = bed.listener.seen().iter().filter(|e| e.kind() == "dtmf").count();
-    assert_eq!(keys, 1, "those of the PIN are not the room's");
-    assert_eq!(phone.bye().status(), 200);
-    let log = bed.gateway.process().output();
-    assert!(!log.contains(PIN), "the PIN is in the log");
-}
-
-#[test]
 fn three_wrong_pins_end_the_call_and_more_of_them_are_of_no_use() {
-    let Some(mut bed) = bed("pin-wrong", false) else { return };
+    let Some(mut bed) = bed("pin-wrong") else { return };
     bed.listener.join(ROOM, 880.0);
     let (mut phone, media) = calling(&bed);
     for (nth, pin) in ["1111#", "*2222#", "9876543210987654"].into_iter().enumerate() {
@@ -75,19 +50,8 @@ fn three_wrong_pins_end_the_call_and_more_of_them_are_of_no_use() {
 }
 
 #[test]
-fn a_hash_alone_leads_to_a_room_without_a_pin() {
-    let Some(mut bed) = bed("pin-none", true) else { return };
-    bed.listener.join(OPEN, 880.0);
-    let (phone, media) = calling(&bed);
-    dial(&phone, media, "#");
-    bed.listener.participant(CALLER);
-    bed.listener.hear(CALLER, 440.0, -15.0, LIMIT);
-    expect_tone(&phone, 880.0);
-}
-
-#[test]
 fn a_caller_who_types_nothing_is_asked_three_times() {
-    let mut setup = setup(false);
+    let mut setup = setup();
     setup.more = json!({});
     let Some(bed) = Bed::new("pin-silence", &setup, &[]) else { return };
     let start = Instant::now();
@@ -101,17 +65,14 @@ fn a_caller_who_types_nothing_is_asked_three_times() {
     assert!((Duration::from_secs(36)..Duration::from_secs(50)).contains(&took), "{took:?}");
 }
 
-fn setup(is_open: bool) -> Setup {
+fn setup() -> Setup {
     let mut setup = Setup::room(ROOM);
-    let rule = |name: &str, room: &str| json!({"name": name, "rule": {"dispatchRuleDirect": {"roomName": room}}});
-    let mut locked = rule("vault", ROOM);
-    locked["rule"]["dispatchRuleDirect"]["pin"] = PIN.into();
-    setup.rules = if is_open { json!([locked, rule("lobby", OPEN)]) } else { json!([locked]) };
+    setup.rules[0]["rule"]["dispatchRuleDirect"]["pin"] = PIN.into();
     setup
 }
 
 /// A gateway whose recordings are tones.
-fn bed(name: &str, is_open: bool) -> Option<Bed> {
+fn bed(name: &str) -> Option<Bed> {
     Bed::with_setup(name, |_, scratch| {
         let recording = |name: &str, pitch, seconds| {
             let file = scratch.path().join(name);
@@ -124,7 +85,7 @@ fn bed(name: &str, is_open: bool) -> Option<Bed> {
             "wrong_pin": recording("wrong.wav", WRONG, 2.0),
             "room_join": recording("right.wav", RIGHT, 2.0),
         });
-        setup(is_open).with("prompts", prompts)
+        setup().with("prompts", prompts)
     })
 }
 

@@ -73,6 +73,16 @@ impl Callee {
         self.send(&text, leg.from);
     }
 
+    /// The same with a Contact of its own among the header lines, if any.
+    pub fn say_as(&mut self, tag: &str, status: &str, headers: &str, body: &str) {
+        let leg = self.leg();
+        let contact = format!("Contact: <sip:callee@{}>\r\n", self.address());
+        let text = answer(&leg.invite, tag, self.address(), status, headers, body);
+        let text = if headers.contains("Contact: ") { text.replacen(&contact, "", 1) } else { text };
+        tag.clone_into(&mut self.call.as_mut().expect("there is a call").tag);
+        self.send(&text, leg.from);
+    }
+
     /// Refuses, and waits for the acknowledgement.
     pub fn refuse(&mut self, status: &str) {
         self.reply(status);

@@ -190,6 +190,11 @@ impl Gateway {
         self.process.holdings()
     }
 
+    /// All it has logged.
+    pub fn log(&self) -> String {
+        self.process.output()
+    }
+
     /// The process, for its log and for signals.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

@@ -2,15 +2,18 @@
 //!
 //! It knows no transactions: it sends once, and loopback loses nothing.
 
+mod coder;
 pub mod digest;
 pub mod message;
 pub mod rtp;
+pub mod seal;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use message::Message;
-pub use rtp::Rtp;
+pub use rtp::{Format, Law, Rtp};
+pub use seal::Seal;
 
 use super::wire::Wire;
 

@@ -19,5 +19,6 @@ mod sealed;
 mod sound;
 mod tones;
 mod uplink;
+mod whole;
 mod wideband;
 mod wire;

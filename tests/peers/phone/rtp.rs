@@ -1,13 +1,18 @@
-//! RTP with G.711 µ-law: a tone out every twenty milliseconds, everything heard kept.
+//! RTP with G.711: a tone out packet by packet, everything heard kept.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rtc_srtp::context::Context;
+
+use super::coder::Coder;
+use super::seal::Seal;
 use crate::audio;
 
+/// How long a packet of a pressed key lasts, and how long one of the other side usually does.
 const FRAME: Duration = Duration::from_millis(20);
 const SAMPLES: usize = 160;
 const RATE: u32 = 8_000;
@@ -16,9 +21,37 @@ const KEYS: &str = "0123456789*#ABCD";
 /// Samples up to this are silence: -50 dBFS.
 const SILENT: i16 = 100;
 
+/// What a phone speaks, and under which numbers. Each side chooses those that it wants to hear (RFC 3264 §5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// The codec.
+    pub law: Law,
+    /// The payload type of what we say, and of the keys that we press.
+    pub says: (u8, u8),
+    /// The payload type of what we hear, and of the keys that are pressed for us.
+    pub hears: (u8, u8),
+    /// How long a packet of ours lasts.
+    pub frame: Duration,
+}
+
+/// A codec of telephones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// G.711 µ-law.
+    Mu,
+    /// G.711 A-law.
+    A,
+    /// G.722 of which only the lower band is spoken and heard, as far as a tone needs it.
+    Wide,
+}
+
 /// One socket, and a thread while it talks.
 #[derive(Debug)]
 pub struct Rtp {
+    /// What it speaks, from the next [`start`](Self::start) on.
+    pub format: Format,
+    /// With which keys, if any.
+    pub seal: Option<Seal>,
     /// Whether comfort noise is offered.
     pub noise: bool,
     socket: UdpSocket,
@@ -34,6 +67,8 @@ pub struct Ear {
     pub samples: Vec<i16>,
     /// When each packet came, and its sequence number.
     pub packets: Vec<(Instant, u16)>,
+    /// The sequence numbers of all packets, keys among them, in the order of arrival.
+    pub numbers: Vec<u16>,
     /// Keys pressed on the other side, each once, with the moment of its first packet (RFC 4733).
     pub keys: Vec<(Instant, char)>,
     /// Comfort noise told by the other side: when, and how loud in -dBov (RFC 3389).
@@ -74,7 +109,7 @@ impl Ear {
 
     /// Packets that the sequence numbers show to be missing.
     pub fn missing(&self) -> usize {
-        let steps = self.packets.windows(2).map(|pair| pair[1].1.wrapping_sub(pair[0].1));
+        let steps = self.numbers.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
         steps.map(|step| usize::from(step.wrapping_sub(1))).filter(|&gap| gap < 0x8000).sum()
     }
 
@@ -85,16 +120,21 @@ impl Ear {
 }
 
 impl Rtp {
-    /// Opens a socket.
+    /// Opens a socket for G.711 µ-law in packets of twenty milliseconds.
     pub fn new() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback has a free port");
-        Self {
-            noise: false,
-            socket,
-            heard: Arc::default(),
-            talking: None,
-            sequence: Arc::new(Mutex::new((1_000, 16_000))),
-        }
+        Self::at([127, 0, 0, 1], Format::default())
+    }
+
+    /// Opens a socket for another format.
+    pub fn speaking(format: Format) -> Self {
+        Self::at([127, 0, 0, 1], format)
+    }
+
+    /// The same at another address of loopback.
+    pub fn at(address: [u8; 4], format: Format) -> Self {
+        let socket = UdpSocket::bind((IpAddr::from(address), 0)).expect("loopback has a free port");
+        let sequence = Arc::new(Mutex::new((1_000, 16_000)));
+        Self { format, seal: None, noise: false, socket, heard: Arc::default(), talking: None, sequence }
     }
 
     /// Where it listens.
@@ -102,15 +142,18 @@ impl Rtp {
         self.socket.local_addr().expect("a bound socket has an address")
     }
 
-    /// An offer of G.711 and digits at this socket.
+    /// An offer of the codec and of digits at this socket.
     pub fn offer(&self) -> String {
-        let address = self.address();
+        let (address, Format { law, hears: (voice, keys), frame, .. }) = (self.address(), self.format);
+        let (profile, secret) = self.seal.as_ref().map_or(("RTP/AVP", String::new()), |seal| ("RTP/SAVP", seal.line()));
         let noise = if self.noise { "13 " } else { "" };
         format!(
-            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP 0 {noise}101\r\n\
-             a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n",
+            "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} {profile} {voice} {noise}{keys}\r\n\
+             a=rtpmap:{voice} {2}/8000\r\na=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\na=ptime:{3}\r\n{secret}",
             address.ip(),
-            address.port()
+            address.port(),
+            law.name(),
+            frame.as_millis()
         )
     }
 
@@ -121,13 +164,14 @@ impl Rtp {
         self.play(to, wave);
     }
 
-    /// Listens, and sends these samples over and over; their number is a multiple of 160.
+    /// Listens, and sends these samples over and over.
     pub fn play(&mut self, to: SocketAddr, wave: Vec<i16>) {
         self.stop();
         let socket = self.socket.try_clone().expect("a socket can be doubled");
         let (stop, heard, place) = (Arc::new(AtomicBool::new(false)), self.heard.clone(), self.sequence.clone());
-        let flag = stop.clone();
-        let thread = std::thread::spawn(move || talk(&socket, to, &wave, &flag, &heard, &place));
+        let (flag, format) = (stop.clone(), self.format);
+        let seal = self.seal.as_ref().map(Seal::contexts);
+        let thread = std::thread::spawn(move || talk((&socket, to), format, seal, &wave, &flag, &heard, &place));
         self.talking = Some((stop, thread));
     }
 
@@ -143,18 +187,22 @@ impl Rtp {
     pub fn press(&self, to: SocketAddr, event: u8) {
         let began = self.sequence.lock().expect("no thread panics while it holds this").1;
         for step in 1..=7_u16 {
-            let sequence = {
-                let mut place = self.sequence.lock().expect("no thread panics while it holds this");
-                place.0 = place.0.wrapping_add(1);
-                place.0.wrapping_sub(1)
-            };
+            let (sequence, _) = next(&self.sequence, 0);
             let (end, duration) = (step >= 5, step.min(5) * 160);
-            let mut packet = header(sequence, began, 101 | if step == 1 { 0x80 } else { 0 });
+            let mut packet = header(sequence, began, self.format.says.1 | if step == 1 { 0x80 } else { 0 });
             packet.extend([event, if end { 0x8a } else { 0x0a }]);
             packet.extend(duration.to_be_bytes());
             let _ = self.socket.send_to(&packet, to);
             std::thread::sleep(FRAME);
         }
+    }
+
+    /// Sends one packet of any kind, and counts so many samples for it.
+    pub fn say(&self, to: SocketAddr, kind: u8, payload: &[u8], samples: u32) {
+        let (sequence, timestamp) = next(&self.sequence, samples);
+        let mut packet = header(sequence, timestamp, kind);
+        packet.extend(payload);
+        let _ = self.socket.send_to(&packet, to);
     }
 
     /// What was heard up to now.
@@ -175,6 +223,23 @@ impl Rtp {
     }
 }
 
+impl Default for Format {
+    fn default() -> Self {
+        Self { law: Law::Mu, says: (0, 101), hears: (0, 101), frame: FRAME }
+    }
+}
+
+impl Law {
+    /// As SDP calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Mu => "PCMU",
+            Self::A => "PCMA",
+            Self::Wide => "G722",
+        }
+    }
+}
+
 impl Default for Rtp {
     fn default() -> Self {
         Self::new()
@@ -188,46 +253,61 @@ impl Drop for Rtp {
 }
 
 fn talk(
-    socket: &UdpSocket,
-    to: SocketAddr,
+    (socket, to): (&UdpSocket, SocketAddr),
+    format: Format,
+    seal: Option<(Context, Context)>,
     wave: &[i16],
     stop: &AtomicBool,
     heard: &Mutex<Ear>,
     place: &Mutex<(u16, u32)>,
 ) {
+    let samples = format.frame.as_millis() as usize * RATE as usize / 1_000;
+    let (mut mouth, mut ear) = (Coder::new(format.law), Coder::new(format.law));
+    let (mut seals, mut opens) = seal.unzip();
     let mut due = Instant::now();
-    let mut at = 0;
+    let mut wave = wave.iter().copied().cycle();
     while !stop.load(Ordering::Relaxed) {
-        listen_until(due, socket, heard);
-        let (sequence, timestamp) = {
-            let mut place = place.lock().expect("no thread panics while it holds this");
-            let now = *place;
-            *place = (now.0.wrapping_add(1), now.1.wrapping_add(SAMPLES as u32));
-            now
-        };
-        let mut packet = header(sequence, timestamp, 0);
-        packet.extend(wave[at..at + SAMPLES].iter().map(|&sample| audio::to_ulaw(sample)));
+        listen_until(due, socket, (format, &mut opens), &mut ear, heard);
+        let (sequence, timestamp) = next(place, samples as u32);
+        let mut packet = header(sequence, timestamp, format.says.0);
+        packet.extend(wave.by_ref().take(samples).map(|sample| mouth.encode(sample)));
+        if let Some(seals) = &mut seals {
+            packet = seals.encrypt_rtp(&packet).expect("a packet can be sealed").to_vec();
+        }
         let _ = socket.send_to(&packet, to);
-        at = (at + SAMPLES) % wave.len();
-        due += FRAME;
+        due += format.frame;
     }
 }
 
-fn listen_until(due: Instant, socket: &UdpSocket, heard: &Mutex<Ear>) {
+fn listen_until(
+    due: Instant,
+    socket: &UdpSocket,
+    (format, opens): (Format, &mut Option<Context>),
+    coder: &mut Coder,
+    heard: &Mutex<Ear>,
+) {
     let mut buffer = [0; 2_048];
     loop {
         let left = due.saturating_duration_since(Instant::now());
         if left.is_zero() || socket.set_read_timeout(Some(left)).is_err() {
             return;
         }
-        let Ok((length, _)) = socket.recv_from(&mut buffer) else { continue };
+        let Ok((mut length, _)) = socket.recv_from(&mut buffer) else { continue };
         if length < 12 || buffer[0] >> 6 != 2 {
             continue;
         }
+        if let Some(opens) = opens {
+            // Reports, packets of other keys and repeated ones are none to be heard.
+            let Ok(packet) = opens.decrypt_rtp(&buffer[..length]) else { continue };
+            length = packet.len();
+            buffer[..length].copy_from_slice(&packet);
+        }
         let mut ear = heard.lock().expect("no thread panics while it holds this");
+        let number = u16::from_be_bytes([buffer[2], buffer[3]]);
+        ear.numbers.push(number);
         match buffer[1] & 0x7f {
-            0 => {}
-            101 => {
+            kind if kind == format.hears.0 => {}
+            kind if kind == format.hears.1 => {
                 ear.hear_key(&buffer[..length]);
                 continue;
             }
@@ -237,9 +317,17 @@ fn listen_until(due: Instant, socket: &UdpSocket, heard: &Mutex<Ear>) {
             }
             _ => continue,
         }
-        ear.packets.push((Instant::now(), u16::from_be_bytes([buffer[2], buffer[3]])));
-        ear.samples.extend(buffer[12..length].iter().map(|&byte| audio::from_ulaw(byte)));
+        ear.packets.push((Instant::now(), number));
+        ear.samples.extend(buffer[12..length].iter().map(|&byte| coder.decode(byte)));
     }
+}
+
+/// The place of the next packet in the stream.
+fn next(place: &Mutex<(u16, u32)>, samples: u32) -> (u16, u32) {
+    let mut place = place.lock().expect("no thread panics while it holds this");
+    let now = *place;
+    *place = (now.0.wrapping_add(1), now.1.wrapping_add(samples));
+    now
 }
 
 fn header(sequence: u16, timestamp: u32, kind: u8) -> Vec<u8> {

@@ -1,0 +1,70 @@
+//! Where an offer may stand, and its answer (RFC 6337 §2.2).
+
+use serde_json::json;
+use tests::peers::phone::Rtp;
+
+use super::desk::{Desk, ROOM_TONE};
+
+pub(super) fn early(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let mut player = desk.call(desk.answered(&rtp).hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    player.go();
+    player.succeeds();
+}
+
+pub(super) fn delayed(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let scenario = desk.caller().invites("", "").gets(200).acknowledges(&rtp.offer()).waits().hangs_up("");
+    let mut player = desk.call(scenario);
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    player.go();
+    player.succeeds();
+}
+
+pub(super) fn while_it_rings(desk: &mut Desk<'_>) {
+    desk.listener.join_silently(&desk.room);
+    let mut rtp = Rtp::new();
+    let scenario = desk.caller().rings("Require: 100rel\r\n", "").acknowledges_ringing(180, &rtp.offer());
+    let mut player = desk.call(scenario.gets(200).acknowledges("").waits().hangs_up(""));
+    let media = player.expect("180", 1, |m| m.status() == 180).media().expect("our offer is in what rings");
+    player.go();
+    assert_eq!(player.answer("PRACK", 1).status(), 200);
+    desk.listener.tell("tone", json!({"hz": ROOM_TONE}));
+    assert_eq!(player.answer("INVITE", 1).body(), "", "there is no other offer");
+    rtp.start(media, Some((440.0, -15.0)));
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+}
+
+/// RFC 3311: the media moves without an INVITE.
+pub(super) fn update(desk: &mut Desk<'_>) {
+    desk.join();
+    let (mut rtp, mut other) = (Rtp::new(), Rtp::new());
+    let scenario = desk.answered(&rtp).asks("UPDATE", "", &other.offer()).gets(200).waits().hangs_up("");
+    let mut player = desk.call(scenario);
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    rtp.stop();
+    player.go();
+    let media = player.answer("UPDATE", 1).media().expect("an offer is answered");
+    other.start(media, Some((520.0, -15.0)));
+    desk.both_hear(&other, 520.0);
+    player.go();
+    player.succeeds();
+}
+
+pub(super) fn reinvite_without(desk: &mut Desk<'_>) {
+    desk.join();
+    let (mut rtp, mut other) = (Rtp::new(), Rtp::new());
+    let scenario = desk.answered(&rtp).asks("INVITE", "", "").may_get(&[100]).gets(200).acknowledges(&other.offer());
+    let mut player = desk.call(scenario.waits().hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    rtp.stop();
+    player.go();
+    desk.talk(&mut player, 2, &mut other, 520.0);
+    player.go();
+    player.succeeds();
+}
