@@ -45,6 +45,13 @@ pub fn measure(samples: &[i16], rate: u32) -> Heard {
     Heard { pitch, level, share }
 }
 
+/// The share of all power that is at one frequency.
+pub fn share_at(hz: f64, samples: &[i16], rate: u32) -> f64 {
+    let windowed: Vec<f64> = samples.iter().enumerate().map(|(n, &s)| f64::from(s) * hann(n, samples.len())).collect();
+    let all: f64 = windowed.iter().map(|s| s * s).sum::<f64>().max(1e-9);
+    (power_at(hz, &windowed, rate) * 3.0 / (all * windowed.len().max(1) as f64)).min(1.0)
+}
+
 /// The loudest stretch of that length: what was heard once the talking had begun.
 pub fn loudest(samples: &[i16], rate: u32, seconds: f64) -> &[i16] {
     let length = ((f64::from(rate) * seconds) as usize).min(samples.len());

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tests::audio;
 use tests::peers::baresip::Baresip;
 use tests::peers::phone::Rtp;
+use tests::peers::scenario::Scenario;
 
 use super::desk::{Desk, LIMIT, ROOM_TONE};
 use super::hold;
@@ -83,6 +85,124 @@ pub(super) fn from_baresip(desk: &mut Desk<'_>) {
     desk.keys("50*#");
     desk.room_hears(440.0);
     desk.hang_up_and_judge(&phone, ROOM_TONE, 8_000);
+}
+
+/// A phone without telephone events that knows INFO is told so, one key after the other.
+pub(super) fn by_info(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let scenario = Scenario::callee()
+        .replies("200 OK", "Allow: INVITE, ACK, BYE, CANCEL, INFO\r\n", &without_events(&rtp))
+        .hears("ACK")
+        .hears("INFO")
+        .replies("200 OK", "", "")
+        .hears("INFO")
+        .replies("200 OK", "", "")
+        .waits()
+        .hangs_up("");
+    let mut player = scenario.listen(desk.scratch);
+    let pending = desk.place(player.sip(), &json!({}));
+    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
+    assert_eq!(pending.finish().status, 200);
+    rtp.start(media, Some((440.0, -15.0)));
+    desk.both_hear(&rtp, 440.0);
+    let number = desk.begin("trunkline.dtmf", &json!({"digits": "1#"}).to_string());
+    assert_eq!(desk.result(number)["payload"], "{}");
+    for (nth, signal) in [(1, "Signal=1\r\n"), (2, "Signal=#\r\n")] {
+        let info = player.request("INFO", nth);
+        assert_eq!(info.header("Content-Type"), Some("application/dtmf-relay"), "{info:?}");
+        assert!(info.body().starts_with(signal), "{info:?}");
+    }
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+}
+
+/// A phone that knows neither hears tones, and the room hears none.
+pub(super) fn as_tones(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let scenario = Scenario::callee()
+        .replies("200 OK", "Allow: INVITE, ACK, BYE, CANCEL\r\n", &without_events(&rtp))
+        .hears("ACK")
+        .waits()
+        .hangs_up("");
+    let mut player = scenario.listen(desk.scratch);
+    let pending = desk.place(player.sip(), &json!({}));
+    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
+    assert_eq!(pending.finish().status, 200);
+    rtp.start(media, Some((440.0, -15.0)));
+    desk.both_hear(&rtp, 440.0);
+    rtp.forget();
+    let number = desk.begin("trunkline.dtmf", &json!({"digits": "5"}).to_string());
+    assert_eq!(desk.result(number)["payload"], "{}");
+    // The tones of 5 alone, for a tenth of a second at least.
+    let is_five = |part: &[i16]| {
+        let [low, high, room] = [770.0, 1_336.0, ROOM_TONE].map(|hz| audio::share_at(hz, part, 8_000));
+        low > 0.3 && high > 0.3 && room < 0.05
+    };
+    let rings = || rtp.heard().samples.chunks_exact(400).filter(|part| is_five(part)).count() >= 2;
+    assert!(tests::within(LIMIT, rings).is_some(), "the phone hears no key: {:?}", rtp.measure());
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+}
+
+/// Tones of a phone without telephone events.
+pub(super) fn tones(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let offer = without_events(&rtp);
+    let mut player = desk.call(desk.caller().invites("", &offer).gets(200).acknowledges("").waits().hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    let media = player.answer("INVITE", 1).media().expect("an answer has media");
+    rtp.stop();
+    let tone = |hz: f64| audio::tone(hz, -13.0, 8_000, 0.1);
+    let mut due = std::time::Instant::now();
+    for (low, high) in [(697.0, 1_209.0), (770.0, 1_336.0), (770.0, 1_336.0), (941.0, 1_477.0)] {
+        let key = tone(low).into_iter().zip(tone(high)).map(|(low, high)| low + high);
+        let said: Vec<i16> = key.chain(std::iter::repeat_n(0, 800)).collect();
+        for frame in said.chunks_exact(160) {
+            let payload: Vec<u8> = frame.iter().map(|&sample| audio::to_ulaw(sample)).collect();
+            rtp.say(media, 0, &payload, 160);
+            due += Duration::from_millis(20);
+            std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
+        }
+    }
+    desk.keys("155#");
+    desk.talk(&mut player, 1, &mut rtp, 520.0);
+    player.go();
+    player.succeeds();
+}
+
+/// Some PBXs tell a key both ways.
+pub(super) fn twice(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let relay = |scenario: Scenario, key: &str| {
+        let body = format!("Signal={key}\r\nDuration=100\r\n");
+        scenario.asks("INFO", "Content-Type: application/dtmf-relay\r\n", &body).gets(200).waits()
+    };
+    let scenario = relay(relay(desk.answered(&rtp), "5"), "5");
+    let mut player = desk.call(scenario.hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    let media = player.answer("INVITE", 1).media().expect("an answer has media");
+    for nth in 1..=2 {
+        rtp.press(media, 5);
+        player.go();
+        player.answer("INFO", nth);
+    }
+    rtp.press(media, 7);
+    rtp.press(media, 7);
+    desk.keys("5577");
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+}
+
+fn without_events(rtp: &Rtp) -> String {
+    let offer = rtp.offer().replace(" RTP/AVP 0 101", " RTP/AVP 0");
+    offer.split_inclusive("\r\n").filter(|line| !line.contains(":101 ")).collect()
 }
 
 fn expect_keys(rtp: &Rtp, digits: &str) {

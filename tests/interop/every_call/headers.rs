@@ -77,6 +77,34 @@ pub(super) fn of_a_callee(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
+/// A caller whom his carrier alone names, and for whom somebody else was called first.
+pub(super) fn asserted(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let said = format!(
+        "P-Asserted-Identity: \"Zoe\" <sip:{}@carrier.example>\r\n\
+         Diversion: <sip:+15550188@carrier.example>;reason=no-answer\r\n",
+        desk.caller
+    );
+    let anonymous = Scenario::caller("anonymous").invites(&said, &rtp.offer()).gets(200).acknowledges("").waits();
+    let mut player = desk.call(anonymous.hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    let identity = desk.identity();
+    let seen = desk.listener.participants(&desk.room);
+    let caller = seen.iter().find(|who| who["identity"] == identity).expect("he is in the room");
+    for (name, value) in [
+        ("sip.phoneNumber", desk.caller.as_str()),
+        ("sip.assertedIdentity", &desk.caller),
+        ("sip.displayName", "Zoe"),
+        ("sip.diversion", "+15550188"),
+        ("sip.diversionReason", "no-answer"),
+    ] {
+        assert_eq!(caller["attributes"][name], value, "{name} of {caller}");
+    }
+    player.go();
+    player.succeeds();
+}
+
 pub(super) fn procedures(desk: &mut Desk<'_>) {
     desk.join();
     let mut rtp = Rtp::new();

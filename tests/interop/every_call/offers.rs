@@ -4,6 +4,7 @@ use serde_json::json;
 use tests::peers::phone::Rtp;
 
 use super::desk::{Desk, ROOM_TONE};
+use super::hold;
 
 pub(super) fn early(desk: &mut Desk<'_>) {
     desk.join();
@@ -65,6 +66,28 @@ pub(super) fn reinvite_without(desk: &mut Desk<'_>) {
     rtp.stop();
     player.go();
     desk.talk(&mut player, 2, &mut other, 520.0);
+    player.go();
+    player.succeeds();
+}
+
+/// As Cisco's call manager does it: the hold is an offer, and the resume asks for ours.
+pub(super) fn resumed_by_asking(desk: &mut Desk<'_>) {
+    desk.join();
+    let (mut rtp, mut other) = (Rtp::new(), Rtp::new());
+    let scenario = desk.answered(&rtp).offers(&hold::INACTIVE(&rtp.offer())).waits();
+    let scenario = scenario.asks("INVITE", "", "").may_get(&[100]).gets(200).acknowledges(&other.offer());
+    let mut player = desk.call(scenario.waits().hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    player.go();
+    player.answer("INVITE", 2);
+    desk.attribute("sip.hold", "true");
+    rtp.stop();
+    player.go();
+    let offer = player.answer("INVITE", 3);
+    for part in ["a=sendrecv", "PCMU/8000", "PCMA/8000", "G722/8000"] {
+        assert!(offer.body().contains(part), "{part} is not in {}", offer.body());
+    }
+    desk.talk(&mut player, 3, &mut other, 520.0);
     player.go();
     player.succeeds();
 }

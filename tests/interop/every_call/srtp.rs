@@ -45,6 +45,14 @@ pub(super) fn calling(desk: &mut Desk<'_>, how: &str, policy: &str, is_encrypted
     judge(desk, &mut phone, is_encrypted.then_some("AES_CM_128_HMAC_SHA1_80"));
 }
 
+/// It refuses what we offer first, and takes what we offer then.
+pub(super) fn second_try(desk: &mut Desk<'_>) {
+    calling(desk, "srtp-mand", ALLOW, true);
+    let log = desk.gateway.log();
+    let mut ours = log.lines().filter(|line| line.contains(&format!("room=\"{}\"", desk.room)));
+    assert!(ours.any(|line| line.contains("SRTP is tried")), "it took the first one");
+}
+
 /// The phone offers this suite alone, and later another key for it (RFC 4568 §7.1.4).
 pub(super) fn suite(desk: &mut Desk<'_>, suite: &str) {
     desk.join();
