@@ -299,7 +299,7 @@ impl Talker {
             self.state = State::Quiet;
             return;
         }
-        self.redundant = if opus::has_redundancy(payload) { FORGET } else { self.redundant.saturating_sub(1) };
+        self.redundant = believed(self.redundant, payload);
         self.packet = ticks;
         // When the others keep this one waiting for too long, its oldest samples are given up.
         let samples = self.rate.samples(ticks);
@@ -375,4 +375,9 @@ fn fade(rate: Rate, samples: &mut [i16], made: usize) {
         let faded = (made + rate.ticks(n)).saturating_sub(HOLD) as f32 / (FADE - HOLD - 1) as f32;
         *sample = (f32::from(*sample) * (1.0 - faded).max(0.0)) as i16;
     }
+}
+
+/// For how many packets the sender is still believed to repeat in each the one before it, after this one.
+fn believed(so_far: u16, payload: &[u8]) -> u16 {
+    if opus::has_redundancy(payload) { FORGET } else { so_far.saturating_sub(1) }
 }

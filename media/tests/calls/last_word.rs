@@ -23,7 +23,8 @@ fn a_word_that_is_on_its_way_is_heard_whole() {
         call.junction.play_out(call.now);
         call.run(ms(1_500));
         let at = played_out(&call);
-        assert!(at.len() == 1 && (1_100..=1_180).contains(&at[0]), "{ptime} ms: told at {at:?}");
+        // Who stops without a word is made up for 100 ms, which is sound as well; then 120 ms of silence are waited for.
+        assert!(at.len() == 1 && (1_100..=1_240).contains(&at[0]), "{ptime} ms: told at {at:?}");
         let heard: Vec<i16> = call.heard_by_carrier(Law::Mu);
         let loud = heard.chunks(80).filter(|part| part.iter().any(|sample| sample.abs() > 500)).count() * 10;
         assert!(loud >= 980, "{ptime} ms: {loud} ms of a second");

@@ -105,7 +105,8 @@ fn a_talker_who_pauses_is_heard_at_once_when_he_goes_on() {
             let again = heard.iter().enumerate().skip(16_000).find(|(_, sample)| sample.unsigned_abs() > 2_000);
             let again = again.map_or(0, |(n, _)| n);
             assert!((24_000..24_000 + 160 + 8 * 40).contains(&again), "{name}: {again}");
-            assert!(call.junction.report().room_concealed <= 480, "{name}");
+            // What follows the last packet fades for 100 ms.
+            assert!(call.junction.report().room_concealed <= 800, "{name}");
         }
     }
 }

@@ -113,8 +113,9 @@ impl Talker {
             }
             self.late_since = None;
             self.next = timestamp.wrapping_add(ticks as u32 * OPUS_TICKS);
-            self.redundant = opus::has_redundancy(&payload[..length]);
-            self.state = if opus::is_silence(&payload[..length]) { State::Quiet } else { State::Speaking };
+            self.redundant = super::believed(self.redundant, &payload[..length]);
+            self.rests = opus::is_silence(&payload[..length]);
+            self.state = if self.rests { State::Quiet } else { State::Speaking };
             if self.state == State::Speaking {
                 self.packet = ticks;
             }
