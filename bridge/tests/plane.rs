@@ -155,8 +155,8 @@ async fn one_move(plane: &Plane) {
     // The rooms: each hears the caller in its turn, after silence on the same timeline, and nothing is missing between.
     for (number, guest) in left.iter().enumerate() {
         let EngineReport::Guest(counts) = report(guest).await.engine else { panic!("not of a guest") };
-        // Made up for are the 60 ms behind the last packet, and what a busy machine delivers late.
-        assert!(counts.concealed <= 480 * (1 + counts.late), "room {number}: {counts:?}");
+        // Made up for are the 100 ms behind the last packet, and what a busy machine delivers late.
+        assert!(counts.concealed <= 800 * (1 + counts.late), "room {number}: {counts:?}");
         let heard = desk(guest).await;
         let recording = heard.recording();
         let spoken = recording.chunks_exact(160).filter(|frame| media::frame::level(frame) < 40).count();
