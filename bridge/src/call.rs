@@ -233,8 +233,12 @@ impl Call {
                 self.actions.push_back(Action::HearEarly(offer));
                 state
             }
-            (State::Dialling { status, dialtone: true, give_up }, Input::EarlyMedia) => {
-                self.actions.push_back(Action::Dialtone(false));
+            (State::Dialling { status, dialtone, give_up }, Input::EarlyMedia) => {
+                if dialtone {
+                    self.actions.push_back(Action::Dialtone(false));
+                }
+                // Networks behind which a NAT stands are heard once they have heard us.
+                self.actions.push_back(Action::StartEarly);
                 State::Dialling { status, dialtone: false, give_up }
             }
             (State::Dialling { dialtone, .. }, Input::RemoteAnswered(answer)) => {

@@ -50,7 +50,7 @@ pub enum Action {
     Ring,
     /// Send 183 with the answer prepared before (again).
     Progress,
-    /// Let the carrier hear the room before the answer.
+    /// Let media flow to the carrier before the answer: the room, or silence where we call. Again, it changes nothing.
     StartEarly,
     /// Send 200 with the answer prepared before.
     Answer,

@@ -93,6 +93,8 @@ pub(super) fn early(desk: &mut Desk<'_>, is_acknowledged: bool) {
     let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
     rtp.start(media, Some((440.0, -15.0)));
     desk.room_hears(440.0);
+    let silence = tests::within(LIMIT, || rtp.heard().packets.len() > 25);
+    assert!(silence.is_some(), "a network behind a NAT has to hear us first: {:?}", rtp.heard());
     assert!(!pending.is_over(), "nobody has answered yet");
     if is_acknowledged {
         assert_eq!(player.request("PRACK", 1).header("RAck"), Some("7 1 INVITE"));

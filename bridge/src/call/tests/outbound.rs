@@ -34,9 +34,9 @@ fn what_the_network_says_before_the_answer_takes_the_place_of_the_ringing_tone()
     let mut call = start();
     assert_eq!(after(&mut call, now, Input::RemoteRinging), [Action::SetStatus(CallStatus::Ringing)]);
     assert_eq!(after(&mut call, now, early()), [Action::HearEarly(described("early"))]);
-    assert_eq!(after(&mut call, now, Input::EarlyMedia), [tone(false)]);
+    assert_eq!(after(&mut call, now, Input::EarlyMedia), [tone(false), Action::StartEarly]);
     assert_eq!(after(&mut call, now, early()), [Action::HearEarly(described("early"))], "each may be another");
-    assert_eq!(after(&mut call, now, Input::EarlyMedia), [], "said once");
+    assert_eq!(after(&mut call, now, Input::EarlyMedia), [Action::StartEarly], "the tone ends once");
     after(&mut call, now, Input::RemoteAnswered(described("answer")));
     let started = [Action::Listen, Action::StartMedia, Action::SetStatus(CallStatus::Active)];
     assert_eq!(after(&mut call, now, Input::MediaReady), started);
