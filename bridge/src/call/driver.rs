@@ -109,6 +109,8 @@ struct Driver {
     remote_headers: Vec<(String, String)>,
     /// What the room wants to tell the phone with the BYE.
     farewell: Vec<(HeaderName, String)>,
+    /// When a participant was told that the call ends as he wished.
+    granted_at: Option<Instant>,
     /// Calls that end with this one.
     ties: Ties,
     answered_at: Option<SystemTime>,
@@ -136,6 +138,7 @@ impl Driver {
             remote_headers: leg.headers(),
             pin: None,
             farewell: Vec::new(),
+            granted_at: None,
             media: Media::new(&parts, &leg),
             room_name: leg.seat().room.clone(),
             attributes,
@@ -289,7 +292,10 @@ impl Driver {
                 let headers = self.parting_headers(Farewell::Hangup, reason);
                 self.send(sip::Command::Hangup { call: self.leg.call(), headers }).await;
             }
-            Action::Release => self.media.close().await,
+            Action::Release => {
+                self.let_answer_out().await;
+                self.media.close().await;
+            }
             Action::Finished(_) => {} // The end is the loop's.
         }
         None

@@ -9,6 +9,7 @@
 //! | `trunkline.dtmf` | `{"digits": "1w2#"}` | `{}`; where keys are told by INFO, when the phone has taken them |
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,8 @@ use crate::dispatch::outbound::{self, Press};
 use crate::room::{self, RpcCall, RpcError};
 use crate::store::trunk::check_headers;
 
+/// How long an answer may take from here to the room's server.
+const ANSWERED: Duration = Duration::from_millis(150);
 /// Headers that a participant may put on the BYE.
 const MAX_HEADERS: usize = 32;
 
@@ -64,7 +67,10 @@ impl Driver {
             "lk.sip.GetRemoteHeaders" => self.shown_headers(&payload),
             "lk.sip.EndCall" => {
                 let result = self.take_farewell(&payload);
-                input = result.is_ok().then_some(Input::Hangup(EndReason::LocalHangup));
+                if result.is_ok() {
+                    input = Some(Input::Hangup(EndReason::LocalHangup));
+                    self.granted_at = Some(Instant::now());
+                }
                 result
             }
             "trunkline.answer" if !self.call.is_waiting() => {
@@ -106,6 +112,14 @@ impl Driver {
             debug!(%error, "the procedure has no result");
         }
         self.tell_room(room::Command::Reply { to: caller.to, id: caller.id, result });
+    }
+
+    /// The answer to a procedure that ends the call is on its way for so long before the participant is gone: what comes
+    /// from nobody is dropped. The phone does not wait for that.
+    pub(super) async fn let_answer_out(&mut self) {
+        if let Some(at) = self.granted_at.take() {
+            tokio::time::sleep_until((at + ANSWERED).into()).await;
+        }
     }
 
     /// Before the answer nobody is there to hear them.
