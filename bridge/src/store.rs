@@ -40,7 +40,7 @@ pub use change::Changed;
 pub use database::OpenError;
 pub use error::Error;
 pub use failure::{ChangeError, ErrorKind, ObjectKind};
-pub use item::{Bridging, InboundExtras, InboundItem, OutboundExtras, OutboundItem, Transfers};
+pub use item::{Bridging, InboundExtras, InboundItem, OutboundExtras, OutboundItem, RuleExtras, Transfers};
 pub use outbound::OutboundTrunk;
 pub use record::{CallRecord, Direction, RecordFilter};
 pub use rule::{DispatchRule, RoomPlan, RuleItem};

@@ -1,60 +1,43 @@
 //! Trunks and rules out of the file: LiveKit's JSON objects, with every field checked by name before it is read, because
 //! a field that is passed over in silence is a call that goes to the wrong place.
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Number, Value as Json};
 
 use super::Error;
 use super::key::{self, Field};
 use super::tree::{Node, Value};
 use super::value::Kind;
-use crate::dispatch::{Answer, Dtmf};
 use crate::spelling::snake;
-use crate::store::{Bridging, InboundExtras, InboundItem, OutboundExtras, OutboundItem, RuleItem, Transfers};
+use crate::store::{InboundExtras, InboundItem, OutboundExtras, OutboundItem, RuleExtras, RuleItem};
 
 /// Reads one inbound trunk, with or without `trunk:` around it.
 pub(crate) fn inbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<InboundItem> {
     let mut json = object(unwrapped(node, &["trunk"]), key::INBOUND_TRUNK, path, errors)?;
-    let ours = InboundExtras { dtmf: dtmf(&mut json), transfers: transfers(&mut json) };
+    let ours = ours(&mut json, InboundExtras::FIELDS);
     Some(InboundItem { info: message(Json::Object(json), node, path, errors)?, ours })
 }
 
 /// Reads one outbound trunk, with or without `trunk:` around it.
 pub(crate) fn outbound_trunk(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<OutboundItem> {
     let mut json = object(unwrapped(node, &["trunk"]), key::OUTBOUND_TRUNK, path, errors)?;
-    let mut cap = |field| json.remove(field).and_then(|number| number.as_u64()?.try_into().ok());
-    let (max_calls, calls_per_second) = (cap("max_calls"), cap("calls_per_second"));
-    let default_outbound = json.remove("default_outbound").and_then(|yes| yes.as_bool()).unwrap_or_default();
-    let dtx = json.remove("dtx").and_then(|yes| yes.as_bool());
-    let (dtmf, transfers) = (dtmf(&mut json), transfers(&mut json));
-    let ours = OutboundExtras { default_outbound, max_calls, calls_per_second, dtmf, dtx, transfers };
+    let ours = ours(&mut json, OutboundExtras::FIELDS);
     Some(OutboundItem { info: message(Json::Object(json), node, path, errors)?, ours })
-}
-
-fn dtmf(json: &mut Map<String, Json>) -> Option<Dtmf> {
-    json.remove("dtmf").and_then(|word| Dtmf::from_word(word.as_str()?))
-}
-
-/// Takes out what both kinds of trunks have beside LiveKit's fields.
-fn transfers(json: &mut Map<String, Json>) -> Transfers {
-    Transfers {
-        allow_refer: json.remove("allow_refer").and_then(|yes| yes.as_bool()),
-        bridge_transfers: json.remove("bridge_transfers").and_then(|word| Bridging::from_word(word.as_str()?)),
-    }
 }
 
 /// Reads one rule, with or without `dispatch_rule:` around it.
 pub(crate) fn dispatch_rule(node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<RuleItem> {
     let inner = unwrapped(node, &["dispatch_rule", "dispatchRule"]);
     let mut json = object(inner, key::DISPATCH_RULE, path, errors)?;
-    let answer = json.remove("answer").and_then(|word| Answer::from_word(word.as_str()?));
-    let early_media = json.remove("early_media").and_then(|yes| yes.as_bool());
-    let priority = json.remove("priority").and_then(|number| number.as_i64());
-    let voice: Map<_, _> = ["language", "prompts"].iter().filter_map(|name| json.remove_entry(*name)).collect();
-    // The table of fields has let through what there is to read, and nothing else.
-    let voice = serde_json::from_value(Json::Object(voice)).unwrap_or_default();
-    let dtx = json.remove("dtx").and_then(|yes| yes.as_bool());
-    let info = message(Json::Object(json), node, path, errors)?;
-    Some(RuleItem { info, answer, early_media, priority, voice, dtx })
+    let ours = ours(&mut json, RuleExtras::FIELDS);
+    Some(RuleItem { info: message(Json::Object(json), node, path, errors)?, ours })
+}
+
+/// Takes out what an object has beside LiveKit's fields. The table of fields has let through what there is to read, and
+/// nothing else.
+fn ours<T: DeserializeOwned + Default>(json: &mut Map<String, Json>, fields: &[&str]) -> T {
+    let own: Map<_, _> = fields.iter().filter_map(|name| json.remove_entry(*name)).collect();
+    serde_json::from_value(Json::Object(own)).unwrap_or_default()
 }
 
 /// What is inside the one key of a request.
@@ -157,7 +140,7 @@ fn any(node: &Node) -> Json {
 }
 
 /// LiveKit's message. Names and kinds were checked before: what is left to refuse is inside of what we do not look into.
-fn message<T: serde::de::DeserializeOwned>(json: Json, node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<T> {
+fn message<T: DeserializeOwned>(json: Json, node: &Node, path: &str, errors: &mut Vec<Error>) -> Option<T> {
     let refused = |error: serde_json::Error| Error::Value {
         place: node.place,
         key: path.to_owned(),
@@ -264,12 +247,9 @@ mod tests {
             })
         }
         let rule = key::DISPATCH_RULE;
-        let both = ["allow_refer", "bridge_transfers", "dtmf"];
-        let out = ["default_outbound", "max_calls", "calls_per_second", "dtx", both[0], both[1], both[2]];
-        check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, &both);
-        check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, &out);
-        let ours = ["answer", "early_media", "priority", "language", "prompts", "dtx"];
-        check::<proto::SipDispatchRuleInfo>("rule", rule, &ours);
+        check::<proto::SipInboundTrunkInfo>("inbound trunk", key::INBOUND_TRUNK, InboundExtras::FIELDS);
+        check::<proto::SipOutboundTrunkInfo>("outbound trunk", key::OUTBOUND_TRUNK, OutboundExtras::FIELDS);
+        check::<proto::SipDispatchRuleInfo>("rule", rule, RuleExtras::FIELDS);
         check::<proto::SipMediaConfig>("media", inner(rule, &["media"]), &[]);
         check::<proto::SipCodec>("codec", inner(rule, &["media", "codecs"]), &[]);
         check::<proto::SipDispatchRule>("kind of rule", inner(rule, &["rule"]), &[]);

@@ -222,11 +222,11 @@ fn voices(
 ) {
     for (at, rule) in items.dispatch_rules.iter().enumerate() {
         let place = places.get(&rule.info.sip_dispatch_rule_id).copied().unwrap_or_default();
-        for (field, path) in rule.voice.prompts.files() {
+        for (field, path) in rule.ours.voice.prompts.files() {
             recording(path, place, &format!("dispatch_rules[{at}].prompts.{field}"), errors);
         }
-        let language = &rule.voice.language;
-        let is_silent = |prompt| !prompts.has(language, prompt) && rule.voice.prompts.of(prompt).is_none();
+        let language = &rule.ours.voice.language;
+        let is_silent = |prompt| !prompts.has(language, prompt) && rule.ours.voice.prompts.of(prompt).is_none();
         if is_language(language) && Prompt::ALL.into_iter().any(is_silent) {
             let text = format!(
                 "dispatch_rules[{at}]: not all recordings are there in the language {language}: set prompts.{language}, or \

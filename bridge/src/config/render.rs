@@ -75,6 +75,6 @@ fn dispatch(rule: &DispatchRule) -> String {
         list(&callers, "every caller"),
         list(&rule.trunk_ids, "every trunk"),
         if rule.room.has_pin() { ", with a PIN" } else { "" },
-        rule.priority.unwrap_or_else(|| computed_priority(rule)),
+        rule.ours.priority.unwrap_or_else(|| computed_priority(rule)),
     )
 }

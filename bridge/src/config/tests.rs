@@ -311,7 +311,7 @@ fn recordings_are_named_by_language_and_by_rule() {
     assert_eq!(["", "nl", "xx"].map(|language| heard(language, Prompt::EnterPin)), [10, 20, 10]);
     assert_eq!(heard("de", Prompt::WrongPin), 20);
     assert!(heard("de", Prompt::EnterPin) > 8_000, "that one comes with the gateway");
-    let rule = &loaded.snapshot.dispatch_rules[0].voice;
+    let rule = &loaded.snapshot.dispatch_rules[0].ours.voice;
     assert_eq!((rule.language.as_str(), rule.prompts.files().count()), ("de_AT", 2));
     let notes: Vec<_> = loaded.notes.iter().filter(|note| note.text.contains("recordings")).collect();
     assert_eq!(notes.len(), 2, "nl has one of three and eo none: {notes:?}");

@@ -99,7 +99,7 @@ fn rank<'a>(
     let called = number::fit(&rule.numbers, called).ok_or("the called number is not in numbers")?;
     Ok(Rank {
         every_trunk,
-        priority: rule.priority.unwrap_or_else(|| computed_priority(rule)),
+        priority: rule.ours.priority.unwrap_or_else(|| computed_priority(rule)),
         called: Reverse(called),
         calling: Reverse(calling),
         room: rule.room.text(),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use livekit_protocol as proto;
+use serde::{Deserialize, Serialize};
 
 use super::{Dtmf, Voice};
 
@@ -92,7 +93,8 @@ impl fmt::Display for RoomName {
 }
 
 /// When a caller is answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// As soon as the room is joined.
     Immediately,

@@ -66,6 +66,43 @@ pub struct OutboundExtras {
     pub transfers: Transfers,
 }
 
+/// What LiveKit's dispatch rule does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RuleExtras {
+    /// When to answer; `None` for what the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// Whether the caller hears the room before that; `None` for what the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_media: Option<bool>,
+    /// A number in place of the computed one; the smallest takes the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<i64>,
+    /// Whether frames of silence are left out toward the room; `None` for what the trunk or the configuration says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dtx: Option<bool>,
+    /// What callers hear of the gateway itself.
+    #[serde(flatten)]
+    pub voice: Voice,
+}
+
+impl InboundExtras {
+    /// The names of the fields.
+    pub(crate) const FIELDS: &[&str] = &["allow_refer", "bridge_transfers", "dtmf"];
+}
+
+impl OutboundExtras {
+    /// The names of the fields.
+    pub(crate) const FIELDS: &[&str] =
+        &["default_outbound", "max_calls", "calls_per_second", "dtx", "allow_refer", "bridge_transfers", "dtmf"];
+}
+
+impl RuleExtras {
+    /// The names of the fields.
+    pub(crate) const FIELDS: &[&str] = &["answer", "early_media", "priority", "language", "prompts", "dtx"];
+}
+
 /// What becomes of transfers on a trunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -114,22 +151,6 @@ pub(crate) enum Item {
     Rule(Box<RuleItem>),
 }
 
-/// What we add to a rule, as it is kept.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct RuleExtras {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    answer: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    early_media: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    priority: Option<i64>,
-    #[serde(flatten)]
-    voice: Voice,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dtx: Option<bool>,
-}
-
 /// Why an object of the store cannot be read any more.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unreadable {
@@ -153,12 +174,10 @@ impl Item {
                 info: proto::SipOutboundTrunkInfo::decode(message)?,
                 ours: serde_json::from_str(extras)?,
             }),
-            "rule" => {
-                let RuleExtras { answer, early_media, priority, voice, dtx } = serde_json::from_str(extras)?;
-                let answer = answer.as_deref().and_then(Answer::from_word);
-                let info = proto::SipDispatchRuleInfo::decode(message)?;
-                Self::Rule(Box::new(RuleItem { info, answer, early_media, priority, voice, dtx }))
-            }
+            "rule" => Self::Rule(Box::new(RuleItem {
+                info: proto::SipDispatchRuleInfo::decode(message)?,
+                ours: serde_json::from_str(extras)?,
+            })),
             other => return Err(Unreadable::Kind(other.to_owned())),
         })
     }
@@ -168,7 +187,7 @@ impl Item {
         match self {
             Self::Inbound(item) => (item.info.encode_to_vec(), json(&item.ours)),
             Self::Outbound(item) => (item.info.encode_to_vec(), json(&item.ours)),
-            Self::Rule(item) => (item.info.encode_to_vec(), self.extras()),
+            Self::Rule(item) => (item.info.encode_to_vec(), json(&item.ours)),
         }
     }
 
@@ -177,12 +196,7 @@ impl Item {
         match self {
             Self::Inbound(item) => json(&item.ours),
             Self::Outbound(item) => json(&item.ours),
-            Self::Rule(item) => {
-                let answer = item.answer.map(|answer| answer.word().to_owned());
-                let RuleItem { early_media, priority, dtx, voice, .. } = &**item;
-                let (early_media, priority, dtx) = (*early_media, *priority, *dtx);
-                json(&RuleExtras { answer, early_media, priority, dtx, voice: voice.clone() })
-            }
+            Self::Rule(item) => json(&item.ours),
         }
     }
 

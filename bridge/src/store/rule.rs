@@ -7,11 +7,12 @@ use livekit_protocol as proto;
 use proto::sip_dispatch_rule::Rule;
 
 use super::error::Problem;
+use super::item::RuleExtras;
 use super::trunk::{label, media, named, patterns};
 use super::{Error, InboundTrunk};
 use crate::dispatch::number::Pattern;
 use crate::dispatch::template::Template;
-use crate::dispatch::{Answer, Media, RoomName, Voice};
+use crate::dispatch::{Media, RoomName};
 use crate::prompts::is_language;
 
 /// A rule as it was read, with what we add to LiveKit's object.
@@ -19,16 +20,8 @@ use crate::prompts::is_language;
 pub struct RuleItem {
     /// LiveKit's object.
     pub info: proto::SipDispatchRuleInfo,
-    /// When to answer.
-    pub answer: Option<Answer>,
-    /// Whether the caller hears the room before that.
-    pub early_media: Option<bool>,
-    /// A number in place of the computed one; the smallest takes the call.
-    pub priority: Option<i64>,
-    /// What callers hear of the gateway itself.
-    pub voice: Voice,
-    /// Whether frames of silence are left out toward the room; `None` for what the configuration says.
-    pub dtx: Option<bool>,
+    /// What we add to it.
+    pub ours: RuleExtras,
 }
 
 /// A rule, checked.
@@ -50,14 +43,8 @@ pub struct DispatchRule {
     pub attributes: Vec<(String, Template)>,
     /// `media`.
     pub media: Media,
-    /// When to answer.
-    pub answer: Option<Answer>,
-    /// Whether the caller hears the room before that.
-    pub early_media: Option<bool>,
-    /// A number in place of the computed one.
-    pub priority: Option<i64>,
-    /// What callers hear of the gateway itself.
-    pub voice: Voice,
+    /// What we add to LiveKit's object.
+    pub ours: RuleExtras,
 }
 
 /// How the room of a call is named.
@@ -125,7 +112,7 @@ impl RoomPlan {
 impl DispatchRule {
     /// Checks a rule. One that `outlives_trunks` may name trunks that there are not, by their ids.
     pub(crate) fn new(item: RuleItem, trunks: &[Arc<InboundTrunk>], outlives_trunks: bool) -> Result<Self, Vec<Error>> {
-        let RuleItem { info, answer, early_media, priority, voice, dtx } = item;
+        let RuleItem { info, ours } = item;
         let id = info.sip_dispatch_rule_id.clone();
         let object = label("dispatch rule", &info.name, &id);
         let mut problems = Vec::new();
@@ -148,35 +135,23 @@ impl DispatchRule {
         attributes.sort_by(|a, b| a.0.cmp(&b.0));
         #[expect(deprecated, reason = "older files set the encryption here")]
         let encryption = info.media_encryption;
-        let media = Media { dtx, ..media(info.media.as_ref(), encryption, &mut problems) };
-        if !voice.language.is_empty() && !is_language(&voice.language) {
-            problems.push(Problem::Language(voice.language.clone()));
+        let media = Media { dtx: ours.dtx, ..media(info.media.as_ref(), encryption, &mut problems) };
+        let language = &ours.voice.language;
+        if !language.is_empty() && !is_language(language) {
+            problems.push(Problem::Language(language.clone()));
         }
         let room = plan(info.rule.as_ref(), &mut problems);
         match (room, metadata) {
-            (Some(room), Some(metadata)) if problems.is_empty() => Ok(Self {
-                info,
-                trunk_ids,
-                numbers,
-                callers,
-                room,
-                metadata,
-                attributes,
-                media,
-                answer,
-                early_media,
-                priority,
-                voice,
-            }),
+            (Some(room), Some(metadata)) if problems.is_empty() => {
+                Ok(Self { info, trunk_ids, numbers, callers, room, metadata, attributes, media, ours })
+            }
             _ => Err(named(&id, &object, problems)),
         }
     }
 
     /// The object as it was read.
     pub(crate) fn item(&self) -> RuleItem {
-        let Self { answer, early_media, priority, .. } = *self;
-        let (voice, dtx) = (self.voice.clone(), self.media.dtx);
-        RuleItem { info: self.info.clone(), answer, early_media, priority, voice, dtx }
+        RuleItem { info: self.info.clone(), ours: self.ours.clone() }
     }
 
     /// Its id, `SDR_…`.

@@ -188,7 +188,7 @@ fn keys(rule: &DispatchRule) -> impl Iterator<Item = Key> {
     let trunks = or_any(rule.trunk_ids.clone());
     let callers = or_any(rule.callers.iter().map(Pattern::to_string).collect());
     let numbers = or_any(rule.numbers.iter().map(Pattern::to_string).collect());
-    let (pin, priority) = (rule.room.pin().map(str::to_owned), rule.priority);
+    let (pin, priority) = (rule.room.pin().map(str::to_owned), rule.ours.priority);
     let mut keys = Vec::with_capacity(trunks.len() * callers.len() * numbers.len());
     for trunk in &trunks {
         for caller in &callers {

@@ -1,23 +1,16 @@
 //! One object as JSON and back.
 
-use livekit_protocol as proto;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::Objects;
 use crate::config::key::{self, Field};
-use crate::dispatch::{Answer, Voice};
 use crate::spelling::spelled;
 use crate::store::item::Item;
-use crate::store::{InboundExtras, InboundItem, Items, OutboundExtras, OutboundItem, RuleItem};
+use crate::store::{InboundExtras, InboundItem, Items, OutboundExtras, OutboundItem, RuleExtras, RuleItem};
 
 type Json = Map<String, Value>;
-
-const INBOUND: &[&str] = &["allow_refer", "bridge_transfers", "dtmf"];
-const OUTBOUND: &[&str] =
-    &["default_outbound", "max_calls", "calls_per_second", "dtx", "allow_refer", "bridge_transfers", "dtmf"];
-const RULE: &[&str] = &["answer", "early_media", "priority", "language", "prompts", "dtx"];
 
 pub(super) fn written(items: Items, with_secrets: bool) -> Objects {
     let mut objects = Objects::default();
@@ -79,32 +72,18 @@ fn each<T>(
 }
 
 fn inbound(object: &Json) -> Result<InboundItem, String> {
-    let (info, ours) = parted(object, "trunk", key::INBOUND_TRUNK, INBOUND)?;
+    let (info, ours) = parted(object, "trunk", key::INBOUND_TRUNK, InboundExtras::FIELDS)?;
     Ok(InboundItem { info: typed(info)?, ours: typed::<InboundExtras>(ours)? })
 }
 
 fn outbound(object: &Json) -> Result<OutboundItem, String> {
-    let (info, ours) = parted(object, "trunk", key::OUTBOUND_TRUNK, OUTBOUND)?;
+    let (info, ours) = parted(object, "trunk", key::OUTBOUND_TRUNK, OutboundExtras::FIELDS)?;
     Ok(OutboundItem { info: typed(info)?, ours: typed::<OutboundExtras>(ours)? })
 }
 
 fn rule(object: &Json) -> Result<RuleItem, String> {
-    let (info, ours) = parted(object, "dispatch_rule", key::DISPATCH_RULE, RULE)?;
-    let answer = match ours.get("answer") {
-        Some(word) => {
-            let known = word.as_str().and_then(Answer::from_word);
-            Some(known.ok_or_else(|| format!("answer must be one of {}", Answer::WORDS.join(", ")))?)
-        }
-        None => None,
-    };
-    let early_media = ours.get("early_media").map(|yes| yes.as_bool().ok_or("early_media must be true or false"));
-    let priority = ours.get("priority").map(|number| number.as_i64().ok_or("priority must be a whole number"));
-    let voice = ["language", "prompts"].iter().filter_map(|name| ours.get_key_value(*name));
-    let voice: Voice = typed(voice.map(|(name, value)| (name.clone(), value.clone())).collect())?;
-    let dtx = ours.get("dtx").map(|yes| yes.as_bool().ok_or("dtx must be true or false"));
-    let info: proto::SipDispatchRuleInfo = typed(info)?;
-    let (early_media, dtx) = (early_media.transpose()?, dtx.transpose()?);
-    Ok(RuleItem { info, answer, early_media, priority: priority.transpose()?, voice, dtx })
+    let (info, ours) = parted(object, "dispatch_rule", key::DISPATCH_RULE, RuleExtras::FIELDS)?;
+    Ok(RuleItem { info: typed(info)?, ours: typed::<RuleExtras>(ours)? })
 }
 
 /// LiveKit's fields and ours. A field that neither has is a mistake: passed over, it would be a call gone wrong.

@@ -44,8 +44,11 @@ fn what_is_exported_can_be_a_file_and_can_be_imported() {
     assert_eq!(fields.len(), 1, "{differences:?}");
     assert_eq!((fields[0].field.as_str(), &fields[0].after), ("trunk_ids", &Some(serde_json::json!(["ST_in"]))));
     let rule = &store.snapshot().dispatch_rules[0];
-    assert_eq!((rule.priority, rule.answer.map(crate::dispatch::Answer::word)), (Some(7), Some("immediately")));
-    let voice = &rule.voice;
+    assert_eq!(
+        (rule.ours.priority, rule.ours.answer.map(crate::dispatch::Answer::word)),
+        (Some(7), Some("immediately"))
+    );
+    let voice = &rule.ours.voice;
     assert_eq!((voice.language.as_str(), voice.prompts.files().count()), ("de-AT", 1));
     assert_eq!(store.snapshot().outbound_trunks[0].ours.max_calls, Some(3));
     assert_eq!((rule.media.dtx, store.snapshot().outbound_trunks[0].media.dtx), (Some(false), Some(true)));
