@@ -7,7 +7,7 @@ use tests::peers::phone::Rtp;
 use tests::peers::scenario::Scenario;
 
 use super::Terms;
-use super::desk::{Desk, ROOM_TONE};
+use super::desk::{Desk, LIMIT, ROOM_TONE};
 
 /// The usual rule answers when somebody's audio is in the room.
 pub(super) fn rings(desk: &mut Desk<'_>) {
