@@ -2,13 +2,17 @@
 
 use crate::{
     Error,
-    codec::opus::{Encoder, Profile, silence_after, told_level},
+    codec::opus::{Encoder, Profile, is_speech, silence_after, told_level},
     frame::{FRAME, Fifo, LONGEST, OPUS_TICKS, Rate, SILENCE, level},
     gate::{Gate, Loudness, Verdict},
 };
 
 /// Ticks that may wait: a packet from the carrier behind an unfinished frame, and what was made up before it.
 const QUEUE: usize = 2 * LONGEST;
+
+/// A receiver fills what is left out with what it last took for the line's own noise: of frames in which the encoder itself
+/// hears no voice, as of a tone. So many of those have to follow one another before anything is left out, 120 ms.
+const LEARNED: u8 = 6;
 
 /// Cuts samples into frames and encodes them.
 #[derive(Debug)]
@@ -27,6 +31,8 @@ pub(crate) struct Voice {
     pause: u64,
     /// The next frame is the first after a pause.
     marker: bool,
+    /// Frames without a voice that were sent one after the other, as far as they count.
+    learned: u8,
     /// The first byte of the last frame sent; `None` when the room knows that no more come.
     toc: Option<u8>,
     open: bool,
@@ -62,6 +68,7 @@ impl Voice {
             position: 0,
             pause: 0,
             marker: true,
+            learned: 0,
             toc: None,
             open: true,
             level: SILENCE,
@@ -135,6 +142,7 @@ impl Voice {
         // Should our own voice follow, the room is to hear how it begins, and to be told when it ends.
         self.gate.iter_mut().for_each(Gate::open);
         self.toc = packet.first().copied();
+        self.learned = 0;
         let Some(place) = payload.get_mut(..packet.len()).filter(|_| self.open) else { return };
         place.copy_from_slice(packet);
         let marker = std::mem::take(&mut self.marker);
@@ -160,8 +168,11 @@ impl Voice {
             let timestamp = self.timestamp();
             let verdict = self.judge();
             let sent = match verdict {
-                Verdict::Silence => self.leave_out(payload),
-                Verdict::Speech | Verdict::Refresh => self.encode(payload),
+                Verdict::Silence if self.learned >= LEARNED => self.leave_out(payload),
+                Verdict::Refresh => self.encode(payload),
+                Verdict::Speech | Verdict::Silence => self.encode(payload).inspect(|length| {
+                    self.learned = if is_speech(&payload[..*length]) { 0 } else { (self.learned + 1).min(LEARNED) };
+                }),
             };
             self.queue.consume(self.rate.frame());
             self.position += FRAME as u64;
