@@ -19,7 +19,7 @@ pub struct Bed {
     pub livekit: LiveKit,
     /// Files and logs; dropped after the others, which write into it.
     pub scratch: Scratch,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 impl Bed {
@@ -38,26 +38,42 @@ impl Bed {
         Self::start(name, &[], |livekit, scratch| (setup(livekit, scratch), livekit.url()))
     }
 
+    /// The same beside others, without a turn of its own: for who waits for most of a minute and measures no time.
+    pub fn aside(name: &str, setup: &Setup, needs: &[Need]) -> Option<Self> {
+        let scratch = scratch(name, needs)?;
+        Some(Self::build(scratch, None, |livekit, _| (setup.clone(), livekit.url())))
+    }
+
     fn start(name: &str, needs: &[Need], way: impl FnOnce(&LiveKit, &Scratch) -> (Setup, String)) -> Option<Self> {
         let (scratch, turn) = prepare(name, needs)?;
+        Some(Self::build(scratch, Some(turn), way))
+    }
+
+    fn build(
+        scratch: Scratch,
+        turn: Option<MutexGuard<'static, ()>>,
+        way: impl FnOnce(&LiveKit, &Scratch) -> (Setup, String),
+    ) -> Self {
         // Before anything runs: building takes its time, and the machine.
         gateway::binary();
         let livekit = LiveKit::start(&scratch);
         let (setup, url) = way(&livekit, &scratch);
         let gateway = Gateway::start(&setup, &url, &scratch);
         let listener = Listener::start("listener", &livekit.url(), &scratch);
-        Some(Self { gateway, listener, livekit, scratch, _turn: turn })
+        Self { gateway, listener, livekit, scratch, _turn: turn }
     }
 }
 
 /// A folder and one's turn: real time is measured, so tests with peers go one after the other.
 pub fn prepare(name: &str, needs: &[Need]) -> Option<(Scratch, MutexGuard<'static, ()>)> {
     static TURN: Mutex<()> = Mutex::new(());
-    let needs = [&[Need::LiveKit, Need::Python], needs].concat();
-    if !need::all(&needs) {
-        return None;
-    }
+    let scratch = scratch(name, needs)?;
     // A test that failed has poisoned the lock; the next one is none the worse.
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    Some((Scratch::new(name), turn))
+    Some((scratch, turn))
+}
+
+fn scratch(name: &str, needs: &[Need]) -> Option<Scratch> {
+    let needs = [&[Need::LiveKit, Need::Python], needs].concat();
+    need::all(&needs).then(|| Scratch::new(name))
 }

@@ -102,7 +102,7 @@ fn a_call_may_last_only_so_long() {
 /// RFC 3261 §13.3.1.4: the 200 is repeated until 64·T1, then the call is given up with a BYE.
 #[test]
 fn the_answer_is_never_acknowledged() {
-    let Some(mut bed) = Bed::new("hangup-no-ack", &Setup::room("talk"), &[]) else { return };
+    let Some(mut bed) = Bed::aside("hangup-no-ack", &Setup::room("talk"), &[]) else { return };
     bed.listener.join("talk", 880.0);
     let mut phone = Phone::new(bed.gateway.sip());
     let answer = phone.call(NUMBER);

@@ -21,7 +21,7 @@ const SDP: &str = "Content-Type: application/sdp\r\n";
 /// No session is shorter than ninety seconds, so this takes the half of that.
 #[test]
 fn a_hold_waits_for_a_refresh_and_is_made_again_after_a_collision() {
-    let Some(mut bed) = Bed::new("offers-cross", &Setup::room(ROOM), &[Need::Sipp]) else { return };
+    let Some(mut bed) = Bed::aside("offers-cross", &Setup::room(ROOM), &[Need::Sipp]) else { return };
     bed.listener.join(ROOM, 880.0);
     let run = Run { hold: 3_000, ..Run::one("offers.xml") };
     let mut pbx = run.start(bed.gateway.sip(), &bed.scratch);
