@@ -118,7 +118,19 @@ pub(crate) fn carrier_config(now: Instant) -> CarrierConfig {
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     Rtp(Vec<u8>),
-    Room { ssrc: u32, sequence: u16, timestamp: u32, payload: Vec<u8> },
+    Room {
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+        payload: Vec<u8>,
+    },
+    /// A packet that repeats those before it.
+    Red {
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+        payload: Vec<u8>,
+    },
 }
 
 /// Something that left it.
@@ -231,6 +243,9 @@ impl Call {
                     Input::Rtp(datagram) => self.junction.handle_rtp(next, self.peer, &datagram),
                     Input::Room { ssrc, sequence, timestamp, payload } => {
                         self.junction.handle_room(next, ssrc, sequence, timestamp, &payload);
+                    }
+                    Input::Red { ssrc, sequence, timestamp, payload } => {
+                        self.junction.handle_room_red(next, ssrc, sequence, timestamp, &payload);
                     }
                 }
             } else {
