@@ -6,34 +6,10 @@ use media::codec::g711::Law;
 
 use crate::{
     sound::{delay, speech, tone},
-    wire::{CLEAN, Call, Input, Wire, ms, opus_terms, room_packets, terms},
+    wire::{CLEAN, Call, Input, RED_OF, Wire, ms, opus_terms, red_head as head, repeating, room_packets, terms},
 };
 
-const OPUS: u8 = 111;
 const FRAME: u64 = 160;
-
-/// Packets that each repeat so many before it, as far as fourteen bits of time and ten of length go.
-fn repeating(packets: &[(Duration, Input)], reach: usize) -> Vec<(Duration, Input)> {
-    let repeating = (0..packets.len()).map(|n| {
-        let (time, Input::Room { ssrc, sequence, timestamp, payload }) = &packets[n] else { panic!("of the room") };
-        let (mut heads, mut blocks) = (Vec::new(), Vec::new());
-        for (_, before) in &packets[n.saturating_sub(reach)..n] {
-            let Input::Room { timestamp: earlier, payload, .. } = before else { panic!("of the room") };
-            let offset = timestamp.wrapping_sub(*earlier);
-            if offset < 1 << 14 && payload.len() < 1 << 10 {
-                heads.extend(head(offset, payload.len()));
-                blocks.extend_from_slice(payload);
-            }
-        }
-        let payload = [&heads[..], &[OPUS], &blocks, payload].concat();
-        (*time, Input::Red { ssrc: *ssrc, sequence: *sequence, timestamp: *timestamp, payload })
-    });
-    repeating.collect()
-}
-
-fn head(offset: u32, length: usize) -> [u8; 4] {
-    (1 << 31 | u32::from(OPUS) << 24 | offset << 10 | length as u32).to_be_bytes()
-}
 
 /// Which of so many packets a wire loses.
 fn lost(count: usize, percent: u64, seed: u64) -> Vec<bool> {
@@ -183,7 +159,7 @@ fn blocks_without_content_stand_for_nobody() {
             let Input::Room { ssrc, sequence, timestamp, payload } = input else { panic!("of the room") };
             let heads: Vec<u8> = blocks.iter().flat_map(|(offset, block)| head(*offset, block.len())).collect();
             let repeated: Vec<u8> = blocks.iter().flat_map(|(_, block)| block.clone()).collect();
-            let payload = [&heads[..], &[OPUS], &repeated, payload].concat();
+            let payload = [&heads[..], &[RED_OF], &repeated, payload].concat();
             (*time, Input::Red { ssrc: *ssrc, sequence: *sequence, timestamp: *timestamp, payload })
         });
         let lost: Vec<bool> = (0..packets.len()).map(|n| n > 10 && n % 20 == 0).collect();
