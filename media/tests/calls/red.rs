@@ -6,7 +6,7 @@ use media::codec::g711::Law;
 
 use crate::{
     sound::{delay, speech, tone},
-    wire::{CLEAN, Call, Input, RED_OF, Wire, ms, opus_terms, red_head as head, repeating, room_packets, terms},
+    wire::{CLEAN, Call, Input, RED_OF, Wire, later, ms, opus_terms, red_head as head, repeating, room_packets, terms},
 };
 
 const FRAME: u64 = 160;
@@ -77,6 +77,27 @@ fn what_is_lost_is_taken_from_the_packets_behind_it() {
         assert!(behind <= 320, "{name}: {behind} samples behind");
         assert!(reach < 2 || likeness > if percent > 10 { 0.9 } else { 0.97 }, "{name}: {likeness}");
     }
+}
+
+/// Silence was sent in the place of those that come after so long; they would put off all that follows.
+#[test]
+fn a_long_row_delays_nothing() {
+    let packets = room_packets(&speech(), 7, 0);
+    let clean = heard(packets.clone());
+    for row in 1..=12 {
+        let lost: Vec<bool> = (0..packets.len()).map(|n| (200..200 + row).contains(&n)).collect();
+        let red = heard(without(repeating(&packets, 2), &lost));
+        assert_eq!(delay(&clean, &red, 50_000, 20_000).0, 0, "{row} in a row");
+    }
+}
+
+fn heard(packets: Vec<(Duration, Input)>) -> Vec<i16> {
+    let mut call = Call::heard(&terms("0", ""));
+    // A little later than the packets that leave, so that no jitter of theirs is seen.
+    call.send(CLEAN, later(ms(5), packets));
+    call.run(ms(12_100));
+    assert_continuous(&call);
+    call.heard_by_carrier(Law::Mu)
 }
 
 #[test]

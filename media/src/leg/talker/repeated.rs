@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{FORGET, Talker};
+use super::{FORGET, State, Talker};
 use crate::{codec::opus, frame::OPUS_TICKS, jitter::Placed, rtp::Redundant};
 
 /// Says of a packet in the ring that another one brought it.
@@ -46,8 +46,9 @@ impl Repeats {
 
 impl Talker {
     /// Puts what a packet repeats into the places that are empty. It was neither received nor late: nobody counts it before it
-    /// is heard.
+    /// is heard. After a row so long that silence took its place it is too late: what was put in then would delay all that follows.
     pub(super) fn take_repeated(&mut self, now: Instant, number: u64, timestamp: u32, said: &Redundant<'_>) {
+        let too_late = self.state == State::Quiet && !self.rests;
         let (mut packets, mut behind) = (0u8, 0);
         for block in said.repeated() {
             let ticks = opus::samples(block.payload).filter(|_| block.payload_type == said.payload_type());
@@ -57,6 +58,9 @@ impl Talker {
             };
             packets += 1;
             behind += ticks * OPUS_TICKS as usize;
+            if too_late {
+                continue;
+            }
             let Some(number) = number.checked_sub(u64::from(packets)) else { break };
             let timestamp = timestamp.wrapping_sub(u32::from(block.offset));
             match self.ring.insert(now, number, timestamp, REPEATED, block.payload) {
