@@ -40,6 +40,8 @@ mod participants;
 mod peers;
 #[path = "interop/pin.rs"]
 mod pin;
+#[path = "interop/redundant.rs"]
+mod redundant;
 #[path = "interop/silence.rs"]
 mod silence;
 #[path = "interop/stir.rs"]

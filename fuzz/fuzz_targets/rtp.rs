@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use media::rtcp::{Clock, Control, Report, is_rtcp};
-use media::rtp::{Header, Packet, Ssrc};
+use media::rtp::{Header, Packet, Redundant, Ssrc};
 use media::source::{Lock, Mode, Remote, Verdict};
 
 fuzz_target!(|datagrams: Vec<(u8, u16, &[u8])>| {
@@ -27,6 +27,10 @@ fuzz_target!(|datagrams: Vec<(u8, u16, &[u8])>| {
             }
         } else if let Some(packet) = Packet::parse(datagram) {
             assert!(Header::LEN + packet.payload().len() <= datagram.len());
+            if let Some(said) = Redundant::parse(packet.payload()) {
+                let repeated: usize = said.repeated().map(|block| 4 + block.payload.len()).sum();
+                assert_eq!(repeated + 1 + said.primary().len(), packet.payload().len());
+            }
             if lock.judge_rtp(now, from, &packet) != Verdict::Refuse {
                 assert_eq!(lock.locked(), Some(from));
                 control.handle_packet(now, &packet);

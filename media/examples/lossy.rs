@@ -28,7 +28,7 @@ use std::{
 use media::{Profile, codec::g711::Law};
 
 use gilbert::Gilbert;
-use wire::{CLEAN, Call, Input, carrier_packets, later, ms, room_packets_at, terms};
+use wire::{CLEAN, Call, Input, carrier_packets, later, ms, repeating, room_packets_at, terms};
 
 /// Seeds for each clip: which packets are lost is chance, and one chance is not enough. Of wide clips there are fewer.
 const NARROW_SEEDS: u64 = 3;
@@ -59,6 +59,8 @@ enum Side {
     Carrier,
     /// The packets of a participant are lost, who codes redundancy or does not.
     Room { redundancy: bool },
+    /// The same of one who codes none, and repeats so many packets in each.
+    Red { reach: usize },
     /// Our packets are lost on their way to a participant, and we code redundancy or do not.
     Subscriber { redundancy: bool },
 }
@@ -86,6 +88,11 @@ const WAYS: &[Way] = &[
     way("room-fec-5", Side::Room { redundancy: WITH }, 5, None),
     way("room-fec-10", Side::Room { redundancy: WITH }, 10, None),
     way("room-fec-10-rows", Side::Room { redundancy: WITH }, 10, Some(3.0)),
+    way("room-red-5", Side::Red { reach: 2 }, 5, None),
+    way("room-red-10", Side::Red { reach: 2 }, 10, None),
+    way("room-red-10-rows", Side::Red { reach: 2 }, 10, Some(3.0)),
+    way("room-red-20", Side::Red { reach: 2 }, 20, None),
+    way("room-red-one-10", Side::Red { reach: 1 }, 10, None),
     way("subscriber-3", Side::Subscriber { redundancy: WITHOUT }, 3, None),
     way("subscriber-5", Side::Subscriber { redundancy: WITHOUT }, 5, None),
     way("subscriber-10", Side::Subscriber { redundancy: WITHOUT }, 10, None),
@@ -110,7 +117,7 @@ fn main() -> std::io::Result<()> {
     };
     for way in WAYS {
         let (rate, folder, seeds) = match way.side {
-            Side::Room { .. } => (16_000, "wide", WIDE_SEEDS),
+            Side::Room { .. } | Side::Red { .. } => (16_000, "wide", WIDE_SEEDS),
             Side::Carrier | Side::Subscriber { .. } => (8_000, "narrow", NARROW_SEEDS),
         };
         fs::create_dir_all(out.join(way.name))?;
@@ -133,7 +140,11 @@ fn run(way: &Way, rate: u32, clip: &[i16], seed: u64, name: &str, out: &Path) ->
     let loses = |packet: usize| frames.contains(&packet) && wire.loses();
     let heard = match way.side {
         Side::Carrier => from_carrier(&said, loses),
-        Side::Room { redundancy } => from_room(rate, &said, if redundancy { PARTICIPANT_EXPECTS } else { 0 }, loses),
+        Side::Room { redundancy } => {
+            let expected = if redundancy { PARTICIPANT_EXPECTS } else { 0 };
+            from_room(rate, &said, room_packets_at(rate, &said, 7, expected.into()), loses)
+        }
+        Side::Red { reach } => from_room(rate, &said, repeating(&room_packets_at(rate, &said, 7, 0), reach), loses),
         Side::Subscriber { redundancy } => to_subscriber(&said, if redundancy { WE_EXPECT } else { 0 }, loses),
     };
     let length = clip.len() * 8_000 / rate as usize;
@@ -160,8 +171,7 @@ fn from_carrier(said: &[i16], mut loses: impl FnMut(usize) -> bool) -> Heard {
 }
 
 /// What the carrier hears of a participant whose packets are lost.
-fn from_room(rate: u32, said: &[i16], expected: u8, mut loses: impl FnMut(usize) -> bool) -> Heard {
-    let packets = room_packets_at(rate, said, 7, expected.into());
+fn from_room(rate: u32, said: &[i16], packets: Packets, mut loses: impl FnMut(usize) -> bool) -> Heard {
     let (kept, lost) = losing(packets, &mut loses);
     let mut call = Call::heard(&terms("0", ""));
     call.send(CLEAN, later(ms(100), kept));

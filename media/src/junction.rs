@@ -33,7 +33,7 @@ use crate::{
         carrier::{Carrier, Happening},
     },
     random::Random,
-    rtp::Header,
+    rtp::{Header, Redundant},
     sdp::Negotiated,
     sound::Sound,
     srtp::OVERHEAD,
@@ -211,17 +211,16 @@ impl Junction {
 
     /// An Opus packet of a remote track came.
     pub fn handle_room(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, payload: &[u8]) {
-        self.now = now;
-        let talkers = self.downlink.talkers_mut();
-        let heard = if self.carrier.is_sending() {
-            talkers.handle_packet(now, ssrc, sequence, timestamp, payload)
-        } else {
-            // Nobody is to hear it yet, but that somebody speaks may be what the answer waits for.
-            talkers.notice(now, ssrc)
-        };
-        // Without memory for a decoder this talker stays unheard, and the call goes on.
-        if heard.unwrap_or(false) {
-            self.first_room = Some(ssrc);
+        self.hear(now, ssrc, sequence, timestamp, &Redundant::plain(payload));
+    }
+
+    /// The same of one that repeats those before it ([RFC 2198]): it stands for those of them that are missing.
+    ///
+    /// [RFC 2198]: https://www.rfc-editor.org/rfc/rfc2198
+    pub fn handle_room_red(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, payload: &[u8]) {
+        // What is cut short says nothing.
+        if let Some(said) = Redundant::parse(payload) {
+            self.hear(now, ssrc, sequence, timestamp, &said);
         }
     }
 
@@ -340,6 +339,21 @@ impl Junction {
             room_dropped: self.downlink.dropped(),
             carrier_level: voice.level(),
             room_level: self.downlink.level(),
+        }
+    }
+
+    fn hear(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, said: &Redundant<'_>) {
+        self.now = now;
+        let talkers = self.downlink.talkers_mut();
+        let heard = if self.carrier.is_sending() {
+            talkers.handle_packet(now, ssrc, sequence, timestamp, said)
+        } else {
+            // Nobody is to hear it yet, but that somebody speaks may be what the answer waits for.
+            talkers.notice(now, ssrc)
+        };
+        // Without memory for a decoder this talker stays unheard, and the call goes on.
+        if heard.unwrap_or(false) {
+            self.first_room = Some(ssrc);
         }
     }
 

@@ -301,6 +301,65 @@ fn a_wide_junction_allocates_nothing_either() {
 }
 
 #[test]
+fn what_packets_repeat_is_taken_without_allocating() {
+    for opus in [false, true] {
+        let start = beginning();
+        let mut junction =
+            Junction::new(start, &Config { carrier: config(start), profile: Profile::default() }).expect("a junction");
+        let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+                    m=audio 4000 RTP/AVP 107\r\na=rtpmap:107 opus/48000/2\r\n";
+        let offer = Session::parse(text.as_bytes()).expect("a session");
+        let (negotiated, _) = answer(&offer, &local(), &Policy::with_codecs(&[Codec::Opus], false)).expect("an answer");
+        let negotiated = if opus { negotiated } else { terms() };
+        junction.set_carrier(start, &negotiated).expect("terms that can be met");
+        junction.start(start);
+        junction.handle_rtp(
+            start,
+            peer(),
+            &[0x80, if opus { 107 } else { 0 }, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0xf8, 0xff, 0xfe],
+        );
+        let packets = opus_packets();
+        let packet = |n: u32| &packets[n as usize % packets.len()][..];
+        // Each repeats the two before it.
+        let red: Vec<Vec<u8>> = (0..packets.len() as u32)
+            .map(|n| {
+                let before = [packet(n + 48), packet(n + 49)];
+                let heads = [1_920, 960]
+                    .into_iter()
+                    .zip(before)
+                    .flat_map(|(offset, block)| (0xef00_0000 | offset << 10 | block.len() as u32).to_be_bytes());
+                heads.chain([111]).chain(before.concat()).chain(packet(n).iter().copied()).collect()
+            })
+            .collect();
+        junction.handle_room(start, 7, 0, 0, packet(0));
+        while junction.poll_output().is_some() {}
+        let mut sent = 0;
+        let count = allocations_during(|| {
+            for n in 1..10_000u32 {
+                let now = start + Duration::from_millis(20 * u64::from(n));
+                // One in seven is lost, and now and then two or three in a row.
+                if n % 7 != 0 && n % 49 > 1 {
+                    junction.handle_room_red(now, 7, n as u16, n * 960, &red[n as usize % red.len()]);
+                }
+                loop {
+                    while let Some(output) = junction.poll_output() {
+                        sent += u32::from(matches!(output, Output::Rtp { .. }));
+                    }
+                    match junction.next_timeout().filter(|at| *at <= now + Duration::from_millis(19)) {
+                        Some(at) => junction.handle_timeout(at.max(now)),
+                        None => break,
+                    }
+                }
+            }
+        });
+        let report = junction.report();
+        assert!(report.room_recovered > 1_300 * 160, "{report:?}");
+        assert!(sent > 9_800, "{sent}");
+        assert_eq!(count, 0);
+    }
+}
+
+#[test]
 fn opus_passed_on_or_mixed_allocates_nothing() {
     let start = beginning();
     let mut junction =

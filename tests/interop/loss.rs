@@ -42,6 +42,8 @@ const AT_LEAST: &[(&str, f64)] = &[
     ("room-10", 2.6),
     ("room-fec-5", 4.1),
     ("room-fec-10", 3.9),
+    ("room-red-10", 4.2),
+    ("room-red-one-10", 4.0),
     ("subscriber-fec-5", 4.1),
     ("subscriber-fec-10", 3.9),
 ];

@@ -256,11 +256,15 @@ impl Circuit {
     fn take_from_peer(&mut self, now: Instant, place: usize, role: Role) {
         while let Some(output) = self.stands.at(place).and_then(|stand| stand.poll_output(role)) {
             match output {
-                peer::Output::Rtp { ssrc, sequence, timestamp, payload } => {
+                peer::Output::Rtp { ssrc, sequence, timestamp, payload, red } => {
                     // A room that waits for its turn is not heard.
                     if self.stands.has_audio(place) {
                         self.room_received += 1;
-                        self.engine.handle_room(now, ssrc, sequence, timestamp, &payload);
+                        if red {
+                            self.engine.handle_room_red(now, ssrc, sequence, timestamp, &payload);
+                        } else {
+                            self.engine.handle_room(now, ssrc, sequence, timestamp, &payload);
+                        }
                         self.pass_on(now);
                     }
                 }

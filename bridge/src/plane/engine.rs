@@ -114,6 +114,17 @@ impl Engine {
         }
     }
 
+    /// The same of a packet that repeats those before it.
+    pub(crate) fn handle_room_red(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, payload: &[u8]) {
+        match self {
+            Self::Junction(junction, _) => junction.handle_room_red(now, ssrc, sequence, timestamp, payload),
+            Self::Guest { guest, .. } => guest.handle_room_red(now, ssrc, sequence, timestamp, payload),
+            #[cfg(test)]
+            Self::Probe(probe) => probe.handle_room(),
+            _ => {}
+        }
+    }
+
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         match self {
             Self::Junction(junction, _) => junction.handle_timeout(now),

@@ -31,6 +31,7 @@ use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpReceiverId, RTCRtpSenderId, RTCRtpTransceiverDirection};
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+use tracing::debug;
 
 use self::due::Due;
 use self::reports::{Reader, Reports};
@@ -71,8 +72,8 @@ pub(crate) enum Error {
 pub(crate) enum Output {
     /// For the room session.
     Event(PeerEvent),
-    /// A packet of a remote track.
-    Rtp { ssrc: u32, sequence: u16, timestamp: u32, payload: Bytes },
+    /// A packet of a remote track; `red` if it repeats those before it (RFC 2198).
+    Rtp { ssrc: u32, sequence: u16, timestamp: u32, payload: Bytes, red: bool },
 }
 
 /// Whether a socket has more to give.
@@ -104,13 +105,17 @@ struct Stream {
     mid: String,
     /// The engine has seen its packets since it was last negotiated: another one is no news.
     heard: bool,
+    /// Its packets repeat those before them, as was noted once.
+    red: bool,
 }
 
 impl Peer {
     pub(crate) fn new(now: Instant, config: PeerConfig, endpoint: Endpoint) -> Result<Self, Error> {
         let (ssrc, reports) = (rand::random(), Reports::new());
+        // Where nothing is published, the other side offers what it sends.
+        let receives = config.publish.is_none() || config.receive_audio > 0;
         let mut peer = Self {
-            connection: build::connection(now, Reader::new(ssrc, reports.clone()))?,
+            connection: build::connection(now, Reader::new(ssrc, reports.clone()), receives)?,
             endpoint,
             sender: None,
             ssrc,
@@ -203,11 +208,16 @@ impl Peer {
             };
             match message {
                 RTCMessage::RtpPacket(_, packet) => {
+                    let red = packet.header.payload_type == build::RED;
+                    if red {
+                        self.note_red(packet.header.ssrc);
+                    }
                     return Some(Output::Rtp {
                         ssrc: packet.header.ssrc,
                         sequence: packet.header.sequence_number,
                         timestamp: packet.header.timestamp,
                         payload: packet.payload,
+                        red,
                     });
                 }
                 RTCMessage::DataChannelMessage(id, message) => {
@@ -324,6 +334,14 @@ impl Peer {
         let Some(ssrc) = ssrc_of_rtp(datagram) else { return false };
         let stream = self.streams.iter_mut().find(|stream| stream.ssrc == ssrc);
         stream.is_some_and(|stream| std::mem::replace(&mut stream.heard, true))
+    }
+
+    fn note_red(&mut self, ssrc: u32) {
+        let stream = self.streams.iter_mut().find(|stream| stream.ssrc == ssrc && !stream.red);
+        if let Some(stream) = stream {
+            stream.red = true;
+            debug!(ssrc, "redundant audio from the room");
+        }
     }
 
     fn take_events(&mut self) {
@@ -487,7 +505,7 @@ impl Peer {
         if self.streams.len() == STREAMS {
             self.streams.pop_front();
         }
-        self.streams.push_back(Stream { ssrc, mid: mid.clone(), heard: false });
+        self.streams.push_back(Stream { ssrc, mid: mid.clone(), heard: false, red: false });
         self.pending.push_back(PeerEvent::Track { mid, stream, ssrc });
     }
 

@@ -3,6 +3,7 @@
 use livekit_protocol as proto;
 use proto::signal_request::Message as Request;
 
+use super::action::Path;
 use super::roster::Changes;
 
 /// Our name for our track until the server has given it an id.
@@ -22,14 +23,17 @@ pub(super) fn client_info() -> proto::ClientInfo {
     }
 }
 
-/// Our track, described as that of livekit-sip is: named after the participant, with the defaults for the rest.
-pub(super) fn our_track(identity: &str, muted: bool) -> proto::AddTrackRequest {
+/// Our track, described as that of livekit-sip is: named after the participant, with the defaults for most of the rest.
+pub(super) fn our_track(identity: &str, muted: bool, path: Path) -> proto::AddTrackRequest {
     proto::AddTrackRequest {
         cid: CID.into(),
         name: identity.into(),
         r#type: proto::TrackType::Audio as i32,
         source: proto::TrackSource::Microphone as i32,
         muted,
+        // On a single connection the engine offers what we take in the section of our track as well, and the server, which goes by
+        // the offer, would take plain Opus for redundant audio.
+        disable_red: path == Path::Single,
         ..Default::default()
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     frame::{FRAME, Rate, SILENCE, duration_of, earliest},
     leg::{talkers::Talkers, voice::Voice},
     random::Random,
+    rtp::Redundant,
 };
 
 /// A packet that decodes to twenty milliseconds of nothing.
@@ -109,17 +110,14 @@ impl Guest {
 
     /// An Opus packet of a remote track came. Drain [`Self::poll_output`] after each.
     pub fn handle_room(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, payload: &[u8]) {
-        self.now = now;
-        if self.received == 0 {
-            self.first_room = Some(ssrc);
-        }
-        self.received += 1;
-        if self.desk.is_echo() {
-            self.echo(now, ssrc, timestamp, payload);
-        }
-        if self.desk.is_listening() {
-            // Without memory for a decoder this talker stays unheard.
-            let _ = self.talkers.handle_packet(now, ssrc, sequence, timestamp, payload);
+        self.take_in(now, ssrc, sequence, timestamp, &Redundant::plain(payload));
+    }
+
+    /// The same of one that repeats those before it.
+    pub fn handle_room_red(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, payload: &[u8]) {
+        // What is cut short says nothing.
+        if let Some(said) = Redundant::parse(payload) {
+            self.take_in(now, ssrc, sequence, timestamp, &said);
         }
     }
 
@@ -231,6 +229,21 @@ impl Guest {
         let timestamp = self.own_timestamp(now);
         self.echo.next = timestamp.wrapping_add(FRAME_TICKS);
         Some((NOTHING.len(), timestamp, SILENCE, std::mem::take(&mut self.echo.marker)))
+    }
+
+    fn take_in(&mut self, now: Instant, ssrc: u32, sequence: u16, timestamp: u32, said: &Redundant<'_>) {
+        self.now = now;
+        if self.received == 0 {
+            self.first_room = Some(ssrc);
+        }
+        self.received += 1;
+        if self.desk.is_echo() {
+            self.echo(now, ssrc, timestamp, said.primary());
+        }
+        if self.desk.is_listening() {
+            // Without memory for a decoder this talker stays unheard.
+            let _ = self.talkers.handle_packet(now, ssrc, sequence, timestamp, said);
+        }
     }
 
     /// Puts a packet by to be sent back, if its talker has the floor.

@@ -9,19 +9,23 @@
 //!
 //! Nothing is decoded before it is needed for longer than it takes to come: a packet in order is decoded at once.
 
+mod repeated;
 mod whole;
 
 use std::time::{Duration, Instant};
 
-use self::whole::Told;
 pub(crate) use self::whole::Whole;
+use self::{
+    repeated::{REPEATED, Repeats},
+    whole::Told,
+};
 use super::arrival::Arrival;
 use crate::{
     Error,
     codec::opus::{self, Decoder, LARGEST},
     frame::{FRAME, Fifo, OPUS_TICKS, Rate},
     jitter::{Placed, Ring},
-    rtp::{Extended, Sequence},
+    rtp::{Extended, Redundant, Sequence},
 };
 
 /// Packets that may wait for one that is missing.
@@ -32,8 +36,6 @@ const DECODED: usize = 2 * opus::LONGEST;
 const HOLD: usize = 3 * FRAME;
 /// Ticks made up in all; the last of them is silent.
 const FADE: usize = 5 * FRAME;
-/// Redundancy comes with the next packet, so its sender's frame has to be waited for.
-const REDUNDANCY: Duration = Duration::from_millis(25);
 /// Packets without any after which a sender counts as one that codes none: there is none of what was silent, nor in the
 /// packet behind it, and so none is seen where the next loss hurts most, at the beginning of a word.
 const FORGET: u16 = 500;
@@ -61,6 +63,8 @@ pub(crate) struct Talker {
     packet: usize,
     /// For so many packets yet the sender is believed to repeat in each the one before it.
     redundant: u16,
+    /// How many packets each repeats as they were.
+    repeats: Repeats,
     late_since: Option<Instant>,
     heard: Instant,
     /// Has said that nothing follows for a while.
@@ -101,6 +105,7 @@ impl Talker {
             next: 0,
             packet: FRAME,
             redundant: 0,
+            repeats: Repeats::default(),
             late_since: None,
             heard: now,
             rests: false,
@@ -116,7 +121,7 @@ impl Talker {
         self.ring.restart(0);
         (self.ssrc, self.state, self.sequence) = (ssrc, State::Quiet, None);
         (self.late_since, self.heard, self.redundant, self.rests) = (None, now, 0, false);
-        self.told = Told::default();
+        (self.told, self.repeats) = (Told::default(), Repeats::default());
     }
 
     /// Is heard at another rate from here on.
@@ -127,8 +132,8 @@ impl Talker {
         Ok(())
     }
 
-    /// Takes in a packet.
-    pub(crate) fn handle_packet(&mut self, now: Instant, sequence: u16, timestamp: u32, payload: &[u8]) {
+    /// Takes in a packet, and what it repeats.
+    pub(crate) fn handle_packet(&mut self, now: Instant, sequence: u16, timestamp: u32, said: &Redundant<'_>) {
         self.heard = now;
         self.counts.received += 1;
         let Some(number) = self.place(now, sequence, timestamp) else { return };
@@ -139,7 +144,8 @@ impl Talker {
             self.insert(now, number, timestamp, &[]);
             return;
         }
-        self.insert(now, number, timestamp, payload);
+        self.insert(now, number, timestamp, said.primary());
+        self.take_repeated(now, number, timestamp, said);
     }
 
     /// Takes note of what a packet tells without being decoded.
@@ -267,8 +273,7 @@ impl Talker {
     }
 
     fn deadline(&self) -> Instant {
-        let wait = self.arrival.wait();
-        let wait = if self.redundant > 0 { wait.max(REDUNDANCY) } else { wait };
+        let wait = self.arrival.wait().max(self.repeats.wait(self.redundant > 0));
         self.arrival.due(self.next) + wait
     }
 
@@ -276,9 +281,10 @@ impl Talker {
     fn play(&mut self, now: Instant) {
         let Self { ring, decoder, decoded, .. } = self;
         let Some(slot) = ring.take() else { return };
-        let (timestamp, payload) = (slot.timestamp, slot.bytes());
+        let (timestamp, payload, repeated) = (slot.timestamp, slot.bytes(), slot.tag == REPEATED);
         let ahead = timestamp.wrapping_sub(self.next).cast_signed();
-        if payload.is_empty() {
+        // What is repeated after its place was made up for is of no use, and says nothing of the line.
+        if payload.is_empty() || (repeated && ahead < 0) {
             return;
         }
         if (ANOTHER_TIMELINE..0).contains(&ahead)
@@ -308,6 +314,7 @@ impl Talker {
             Some(samples) => {
                 decoded.extend(samples);
                 self.state = State::Speaking;
+                self.counts.recovered += if repeated { ticks as u64 } else { 0 };
             }
             None => self.conceal(ticks, 0),
         }

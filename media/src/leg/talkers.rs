@@ -12,6 +12,7 @@ use crate::{
     codec::opus::LARGEST,
     frame::{Rate, earliest},
     mixer,
+    rtp::Redundant,
 };
 
 /// Voices that can be decoded; the least recently heard makes room for another.
@@ -68,13 +69,13 @@ impl Talkers {
         ssrc: u32,
         sequence: u16,
         timestamp: u32,
-        payload: &[u8],
+        said: &Redundant<'_>,
     ) -> Result<bool, Error> {
         let (index, new) = self.find(now, ssrc)?;
         let talker = &mut self.talkers[index];
-        talker.handle_packet(now, sequence, timestamp, payload);
+        talker.handle_packet(now, sequence, timestamp, said);
         if self.whole {
-            talker.look_at(now, timestamp, payload);
+            talker.look_at(now, timestamp, said.primary());
         } else {
             talker.advance(now);
         }

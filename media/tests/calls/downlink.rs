@@ -148,7 +148,7 @@ fn the_beginning_of_a_word_is_recovered_as_well() {
     // There is no redundancy of silence: the packet before the one that is lost has none, the one behind it has.
     let repeats = |packet: &(Duration, Input)| match &packet.1 {
         Input::Room { payload, .. } => payload[1] >> 6 & 1 == 1,
-        Input::Rtp(_) => false,
+        Input::Rtp(_) | Input::Red { .. } => false,
     };
     let packets = room_packets(&speech(), 7, 20);
     let begins = |n: &usize| !repeats(&packets[*n - 1]) && !repeats(&packets[*n]) && repeats(&packets[*n + 1]);

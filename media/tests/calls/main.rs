@@ -13,6 +13,7 @@ mod loss;
 mod mixing;
 mod opus;
 mod quiet;
+mod red;
 mod rest;
 mod ringing;
 mod sealed;

@@ -118,7 +118,19 @@ pub(crate) fn carrier_config(now: Instant) -> CarrierConfig {
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     Rtp(Vec<u8>),
-    Room { ssrc: u32, sequence: u16, timestamp: u32, payload: Vec<u8> },
+    Room {
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+        payload: Vec<u8>,
+    },
+    /// A packet that repeats those before it.
+    Red {
+        ssrc: u32,
+        sequence: u16,
+        timestamp: u32,
+        payload: Vec<u8>,
+    },
 }
 
 /// Something that left it.
@@ -231,6 +243,9 @@ impl Call {
                     Input::Rtp(datagram) => self.junction.handle_rtp(next, self.peer, &datagram),
                     Input::Room { ssrc, sequence, timestamp, payload } => {
                         self.junction.handle_room(next, ssrc, sequence, timestamp, &payload);
+                    }
+                    Input::Red { ssrc, sequence, timestamp, payload } => {
+                        self.junction.handle_room_red(next, ssrc, sequence, timestamp, &payload);
                     }
                 }
             } else {
@@ -413,6 +428,33 @@ pub(crate) fn room_packets_at(rate: u32, pcm: &[i16], ssrc: u32, loss: i32) -> V
         (ms((u64::from(n) + 1) * 20), Input::Room { ssrc, sequence, timestamp, payload })
     });
     packets.collect()
+}
+
+/// What redundant packets are of.
+pub(crate) const RED_OF: u8 = 111;
+
+/// Packets that each repeat so many before it, as far as fourteen bits of time and ten of length go.
+pub(crate) fn repeating(packets: &[(Duration, Input)], reach: usize) -> Vec<(Duration, Input)> {
+    let repeating = (0..packets.len()).map(|n| {
+        let (time, Input::Room { ssrc, sequence, timestamp, payload }) = &packets[n] else { panic!("of the room") };
+        let (mut heads, mut blocks) = (Vec::new(), Vec::new());
+        for (_, before) in &packets[n.saturating_sub(reach)..n] {
+            let Input::Room { timestamp: earlier, payload, .. } = before else { panic!("of the room") };
+            let offset = timestamp.wrapping_sub(*earlier);
+            if offset < 1 << 14 && payload.len() < 1 << 10 {
+                heads.extend(red_head(offset, payload.len()));
+                blocks.extend_from_slice(payload);
+            }
+        }
+        let payload = [&heads[..], &[RED_OF], &blocks, payload].concat();
+        (*time, Input::Red { ssrc: *ssrc, sequence: *sequence, timestamp: *timestamp, payload })
+    });
+    repeating.collect()
+}
+
+/// The header of a block that is repeated.
+pub(crate) fn red_head(offset: u32, length: usize) -> [u8; 4] {
+    (1 << 31 | u32::from(RED_OF) << 24 | offset << 10 | length as u32).to_be_bytes()
 }
 
 /// Moves packets in time.

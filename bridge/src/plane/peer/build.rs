@@ -21,6 +21,10 @@ use super::reports::Reader;
 
 /// Payload type of Opus in our offers.
 pub(super) const OPUS: u8 = 111;
+/// Payload type of what repeats earlier packets of Opus (RFC 2198), in our offers as in those of servers.
+pub(super) const RED: u8 = 63;
+/// Its name; the engine knows none for it.
+const MIME_TYPE_RED: &str = "audio/red";
 /// Client-to-mixer audio level (RFC 6464): the server finds the active speaker by it.
 pub(super) const AUDIO_LEVEL: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 /// Media section of a packet (RFC 9143 §15).
@@ -30,11 +34,17 @@ const SDES_MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 /// a packet, to which its envelope comes.
 const MESSAGE: u32 = 20 * 1024;
 
-/// An empty connection with our settings, and who reads the reports on our packets.
-pub(super) fn connection(now: Instant, reader: Reader) -> Result<RTCPeerConnection, Error> {
+/// An empty connection with our settings, and who reads the reports on our packets. One that receives takes redundant audio.
+pub(super) fn connection(now: Instant, reader: Reader, receives: bool) -> Result<RTCPeerConnection, Error> {
     let mut engine = MediaEngine::default();
     let parameters = RTCRtpCodecParameters { rtp_codec: opus(), payload_type: OPUS };
     engine.register_codec(parameters, RtpCodecKind::Audio)?;
+    if receives {
+        // The engine names it in the section that we send in as well, whatever is preferred there: the session tells the server
+        // that our track is plain.
+        let parameters = RTCRtpCodecParameters { rtp_codec: red(), payload_type: RED };
+        engine.register_codec(parameters, RtpCodecKind::Audio)?;
+    }
     // Neither extension is registered by the engine's own defaults.
     for uri in [AUDIO_LEVEL, SDES_MID] {
         let capability = RTCRtpHeaderExtensionCapability { uri: uri.into() };
@@ -85,6 +95,16 @@ fn opus() -> RTCRtpCodec {
         clock_rate: 48_000,
         channels: 2,
         sdp_fmtp_line: "minptime=10;useinbandfec=1".into(),
+        rtcp_feedback: Vec::new(),
+    }
+}
+
+fn red() -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_RED.to_owned(),
+        clock_rate: 48_000,
+        channels: 2,
+        sdp_fmtp_line: format!("{OPUS}/{OPUS}"),
         rtcp_feedback: Vec::new(),
     }
 }

@@ -105,7 +105,7 @@ impl Pair {
         while let Some(output) = self.peers[side].poll_output() {
             match output {
                 Output::Event(event) => self.events[side].push(event),
-                Output::Rtp { ssrc, sequence, timestamp, payload } => {
+                Output::Rtp { ssrc, sequence, timestamp, payload, .. } => {
                     self.packets[side].push((ssrc, sequence, timestamp, payload));
                 }
             }
@@ -429,5 +429,27 @@ fn the_source_of_a_packet_is_read_from_rtp_alone() {
     ];
     for (name, datagram, expected) in cases {
         assert_eq!(ssrc_of_rtp(datagram), *expected, "{name}");
+    }
+}
+
+/// Ours is sent plain: where nothing is received, nothing is offered that nobody sends.
+#[test]
+fn redundant_audio_is_offered_and_taken_where_audio_is_received() {
+    let publish = || Some("cid-of-the-phone".into());
+    let both = PeerConfig { publish: publish(), receive_audio: 2, data_channels: true };
+    let alone = PeerConfig { publish: publish(), receive_audio: 0, data_channels: true };
+    let red = |sdp: &str| sdp.lines().filter(|line| *line == "a=rtpmap:63 red/48000/2").count();
+    for (name, config, expected) in [("on one connection", both, 3), ("on the first of two", alone, 0)] {
+        let mut pair = Pair::with(loopback(), [config, PeerConfig::default()]);
+        let offer = pair.offer(0, 0, false);
+        assert_eq!(red(&offer), expected, "{name}: {offer}");
+        assert_eq!(offer.matches("a=fmtp:63 111/111").count(), expected, "{name}: {offer}");
+        let answer = pair.accept(1, offer);
+        assert_eq!(red(&answer), expected, "{name}: {answer}");
+        pair.command(0, PeerCommand::SetAnswer(answer));
+        pair.connect();
+        assert!(pair.peers[0].send_audio(Instant::now(), 960, true, 30, b"frame"), "{name}");
+        pair.peers[0].transmit();
+        pair.until(|pair| pair.packets[1].len() == 1);
     }
 }

@@ -44,7 +44,8 @@ impl Session {
         let mut request = request::join();
         if self.path == Path::Single {
             // A track that we may not publish would only be refused.
-            let track = self.ours.may.publish.then(|| request::our_track(&self.profile.identity, self.ours.muted));
+            let track =
+                self.ours.may.publish.then(|| request::our_track(&self.profile.identity, self.ours.muted, self.path));
             request.add_track_requests = track.into_iter().collect();
             request.publisher_offer = Some((*offer).clone());
         }

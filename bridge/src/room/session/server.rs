@@ -35,7 +35,7 @@ impl Session {
         if self.path == Path::Dual {
             self.order(Role::Subscriber, PeerCommand::Open(PeerConfig::default()));
             if self.ours.may.publish {
-                self.send(Request::AddTrack(request::our_track(&self.profile.identity, self.ours.muted)));
+                self.send(Request::AddTrack(request::our_track(&self.profile.identity, self.ours.muted, self.path)));
             }
             self.send(Request::Offer(offer.clone()));
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ANOTHER_TIMELINE, FADE, State, Talker};
+use super::{ANOTHER_TIMELINE, FADE, REPEATED, State, Talker};
 use crate::{
     codec::opus::{self, LARGEST},
     frame::{FRAME, OPUS_TICKS},
@@ -98,7 +98,7 @@ impl Talker {
                 self.told.lost = self.told.lost.saturating_add(1);
             }
             let slot = self.ring.take()?;
-            let (timestamp, bytes) = (slot.timestamp, slot.bytes());
+            let (timestamp, bytes, repeated) = (slot.timestamp, slot.bytes(), slot.tag == REPEATED);
             // Nothing is sent in the place of a late packet, so it is only too late when it is of no use to anybody.
             let Some(ticks) = opus::samples(bytes) else {
                 self.counts.late += u64::from(!bytes.is_empty());
@@ -108,7 +108,7 @@ impl Talker {
             let length = bytes.len();
             payload[..length].copy_from_slice(bytes);
             let ahead = timestamp.wrapping_sub(self.next).cast_signed();
-            if ahead < ANOTHER_TIMELINE {
+            if ahead < ANOTHER_TIMELINE && !repeated {
                 self.arrival.shift(now, timestamp);
             }
             self.late_since = None;
@@ -118,6 +118,7 @@ impl Talker {
             self.state = if self.rests { State::Quiet } else { State::Speaking };
             if self.state == State::Speaking {
                 self.packet = ticks;
+                self.counts.recovered += if repeated { ticks as u64 } else { 0 };
             }
             let lost = std::mem::take(&mut self.told.lost);
             return Some(Whole { timestamp, ticks, lost, length });
