@@ -12,7 +12,7 @@ use serde_json::json;
 use tests::bed::{self, Bed};
 use tests::need::Need;
 use tests::peers::gateway::{NUMBER, Setup};
-use tests::peers::impair::{self, Impair};
+use tests::peers::impair::{self, Impair, Loss};
 use tests::peers::judge::{self, Score};
 use tests::peers::phone::Phone;
 
@@ -22,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 const KEYS: &str = "0123456789*#";
 /// The share of the participant's own packets that is lost where its redundancy is to be tried.
 const OF_PARTICIPANT: f64 = 0.02;
+/// The packets of a row, on average.
+const ROW: f64 = 3.0;
 
 /// What is said before and after the loss.
 const CONTROL: &str = "nothing-lost";
@@ -82,14 +84,14 @@ fn speech_and_keys_survive_loss_of_the_carrier() {
         return;
     }
     let clips = some(&judge::clips("narrow"));
-    for (percent, least) in losses(&[(3.0, 3.6), (5.0, 3.2), (10.0, 2.5)]) {
+    for (loss, least) in losses([(3, 3.6), (5, 3.2), (10, 2.5)]) {
         let Some(mut call) = Call::new(|bed| bed.gateway.rtp()) else { return };
-        let group = format!("carrier-{percent}-real");
+        let group = format!("carrier-{}", loss.name());
         let mut pairs = call.phone_says(CONTROL, &clips[..1], "before");
-        call.impair.lose(percent / 100.0, 0.0);
+        call.impair.lose(&Loss { of_participants: 0.0, ..loss });
         pairs.extend(call.phone_says(&group, &clips, "lossy"));
         call.press_keys();
-        let counts = call.impair.lose(0.0, 0.0);
+        let counts = call.impair.lose(&Loss::default());
         pairs.extend(call.phone_says(CONTROL, &clips[..1], "after"));
         expect(&judge::judge(&pairs), &group, counts, least);
     }
@@ -103,17 +105,17 @@ fn speech_and_keys_survive_loss_of_the_room() {
         return;
     }
     let clips = judge::clips("wide");
-    for (percent, least) in losses(&[(3.0, 4.1), (5.0, 4.1), (10.0, 3.9)]) {
+    for (loss, least) in losses([(3, 4.1), (5, 4.1), (10, 3.9)]) {
         let Some(mut call) = Call::new(|bed| bed.livekit.media()) else { return };
         call.phone.rtp.start(call.media, None);
-        let group = format!("room-fec-{percent}-real");
+        let group = format!("room-red-{}", loss.name());
         let mut pairs = call.room_says(CONTROL, &clips[..1], "before");
-        call.impair.lose(percent / 100.0, OF_PARTICIPANT);
+        call.impair.lose(&loss);
         // By this all learn of the loss.
         call.room_says(&group, &clips[..1], "learning");
         pairs.extend(call.room_says(&group, &clips, "lossy"));
         call.press_keys();
-        let counts = call.impair.lose(0.0, 0.0);
+        let counts = call.impair.lose(&Loss::default());
         pairs.extend(call.room_says(CONTROL, &clips[..1], "after"));
         expect(&judge::judge(&pairs), &group, counts, least);
     }
@@ -193,9 +195,15 @@ impl Call {
     }
 }
 
-/// The greatest loss, or all of them.
-fn losses(all: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    if is_thorough() { all.to_vec() } else { all.last().copied().into_iter().collect() }
+/// The greatest loss, or all of them: each by itself, and in rows. How much of speech is promised where losses do not depend on
+/// each other; of rows, which are longer than what is repeated of a packet, keys alone are.
+fn losses(promised: [(u32, f64); 3]) -> Vec<(Loss, f64)> {
+    let loss = |percent, row| Loss { share: f64::from(percent) / 100.0, of_participants: OF_PARTICIPANT, row };
+    let alone = promised.map(|(percent, least)| (loss(percent, None), least));
+    if !is_thorough() {
+        return alone[2..].to_vec();
+    }
+    alone.into_iter().chain(promised.map(|(percent, _)| (loss(percent, Some(ROW)), 0.0))).collect()
 }
 
 /// A few clips of different voices, or twice as many.

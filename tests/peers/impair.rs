@@ -35,6 +35,24 @@ pub fn apart(test: &str) -> bool {
     false
 }
 
+/// What is lost, by a model of two states (Gilbert). By default nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Loss {
+    /// Of the packets between gateway, phone and server, 0 to 1.
+    pub share: f64,
+    /// Of those between server and participants.
+    pub of_participants: f64,
+    /// How many in a row, on average. `None`: no loss depends on the one before it.
+    pub row: Option<f64>,
+}
+
+impl Loss {
+    /// For a table of losses.
+    pub fn name(&self) -> String {
+        format!("{:.0}{}-real", 100.0 * self.share, if self.row.is_some() { "-rows" } else { "" })
+    }
+}
+
 /// The program. Dropping it ends the loss with it.
 #[derive(Debug)]
 pub struct Impair {
@@ -55,10 +73,11 @@ impl Impair {
         impair
     }
 
-    /// Loses this share of the packets between gateway, phone and server from here on, and another share of those between
-    /// server and participants, each by itself. Returns how many packets came since the last change, and how many were lost.
-    pub fn lose(&mut self, share: f64, of_participants: f64) -> (u64, u64) {
-        writeln!(self.input, "{share} {of_participants} 0").expect("the program takes lines");
+    /// Loses this from here on, each way of each conversation by itself. Returns how many packets came since the last change,
+    /// and how many were lost.
+    pub fn lose(&mut self, loss: &Loss) -> (u64, u64) {
+        let Loss { share, of_participants, row } = loss;
+        writeln!(self.input, "{share} {of_participants} {}", row.unwrap_or(0.0)).expect("the program takes lines");
         let line = self.line();
         let mut counts = line.split(' ').map(|count| count.parse().expect("a count"));
         (counts.next().expect("packets seen"), counts.next().expect("packets lost"))
