@@ -1,12 +1,11 @@
 //! One LiveKit server, one gateway, one listener: what most tests begin with.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use crate::need::{self, Need};
 use crate::peers::gateway::{self, Gateway, Setup};
 use crate::peers::listener::Listener;
 use crate::peers::livekit::LiveKit;
 use crate::scratch::Scratch;
+use crate::turn::Turn;
 
 /// Everything that one test needs, ended with it.
 #[derive(Debug)]
@@ -19,7 +18,7 @@ pub struct Bed {
     pub livekit: LiveKit,
     /// Files and logs; dropped after the others, which write into it.
     pub scratch: Scratch,
-    _turn: Option<MutexGuard<'static, ()>>,
+    _turn: Option<Turn>,
 }
 
 impl Bed {
@@ -38,7 +37,13 @@ impl Bed {
         Self::start(name, &[], |livekit, scratch| (setup(livekit, scratch), livekit.url()))
     }
 
-    /// The same beside others, without a turn of its own: for who waits for most of a minute and measures no time.
+    /// The same while no other test runs: for who measures what others would disturb.
+    pub fn alone(name: &str, setup: &Setup, needs: &[Need]) -> Option<Self> {
+        let (scratch, turn) = prepare_alone(name, needs)?;
+        Some(Self::build(scratch, Some(turn), |livekit, _| (setup.clone(), livekit.url())))
+    }
+
+    /// The same beside any others, without a turn of its own: for who waits for most of a minute and measures no time.
     pub fn aside(name: &str, setup: &Setup, needs: &[Need]) -> Option<Self> {
         let scratch = scratch(name, needs)?;
         Some(Self::build(scratch, None, |livekit, _| (setup.clone(), livekit.url())))
@@ -49,11 +54,7 @@ impl Bed {
         Some(Self::build(scratch, Some(turn), way))
     }
 
-    fn build(
-        scratch: Scratch,
-        turn: Option<MutexGuard<'static, ()>>,
-        way: impl FnOnce(&LiveKit, &Scratch) -> (Setup, String),
-    ) -> Self {
+    fn build(scratch: Scratch, turn: Option<Turn>, way: impl FnOnce(&LiveKit, &Scratch) -> (Setup, String)) -> Self {
         // Before anything runs: building takes its time, and the machine.
         gateway::binary();
         let livekit = LiveKit::start(&scratch);
@@ -64,13 +65,14 @@ impl Bed {
     }
 }
 
-/// A folder and one's turn: real time is measured, so tests with peers go one after the other.
-pub fn prepare(name: &str, needs: &[Need]) -> Option<(Scratch, MutexGuard<'static, ()>)> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let scratch = scratch(name, needs)?;
-    // A test that failed has poisoned the lock; the next one is none the worse.
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    Some((scratch, turn))
+/// A folder, and a place beside others.
+pub fn prepare(name: &str, needs: &[Need]) -> Option<(Scratch, Turn)> {
+    Some((scratch(name, needs)?, Turn::beside()))
+}
+
+/// A folder, and nobody beside.
+pub fn prepare_alone(name: &str, needs: &[Need]) -> Option<(Scratch, Turn)> {
+    Some((scratch(name, needs)?, Turn::alone()))
 }
 
 fn scratch(name: &str, needs: &[Need]) -> Option<Scratch> {

@@ -11,6 +11,7 @@
 //! | [`process`] | a child with its output kept, ended when dropped |
 //! | [`scratch`] | a folder for one test, shown when the test fails |
 //! | [`ports`] | free ports |
+//! | [`turn`] | which tests run side by side |
 //! | [`need`] | what is not installed: an error where peers are required, elsewhere a word and a skipped test |
 //!
 //! Nothing here uses the product's own crates: a mistake in them must not hide behind the same mistake in its judge.
@@ -24,6 +25,7 @@ pub mod peers;
 pub mod ports;
 pub mod process;
 pub mod scratch;
+pub mod turn;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -38,7 +38,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::bed::prepare;
+use tests::bed::prepare_alone;
 use tests::need::Need;
 use tests::peers::gateway::{self, Gateway, Setup};
 use tests::peers::listener::Listener;
@@ -296,7 +296,7 @@ fn room(row: usize) -> String {
 
 /// What became of each row, and how long it took.
 fn run(rows: Vec<usize>) -> Option<Vec<Outcome>> {
-    let (scratch, _turn) = prepare("every-call", &[Need::Sipp, Need::Baresip])?;
+    let (scratch, _turn) = prepare_alone("every-call", &[Need::Sipp, Need::Baresip])?;
     gateway::binary();
     let livekit = LiveKit::start(&scratch);
     let gateway = Gateway::start(&setup(&rows, &scratch), &livekit.url(), &scratch);

@@ -21,7 +21,7 @@ fn two_hundred_calls_one_after_another_and_fifty_at_once() {
     };
     let metrics = ports::one();
     let setup = setup.with("rtp_draining_idle_timeout", json!("1s")).with("prometheus_port", json!(metrics));
-    let Some(mut bed) = Bed::new("leaks", &setup, &[Need::Sipp]) else { return };
+    let Some(mut bed) = Bed::alone("leaks", &setup, &[Need::Sipp]) else { return };
     let one = Run { hold: 200, ..Run::one("talk.xml") };
     // What is made once and kept is there after the first calls.
     Run { calls: 4, at_once: 4, ..one }.start(bed.gateway.sip(), &bed.scratch).succeeds(Duration::from_secs(20));

@@ -56,7 +56,7 @@ fn sixty_calls_one_after_another_and_thirty_at_once() {
     let crowd = json!({"name": "crowd", "address": format!("127.0.0.1:{carrier}"), "numbers": ["+15550301"]});
     setup.outbound.as_array_mut().expect("a list").push(crowd);
     let setup = setup.with("rtp_draining_idle_timeout", json!("1s")).with("prometheus_port", json!(metrics));
-    let Some(bed) = Bed::new("leaks-outbound", &setup, &[Need::Sipp]) else { return };
+    let Some(bed) = Bed::alone("leaks-outbound", &setup, &[Need::Sipp]) else { return };
     let mut scene = Scene { callee, bed, calls: 0 };
     let mut sipp = Carrier { calls: 2 * CROWD, ..Carrier::new("carrier.xml", carrier) }.start(&scene.bed.scratch);
     // What is made once and kept is there after the first calls.

@@ -11,7 +11,7 @@ use tests::peers::sipp::Run;
 
 #[test]
 fn ten_callers_in_one_room_are_all_heard() {
-    let Some(mut bed) = Bed::new("load", &Setup::room("crowd"), &[Need::Sipp]) else { return };
+    let Some(mut bed) = Bed::alone("load", &Setup::room("crowd"), &[Need::Sipp]) else { return };
     bed.listener.join("crowd", 880.0);
     let crowd = Run { calls: 10, at_once: 10, rate: 20, hold: 8_000, ..Run::one("talk.xml") };
     let mut crowd = crowd.start(bed.gateway.sip(), &bed.scratch);
@@ -28,7 +28,7 @@ fn ten_callers_in_one_room_are_all_heard() {
 
 #[test]
 fn two_talkers_are_mixed_for_the_phone() {
-    let Some(mut bed) = Bed::new("load-mix", &Setup::room("crowd"), &[]) else { return };
+    let Some(mut bed) = Bed::alone("load-mix", &Setup::room("crowd"), &[]) else { return };
     bed.listener.join("crowd", 880.0);
     let mut phone = Phone::new(bed.gateway.sip());
     phone.call_and_talk(NUMBER, 440.0);

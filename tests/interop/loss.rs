@@ -50,7 +50,7 @@ const AT_LEAST: &[(&str, f64)] = &[
 
 #[test]
 fn speech_survives_loss_on_virtual_time() {
-    let Some((scratch, _turn)) = bed::prepare("quality", &[Need::Speech]) else { return };
+    let Some((scratch, _turn)) = bed::prepare_alone("quality", &[Need::Speech]) else { return };
     let out = scratch.path().join("heard");
     let run = Command::new(lossy()).arg(Need::Speech.expect()).arg(&out).output().expect("it was built");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));

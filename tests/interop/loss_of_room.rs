@@ -16,7 +16,7 @@ const BACK: Duration = Duration::from_millis(1_500);
 
 #[test]
 fn the_server_is_killed_and_comes_back_after_five_seconds() {
-    let Some(mut bed) = Bed::new("room-killed", &Setup::room("storm"), &[]) else { return };
+    let Some(mut bed) = Bed::alone("room-killed", &Setup::room("storm"), &[]) else { return };
     bed.listener.join("storm", 880.0);
     let mut phone = Phone::new(bed.gateway.sip());
     phone.call_and_talk(NUMBER, 440.0);

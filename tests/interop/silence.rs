@@ -40,7 +40,7 @@ fn a_caller_who_says_nothing_is_heard_to_be_there() {
     let mut received = Vec::new();
     for dtx in [true, false] {
         let setup = Setup::room(ROOM).with("opus", json!({"dtx": dtx}));
-        let Some(mut bed) = Bed::new(&format!("silence-{dtx}"), &setup, &[]) else { return };
+        let Some(mut bed) = Bed::alone(&format!("silence-{dtx}"), &setup, &[]) else { return };
         bed.listener.join(ROOM, ANSWERED);
         let mut phone = Phone::new(bed.gateway.sip());
         let answer = phone.call(NUMBER);

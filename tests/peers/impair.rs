@@ -19,7 +19,7 @@ pub fn apart(test: &str) -> bool {
     if std::env::var_os(APART).is_some() {
         return true;
     }
-    let Some((_scratch, _turn)) = bed::prepare("apart", &[Need::Impairment, Need::Speech]) else { return false };
+    let Some((_scratch, _turn)) = bed::prepare_alone("apart", &[Need::Impairment, Need::Speech]) else { return false };
     let mut command = Command::new(Need::Impairment.expect());
     command.arg(std::env::current_exe().expect("a running test has a path"));
     command.args([test, "--exact", "--nocapture"]).env(APART, "yes");
