@@ -228,6 +228,31 @@ fn a_hangup_before_the_ack_waits_for_it() {
     world.assert_empty();
 }
 
+/// A peer that refuses a BYE goes on talking, at our cost.
+#[test]
+fn what_ends_a_call_demands_nothing() {
+    let headers = || {
+        let header = |name: &str, value: &str| (HeaderName::parse(name).unwrap(), value.to_owned());
+        vec![header("Require", "x"), header("Proxy-Require", "x"), header("X-Kept", "1")]
+    };
+    for is_answered in [true, false] {
+        let mut world = World::new();
+        let alice = if is_answered { world.call_up(1).0 } else { world.invite(1) };
+        if !is_answered {
+            let bob = world.expect(1, "Incoming").call();
+            world.command(1, ringing(bob));
+            world.expect(0, "Progress");
+        }
+        world.command(0, Command::Hangup { call: alice, headers: headers() });
+        world.expect(1, if is_answered { "Ended" } else { "Cancelled" });
+        world.expect(0, "HungUp");
+        let (sent, _) = world.last(0, if is_answered { "BYE" } else { "CANCEL" });
+        assert_eq!((sent.headers.require(), sent.headers.get_named("Proxy-Require")), (vec![], None));
+        assert_eq!(sent.headers.get_named("X-Kept"), Some("1"));
+        world.assert_empty();
+    }
+}
+
 #[test]
 fn both_sides_hang_up_at_once() {
     let mut world = World::new();
