@@ -253,6 +253,30 @@ fn what_ends_a_call_demands_nothing() {
     }
 }
 
+/// A phone behind NAT whose mapping was forgotten in a long call is at another port from its next request on.
+#[test]
+fn a_phone_whose_nat_has_changed_its_port_is_found() {
+    let mut world = World::new();
+    world.inject(1, carrier(), &text("INVITE", &[("Contact", "<sip:a@10.0.0.7:5062>")]));
+    let bob = world.expect(1, "Incoming").call();
+    world.command(1, answer(bob));
+    let to = timers::last_response(&world, 1, Status::OK).headers.get(&HeaderName::To).unwrap().to_owned();
+    let within = |method, number: &'static str, branch: &'static str| {
+        text(method, &[("To", &to), ("CSeq", number), ("Via", branch), ("Contact", "<sip:a@10.0.0.7:5062>")])
+    };
+    world.inject(1, carrier(), &within("ACK", "1", "SIP/2.0/UDP 10.0.0.7:5062;branch=z9hG4bKx2;rport"));
+    world.expect(1, "Acked");
+    let moved = SocketAddr::new(carrier().ip(), 61_000);
+    world.inject(1, moved, &within("UPDATE", "2", "SIP/2.0/UDP 10.0.0.7:5062;branch=z9hG4bKx3;rport"));
+    world.command(1, hang_up(bob));
+    assert_eq!(world.last(1, "BYE").1.remote(), moved);
+    // Another address is another matter.
+    world.inject(1, address(0), &within("INFO", "3", "SIP/2.0/UDP 10.0.0.7:5062;branch=z9hG4bKx4;rport"));
+    world.expect(1, "HungUp");
+    assert_eq!(world.last(1, "BYE").1.remote(), moved);
+    world.assert_empty();
+}
+
 #[test]
 fn both_sides_hang_up_at_once() {
     let mut world = World::new();

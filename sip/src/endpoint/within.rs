@@ -259,11 +259,16 @@ fn is_early(method: &Method) -> bool {
     matches!(method, Method::Prack | Method::Update | Method::Info)
 }
 
-/// The peer has opened another stream: its own requests show which one is alive.
+/// The peer has opened another stream, or its NAT another port: its own requests show which one is alive.
 fn follow(call: &mut Call, flow: &Flow) {
     let path = &mut call.peer.path;
-    let is_same_peer = flow.remote.ip() == path.remote.ip() && flow.wire == path.wire;
-    if is_same_peer && flow.connection.is_some() {
-        path.connection = flow.connection;
+    if flow.remote.ip() != path.remote.ip() || flow.wire != path.wire {
+        return;
+    }
+    match (&call.state, flow.connection) {
+        (_, Some(_)) => path.connection = flow.connection,
+        // An INVITE of ours may have to be said again to where it went.
+        (State::Calling { .. }, None) => {}
+        (_, None) => path.remote = flow.remote,
     }
 }
