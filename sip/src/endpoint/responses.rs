@@ -255,7 +255,7 @@ impl Endpoint {
         let Some(mut call) = self.calls.take(handle) else { return };
         let is_success = response.status.is_success();
         match call.state {
-            State::Up { mut dialog, exchange: Exchange::Ours } if is_success => {
+            State::Up { mut dialog, exchange: Exchange::Ours(_) } if is_success => {
                 dialog.refresh_target(&response.headers);
                 call.peer.session.accepted(now, &response.headers);
                 self.send_ack(id, &call.peer.path, &dialog, cseq.number);
@@ -264,11 +264,11 @@ impl Endpoint {
                 self.tell(Event::ReinviteAnswered { call: handle, response: Box::new(response) });
             }
             // The peer has forgotten the call (RFC 3261 §12.2.1.2).
-            State::Up { dialog, exchange: Exchange::Ours } if is_fatal(response.status) => {
+            State::Up { dialog, exchange: Exchange::Ours(_) } if is_fatal(response.status) => {
                 self.tell(Event::Failed { call: handle, why: Failure::Gone });
                 self.say_bye(now, handle, call.peer, dialog, Vec::new(), None);
             }
-            State::Up { dialog, exchange: Exchange::Ours } => {
+            State::Up { dialog, exchange: Exchange::Ours(_) } => {
                 call.peer.session.try_again(now + PAUSE);
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);
@@ -292,7 +292,7 @@ impl Endpoint {
     fn reinvite_failed(&mut self, now: Instant, handle: CallHandle, why: Failure) {
         let Some(mut call) = self.calls.take(handle) else { return };
         match call.state {
-            State::Up { dialog, exchange: Exchange::Ours } => {
+            State::Up { dialog, exchange: Exchange::Ours(_) } => {
                 self.tell(Event::Failed { call: handle, why });
                 self.say_bye(now, handle, call.peer, dialog, Vec::new(), None);
             }

@@ -15,11 +15,12 @@ use super::{
     event::Event,
     flow::Flow,
     requests::{Arrival, not_handled, unreadable_body},
-    transactions::TxId,
+    transactions::{ClientMachine, TxId},
 };
 use crate::{
     dialog::{Dialog, DialogId},
     message::{HeaderName, Method, Request, Status, Tag},
+    transaction::invite_client,
 };
 
 /// Upper bound of the Retry-After of a 500 to a re-INVITE that came too soon (RFC 3261 §14.2).
@@ -193,7 +194,7 @@ impl Endpoint {
             _ if is_refresh => self.too_brief(&request),
             Exchange::Theirs { .. } => Some(self.too_soon()),
             // Glare; or our last 2xx has not reached the peer's INVITE for sure, and the peer will try again.
-            Exchange::Ours | Exchange::Unacknowledged(_) => Some(Answer::new(Status::REQUEST_PENDING)),
+            Exchange::Ours(_) | Exchange::Unacknowledged(_) => Some(Answer::new(Status::REQUEST_PENDING)),
         };
         if let Some(answer) = objection {
             self.put(handle, Call { peer, state: State::Up { dialog, exchange } });
@@ -246,10 +247,22 @@ impl Endpoint {
         }
     }
 
-    /// Gives an INVITE of the peer that is still open its final answer, because the call ends.
+    /// The call ends: an INVITE of the peer that is still open gets its final answer, and one of ours does not
+    /// wait for its own for ever.
     pub(super) fn close_exchange(&mut self, now: Instant, tag: &Tag, exchange: &Exchange) {
-        if let Exchange::Theirs { invite } = exchange {
-            self.answer_server(now, *invite, tag, Answer::new(Status::REQUEST_TERMINATED));
+        match exchange {
+            Exchange::Theirs { invite } => {
+                self.answer_server(now, *invite, tag, Answer::new(Status::REQUEST_TERMINATED));
+            }
+            Exchange::Ours(ours) => {
+                if let Some(tx) = self.transactions.client_mut(ours.invite)
+                    && let ClientMachine::Invite(machine) = &mut tx.machine
+                {
+                    machine.handle_input(now, invite_client::Input::Orphan);
+                }
+                self.settle_client(now, ours.invite, None);
+            }
+            Exchange::Idle | Exchange::Unacknowledged(_) => {}
         }
     }
 }
