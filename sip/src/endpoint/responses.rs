@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{
     Endpoint, Wake,
+    body::reduce_to_sdp,
     call::{Call, Exchange, Hangup, Peer, State},
     command::{CallHandle, ExtraHeaders},
     compose,
@@ -31,12 +32,18 @@ use crate::{
 const MAX_FORKS: usize = 8;
 
 impl Endpoint {
-    pub(super) fn handle_response(&mut self, now: Instant, flow: &Flow, response: Response) {
+    pub(super) fn handle_response(&mut self, now: Instant, flow: &Flow, mut response: Response) {
         let known = ClientKey::of_response(&response.headers).and_then(|key| self.transactions.find_client(&key));
         let Some((id, tx)) = known.and_then(|id| Some((id, self.transactions.client_mut(id)?))) else {
             self.stats.unmatched_responses += 1;
             return;
         };
+        // What is no SDP is as good as no body: the answer may have come before, or may be missing. A refusal may have
+        // words in its body.
+        let is_about_media = matches!(tx.machine, ClientMachine::Invite(_)) && response.status.code() < 300;
+        if is_about_media && !reduce_to_sdp(&mut response.headers, &mut response.body) {
+            response.body = Bytes::new();
+        }
         let sent = tx.sent.invite.as_deref();
         let ack = || sent.map_or_else(Bytes::new, |invite| compose::ack_refusal(invite, &response));
         tx.machine.handle_response(now, response.status, ack);

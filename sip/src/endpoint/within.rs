@@ -236,7 +236,8 @@ impl Endpoint {
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);
                 // A body that is no SDP is as good as none: the answer that the user above waits for is missing.
-                let body = if reduce_to_sdp(&mut ack) { ack.body } else { bytes::Bytes::new() };
+                let is_read = reduce_to_sdp(&mut ack.headers, &mut ack.body);
+                let body = if is_read { ack.body } else { bytes::Bytes::new() };
                 self.tell(Event::Acked { call: handle, body });
             }
             // A repeated ACK, or one of another INVITE.
