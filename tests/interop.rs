@@ -2,6 +2,8 @@
 
 #[path = "interop/api.rs"]
 mod api;
+#[path = "interop/attributes.rs"]
+mod attributes;
 #[path = "interop/carriers.rs"]
 mod carriers;
 #[path = "interop/commands.rs"]

@@ -43,6 +43,7 @@ pub use self::credential::{Authorities, AuthoritiesError};
 pub use self::failure::Failure;
 use self::fetch::Fetcher;
 use self::passport::Passport;
+pub(crate) use self::statement::PREFIX;
 pub use self::statement::{Attest, By, Statement, Verstat};
 use crate::dns::Resolver;
 

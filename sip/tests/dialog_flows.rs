@@ -228,6 +228,55 @@ fn a_hangup_before_the_ack_waits_for_it() {
     world.assert_empty();
 }
 
+/// A peer that refuses a BYE goes on talking, at our cost.
+#[test]
+fn what_ends_a_call_demands_nothing() {
+    let headers = || {
+        let header = |name: &str, value: &str| (HeaderName::parse(name).unwrap(), value.to_owned());
+        vec![header("Require", "x"), header("Proxy-Require", "x"), header("X-Kept", "1")]
+    };
+    for is_answered in [true, false] {
+        let mut world = World::new();
+        let alice = if is_answered { world.call_up(1).0 } else { world.invite(1) };
+        if !is_answered {
+            let bob = world.expect(1, "Incoming").call();
+            world.command(1, ringing(bob));
+            world.expect(0, "Progress");
+        }
+        world.command(0, Command::Hangup { call: alice, headers: headers() });
+        world.expect(1, if is_answered { "Ended" } else { "Cancelled" });
+        world.expect(0, "HungUp");
+        let (sent, _) = world.last(0, if is_answered { "BYE" } else { "CANCEL" });
+        assert_eq!((sent.headers.require(), sent.headers.get_named("Proxy-Require")), (vec![], None));
+        assert_eq!(sent.headers.get_named("X-Kept"), Some("1"));
+        world.assert_empty();
+    }
+}
+
+/// A phone behind NAT whose mapping was forgotten in a long call is at another port from its next request on.
+#[test]
+fn a_phone_whose_nat_has_changed_its_port_is_found() {
+    let mut world = World::new();
+    world.inject(1, carrier(), &text("INVITE", &[("Contact", "<sip:a@10.0.0.7:5062>")]));
+    let bob = world.expect(1, "Incoming").call();
+    world.command(1, answer(bob));
+    let to = timers::last_response(&world, 1, Status::OK).headers.get(&HeaderName::To).unwrap().to_owned();
+    let within = |method, number: &'static str, branch: &'static str| {
+        text(method, &[("To", &to), ("CSeq", number), ("Via", branch), ("Contact", "<sip:a@10.0.0.7:5062>")])
+    };
+    world.inject(1, carrier(), &within("ACK", "1", "SIP/2.0/UDP 10.0.0.7:5062;branch=z9hG4bKx2;rport"));
+    world.expect(1, "Acked");
+    let moved = SocketAddr::new(carrier().ip(), 61_000);
+    world.inject(1, moved, &within("UPDATE", "2", "SIP/2.0/UDP 10.0.0.7:5062;branch=z9hG4bKx3;rport"));
+    world.command(1, hang_up(bob));
+    assert_eq!(world.last(1, "BYE").1.remote(), moved);
+    // Another address is another matter.
+    world.inject(1, address(0), &within("INFO", "3", "SIP/2.0/UDP 10.0.0.7:5062;branch=z9hG4bKx4;rport"));
+    world.expect(1, "HungUp");
+    assert_eq!(world.last(1, "BYE").1.remote(), moved);
+    world.assert_empty();
+}
+
 #[test]
 fn both_sides_hang_up_at_once() {
     let mut world = World::new();

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use sip::{Diversion, HeaderName, Headers, HistoryInfo, Privacy, RemotePartyId};
+
 use super::{IncludeHeaders, Query};
 
 /// The longest value, in bytes; a longer one is cut.
@@ -34,6 +36,11 @@ const SECRET: &[&str] = &["authorization", "proxy-authorization"];
 /// Headers that say who calls: not for a room that is not to know. In Identity the number is there in base64.
 const TELLING: &[&str] =
     &["contact", "from", "identity", "p-asserted-identity", "p-preferred-identity", "remote-party-id"];
+
+/// Texts with fewer digits are looked for as they are.
+const SHORTEST_NUMBER: usize = 7;
+/// The last digits of a number, which are there whether it is written with its country or without.
+const LOCAL_DIGITS: usize = 9;
 
 /// One-letter names ([RFC 3261 §7.3.3] and the registry that followed it).
 ///
@@ -95,6 +102,7 @@ fn of_combined(
     map: &BTreeMap<String, String>,
     hidden: Option<&str>,
 ) -> (BTreeMap<String, String>, Vec<String>) {
+    let withheld = withheld(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let mut attributes = Attributes::default();
     // The order is that of importance: where the room runs out, the headers nobody asked for by name are left out.
     for (name, attribute) in map {
@@ -113,7 +121,8 @@ fn of_combined(
             IncludeHeaders::X => name.starts_with("x-"),
             IncludeHeaders::All => true,
         };
-        if included && !hidden.is_some_and(|number| tells(number, name, value)) {
+        let is_withheld = withheld.contains(&name.as_str());
+        if included && !is_withheld && !hidden.is_some_and(|number| tells(number, name, value)) {
             attributes.add(&format!("sip.h.{name}"), value);
         }
     }
@@ -161,12 +170,14 @@ pub(crate) fn shown(
     hidden: Option<&str>,
 ) -> BTreeMap<String, String> {
     let is_in = |list: &[String], name: &str| list.iter().any(|listed| canonical(listed) == name);
+    let withheld = withheld(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     let mut shown = BTreeMap::<String, (&str, String)>::new();
     for (given, value) in headers {
         let name = canonical(given);
         let is_internal = INTERNAL.contains(&name.as_str()) || name.starts_with("content-");
         let is_wanted = (include.is_empty() || is_in(include, &name)) && !is_in(exclude, &name);
-        if is_internal || !is_wanted || hidden.is_some_and(|number| tells(number, &name, value)) {
+        let is_withheld = withheld.contains(&name.as_str());
+        if is_internal || !is_wanted || is_withheld || hidden.is_some_and(|number| tells(number, &name, value)) {
             continue;
         }
         let (_, joined) = shown.entry(name).or_insert((given, String::new()));
@@ -178,10 +189,42 @@ pub(crate) fn shown(
     shown.into_values().map(|(given, value)| (given.to_owned(), value)).collect()
 }
 
-/// Whether a header tells this number.
+/// Whether a header tells this number: as it is, or as people write it, without its country or with marks in between.
 fn tells(number: &str, name: &str, value: &str) -> bool {
     let number = number.trim_start_matches('+');
-    TELLING.contains(&name) || number.len() > 2 && value.contains(number)
+    if TELLING.contains(&name) || number.len() > 2 && value.contains(number) {
+        return true;
+    }
+    let is_number = number.len() >= SHORTEST_NUMBER && number.bytes().all(|byte| byte.is_ascii_digit());
+    let local = &number[number.len().saturating_sub(LOCAL_DIGITS)..];
+    is_number && value.replace([' ', '-', '.', '(', ')', '/'], "").contains(local)
+}
+
+/// Headers that whoever wrote them asks not to pass on ([RFC 3325 §9.3], [RFC 7044 §10.1]): what our own attributes keep
+/// back, they do not tell either. Who is verified is told in Identity as well.
+///
+/// [RFC 3325 §9.3]: https://www.rfc-editor.org/rfc/rfc3325#section-9.3
+/// [RFC 7044 §10.1]: https://www.rfc-editor.org/rfc/rfc7044#section-10.1
+fn withheld<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<&'static str> {
+    let mut known = Headers::new();
+    for (name, value) in headers {
+        if let Some(name) = HeaderName::parse(name) {
+            known.push(name, value);
+        }
+    }
+    let privacy = Privacy::of(&known);
+    let mut names = Vec::new();
+    if privacy.hides_identity() {
+        names.extend(["identity", "p-asserted-identity", "p-preferred-identity", "remote-party-id"]);
+    }
+    if RemotePartyId::of(&known).iter().any(RemotePartyId::is_private) {
+        names.push("remote-party-id");
+    }
+    let is_diversion_private = Diversion::of(&known).iter().any(Diversion::is_private);
+    if is_diversion_private || privacy.hides_history() || HistoryInfo::of(&known).iter().any(HistoryInfo::is_private) {
+        names.extend(["diversion", "history-info"]);
+    }
+    names
 }
 
 /// The headers by canonical name. Several of one name are joined with commas as RFC 3261 §7.3.1 has it, and To carries our
@@ -264,6 +307,7 @@ mod tests {
             ("X-Case", "42"),
             ("x-case", "43"),
             ("X-Their", "call of 15550199"),
+            ("X-Local", "(1) 555-0199"),
             ("y", "h.p.s;info=<https://a>"),
             ("Content-Type", "application/sdp"),
             ("Proxy-Authorization", "Digest"),
@@ -271,9 +315,9 @@ mod tests {
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
         type Names = &'static [&'static str];
         let cases: &[(&str, Names, Names, Option<&str>, Names)] = &[
-            ("all", &[], &[], None, &["From", "X-Case", "X-Their", "y"]),
+            ("all", &[], &[], None, &["From", "X-Case", "X-Local", "X-Their", "y"]),
             ("some", &["x-CASE", "Via"], &[], None, &["X-Case"]),
-            ("not some", &[], &["f", "X-Their", "Identity"], None, &["X-Case"]),
+            ("not some", &[], &["f", "X-Their", "X-Local", "Identity"], None, &["X-Case"]),
             ("both", &["From", "X-Case"], &["From"], None, &["X-Case"]),
             ("a number that is not to be known", &[], &[], Some("+15550199"), &["X-Case"]),
         ];
@@ -282,6 +326,65 @@ mod tests {
             let shown = shown(&headers, &owned(include), &owned(exclude), *hidden);
             assert_eq!(shown.keys().collect::<Vec<_>>(), *expected, "{name}");
             assert_eq!(shown["X-Case"], "42, 43", "{name}");
+        }
+    }
+
+    /// What a room is not told in an attribute of ours, no other way tells it.
+    #[test]
+    fn what_its_writer_asks_to_keep_back_is_kept_back() {
+        const PRIVATE: &[(&str, &str)] = &[
+            ("From", "<sip:+15550000@h>"),
+            ("P-Asserted-Identity", "<sip:+15550199@h>"),
+            ("Remote-Party-ID", "<sip:+15550199@h>"),
+            ("Identity", "h.p.s"),
+            ("Diversion", "<sip:+15550188@h>"),
+            ("History-Info", "<sip:+15550177@h>;index=1"),
+        ];
+        type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+        let cases: &[Row<'_>] = &[
+            (
+                "nothing asked",
+                &[],
+                &["diversion", "from", "history-info", "identity", "p-asserted-identity", "remote-party-id"],
+            ),
+            ("identity", &[("Privacy", "id")], &["diversion", "from", "history-info", "privacy"]),
+            (
+                "history",
+                &[("Privacy", "history")],
+                &["from", "identity", "p-asserted-identity", "privacy", "remote-party-id"],
+            ),
+            (
+                "waived",
+                &[("Privacy", "none")],
+                &["diversion", "from", "history-info", "identity", "p-asserted-identity", "privacy", "remote-party-id"],
+            ),
+            (
+                "who diverted",
+                &[("Diversion", "<sip:+15550166@h>;privacy=full")],
+                &["from", "identity", "p-asserted-identity", "remote-party-id"],
+            ),
+            (
+                "the PBX's manner",
+                &[("Remote-Party-ID", "<sip:+15550199@h>;privacy=full")],
+                &["diversion", "from", "history-info", "identity", "p-asserted-identity"],
+            ),
+        ];
+        for (name, more, expected) in cases {
+            let headers: Vec<_> = PRIVATE.iter().chain(*more).copied().collect();
+            let owned: Vec<_> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let told = shown(&owned, &[], &[], None);
+            let mut told: Vec<_> = told.keys().map(|name| canonical(name)).collect();
+            told.sort_unstable();
+            assert_eq!(told, *expected, "{name}");
+            let attributes: Vec<_> = of(&headers, IncludeHeaders::All, &[]).into_iter().map(|(name, _)| name).collect();
+            let named = |name: &&str| format!("sip.h.{name}");
+            assert_eq!(attributes, expected.iter().map(named).collect::<Vec<_>>(), "{name}");
+            let by_name = [("Diversion", "d"), ("P-Asserted-Identity", "p")];
+            assert_eq!(
+                of(&headers, IncludeHeaders::No, &by_name).len(),
+                2,
+                "{name}: whoever asks for it by name has it"
+            );
         }
     }
 

@@ -60,6 +60,11 @@ impl Query {
         self.is_unmasked() && self.asserted.is_private
     }
 
+    /// Nobody knows who calls.
+    pub(crate) fn is_nameless(&self) -> bool {
+        self.asserted.identity.is_empty() && caller::is_anonymous(&self.from)
+    }
+
     /// A trunk has taken the call: what its carrier says is believed, if the trunk knows its carrier.
     pub(crate) fn believe(&mut self, trunk: &InboundTrunk) {
         self.asserted = match trunk.knows(self) {

@@ -237,6 +237,9 @@ fn note(event: &Event) {
         Event::Audience(audience) => debug!(?audience, "audience"),
         Event::Stream { ssrc, identity } => debug!(ssrc, identity, "remote stream"),
         Event::StreamGone { ssrc } => debug!(ssrc, "remote stream over"),
+        Event::Attributes(changed) => {
+            debug!(names = ?changed.keys().collect::<Vec<_>>(), "others have changed our attributes");
+        }
         Event::Dtmf { .. } | Event::Rpc(_) | Event::Data { .. } | Event::Ended(_) => {}
     }
 }

@@ -84,6 +84,8 @@ pub enum Event {
         /// The digits in letters.
         digits: String,
     },
+    /// Others have changed these attributes of ours; an empty value is taken away.
+    Attributes(BTreeMap<String, String>),
     /// A participant calls a procedure of ours; it waits for [`Command::Reply`].
     Rpc(RpcCall),
     /// A data message of a participant.

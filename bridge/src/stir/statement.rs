@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Failure, Passport};
 
 /// What attributes of a number begin with. No header and no rule sets one of these.
-pub(super) const PREFIX: &str = "sip.stir.";
+pub(crate) const PREFIX: &str = "sip.stir.";
 
 /// What is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,36 +1,36 @@
-//! Bodies of INVITE: SDP as it is, or the SDP part of a multipart body ([RFC 2046 §5.1], [RFC 5621]).
+//! Bodies of INVITE and of its answers: SDP as it is, or the SDP part of a multipart body ([RFC 2046 §5.1], [RFC 5621]).
 //!
 //! [RFC 2046 §5.1]: https://www.rfc-editor.org/rfc/rfc2046#section-5.1
 //! [RFC 5621]: https://www.rfc-editor.org/rfc/rfc5621
 
 use bytes::Bytes;
 
-use crate::message::{HeaderName, Request};
+use crate::message::{HeaderName, Headers};
 
 /// The only type of body that we understand.
 pub(crate) const SDP: &str = "application/sdp";
 /// Parts looked at before giving up.
 const MAX_PARTS: usize = 16;
 
-/// Reduces the body to SDP; false when there is a body but no SDP in it, which is answered with 415.
-pub(crate) fn reduce_to_sdp(request: &mut Request) -> bool {
-    if request.body.is_empty() {
+/// Reduces the body to SDP; false when there is a body but no SDP in it, for which a request is answered with 415.
+pub(crate) fn reduce_to_sdp(headers: &mut Headers, body: &mut Bytes) -> bool {
+    if body.is_empty() {
         return true;
     }
-    let encoding = request.headers.get(&HeaderName::ContentEncoding).unwrap_or("identity");
+    let encoding = headers.get(&HeaderName::ContentEncoding).unwrap_or("identity");
     if !encoding.trim().eq_ignore_ascii_case("identity") {
         return false;
     }
-    match request.headers.content_type().as_deref() {
+    match headers.content_type().as_deref() {
         // Without a type there is nothing else it could be.
         None | Some(SDP) => true,
         Some(kind) if kind.starts_with("multipart/") => {
-            let content_type = request.headers.get(&HeaderName::ContentType).unwrap_or_default();
-            let Some(part) = boundary(content_type).and_then(|boundary| sdp_part(&request.body, &boundary)) else {
+            let content_type = headers.get(&HeaderName::ContentType).unwrap_or_default();
+            let Some(part) = boundary(content_type).and_then(|boundary| sdp_part(body, &boundary)) else {
                 return false;
             };
-            request.body = part;
-            request.headers.set(HeaderName::ContentType, SDP);
+            *body = part;
+            headers.set(HeaderName::ContentType, SDP);
             true
         }
         Some(_) => false,
@@ -84,7 +84,7 @@ fn find(bytes: &[u8], what: &[u8], from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Method, Uri};
+    use crate::message::{Method, Request, Uri};
 
     #[test]
     fn finds_the_sdp() {
@@ -107,7 +107,8 @@ mod tests {
             let mut request = Request::new(Method::Invite, Uri::parse("sip:a@example.com").unwrap());
             request.body = Bytes::copy_from_slice(body.as_bytes());
             kind.iter().for_each(|kind| request.headers.push(HeaderName::ContentType, *kind));
-            let found = reduce_to_sdp(&mut request).then(|| request.body.clone());
+            let is_read = reduce_to_sdp(&mut request.headers, &mut request.body);
+            let found = is_read.then(|| request.body.clone());
             assert_eq!(found.as_deref(), expected.map(str::as_bytes), "{name}");
         }
     }
@@ -117,6 +118,6 @@ mod tests {
         let mut request = Request::new(Method::Invite, Uri::parse("sip:a@example.com").unwrap());
         request.body = Bytes::from_static(b"v=0");
         request.headers.push(HeaderName::ContentEncoding, "gzip");
-        assert!(!reduce_to_sdp(&mut request));
+        assert!(!reduce_to_sdp(&mut request.headers, &mut request.body));
     }
 }

@@ -105,7 +105,16 @@ pub(crate) enum Exchange {
     /// Our 2xx is repeated until its ACK comes.
     Unacknowledged(Unacknowledged),
     /// Our INVITE waits for the peer's answer.
-    Ours,
+    Ours(Offering),
+}
+
+/// A re-INVITE of ours without its final answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offering {
+    pub(crate) invite: TxId,
+    /// When it is cancelled, or was cancelled in vain (RFC 3261 §9.1): nothing else ends one that has had a 1xx.
+    pub(crate) give_up: Instant,
+    pub(crate) is_cancelled: bool,
 }
 
 /// A 2xx of ours without its ACK (RFC 3261 §13.3.1.4).
@@ -176,6 +185,7 @@ impl Call {
             State::Up { exchange: Exchange::Unacknowledged(waiting), .. } => {
                 earliest(Some(waiting.resend.at()), Some(waiting.give_up))
             }
+            State::Up { exchange: Exchange::Ours(offering), .. } => Some(offering.give_up),
             // These wait for a transaction or for the user above.
             State::Up { .. } | State::Closing { .. } => None,
         };

@@ -81,7 +81,7 @@ impl Endpoint {
         let Some(mut call) = self.calls.take(handle) else { return false };
         let Call { peer, state } = &mut call;
         let dialog = match (state, owner) {
-            (State::Up { dialog, exchange: Exchange::Ours }, Owner::Reinvite(_)) => Some(&mut **dialog),
+            (State::Up { dialog, exchange: Exchange::Ours(_) }, Owner::Reinvite(_)) => Some(&mut **dialog),
             (State::Closing { dialog, .. }, Owner::Bye(_)) => Some(&mut **dialog),
             (State::Up { dialog, .. }, Owner::Update(_) | Owner::Info(_)) => Some(&mut **dialog),
             (State::Up { dialog, .. }, Owner::Refer(_)) if peer.referral.awaits(before) => Some(&mut **dialog),
@@ -102,6 +102,11 @@ impl Endpoint {
             }
             sent
         });
+        if let (State::Up { exchange: Exchange::Ours(ours), .. }, Owner::Reinvite(_), Some(invite)) =
+            (&mut call.state, owner, sent)
+        {
+            ours.invite = invite;
+        }
         self.put(handle, call);
         sent.is_some()
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Endpoint,
-    call::{Call, Exchange, Peer, Reminder, State, Terms, Unacknowledged},
+    call::{Call, Exchange, Offering, Peer, Reminder, State, Terms, Unacknowledged},
     command::{CallHandle, Command, ExtraHeaders},
     compose::Answer,
     event::Event,
@@ -14,7 +14,7 @@ use super::{
     refresh::PAUSE,
     send::Ask,
     transactions::{Owner, ServerMachine, TxId},
-    wake::REMINDER,
+    wake::{OFFER_LIMIT, REMINDER},
 };
 use crate::{
     dialog::Dialog,
@@ -230,7 +230,8 @@ impl Endpoint {
                 let own = call.peer.session.request_headers();
                 let ask = Ask { own, headers, body, ..Ask::new(Method::Invite) };
                 let sent = self.send_within(now, &mut call.peer, &mut dialog, ask, Owner::Reinvite(handle));
-                let exchange = if sent.is_some() { Exchange::Ours } else { Exchange::Idle };
+                let offering = |invite| Offering { invite, give_up: now + OFFER_LIMIT, is_cancelled: false };
+                let exchange = sent.map_or(Exchange::Idle, |invite| Exchange::Ours(offering(invite)));
                 call.state = State::Up { dialog, exchange };
                 self.put(handle, call);
                 if sent.is_none() {

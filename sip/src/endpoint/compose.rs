@@ -129,7 +129,8 @@ impl Endpoint {
         }
         self.add_name(headers, HeaderName::UserAgent);
         ask.own.iter().for_each(|(name, value)| headers.push(name.clone(), value.as_str()));
-        add_extra(headers, ask.headers.clone());
+        let extra = ask.headers.iter().filter(|(name, _)| request.method != Method::Bye || !demands(name));
+        add_extra(headers, extra.cloned().collect());
         add_body(headers, &ask.body, ask.kind);
         request.body = ask.body.clone();
     }
@@ -230,6 +231,12 @@ fn is_reserved(name: &HeaderName) -> bool {
     )
 }
 
+/// Whether a request with this header may be refused for its sake. None that ends a call has one: a CANCEL must not
+/// (RFC 3261 §20.32), and a peer that refuses a BYE goes on talking.
+fn demands(name: &HeaderName) -> bool {
+    matches!(name, HeaderName::Require | HeaderName::ProxyRequire)
+}
+
 /// An extra header takes the place of one that the stack would have written itself. Nobody makes two of what there may be
 /// one of: such a message means two things, and peers refuse it.
 fn add_extra(headers: &mut Headers, extra: ExtraHeaders) {
@@ -277,7 +284,7 @@ fn hop_by_hop(invite: &Request, method: Method, to: Option<&str>, extra: ExtraHe
     if let Some(name) = invite.headers.get(&HeaderName::UserAgent) {
         headers.push(HeaderName::UserAgent, name);
     }
-    add_extra(headers, extra);
+    add_extra(headers, extra.into_iter().filter(|(name, _)| !demands(name)).collect());
     Message::Request(request).to_bytes()
 }
 

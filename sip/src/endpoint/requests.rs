@@ -312,7 +312,7 @@ pub(super) fn unreadable_body(request: &mut Request) -> Option<Answer> {
             .with(HeaderName::Accept, SDP)
             .with(HeaderName::AcceptEncoding, "identity")
     };
-    (!reduce_to_sdp(request)).then(answer)
+    (!reduce_to_sdp(&mut request.headers, &mut request.body)).then(answer)
 }
 
 fn bad_request(reason: &str) -> Answer {

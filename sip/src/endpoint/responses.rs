@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::{
     Endpoint, Wake,
+    body::reduce_to_sdp,
     call::{Call, Exchange, Hangup, Peer, State},
     command::{CallHandle, ExtraHeaders},
     compose,
@@ -31,12 +32,18 @@ use crate::{
 const MAX_FORKS: usize = 8;
 
 impl Endpoint {
-    pub(super) fn handle_response(&mut self, now: Instant, flow: &Flow, response: Response) {
+    pub(super) fn handle_response(&mut self, now: Instant, flow: &Flow, mut response: Response) {
         let known = ClientKey::of_response(&response.headers).and_then(|key| self.transactions.find_client(&key));
         let Some((id, tx)) = known.and_then(|id| Some((id, self.transactions.client_mut(id)?))) else {
             self.stats.unmatched_responses += 1;
             return;
         };
+        // What is no SDP is as good as no body: the answer may have come before, or may be missing. A refusal may have
+        // words in its body.
+        let is_about_media = matches!(tx.machine, ClientMachine::Invite(_)) && response.status.code() < 300;
+        if is_about_media && !reduce_to_sdp(&mut response.headers, &mut response.body) {
+            response.body = Bytes::new();
+        }
         let sent = tx.sent.invite.as_deref();
         let ack = || sent.map_or_else(Bytes::new, |invite| compose::ack_refusal(invite, &response));
         tx.machine.handle_response(now, response.status, ack);
@@ -255,7 +262,7 @@ impl Endpoint {
         let Some(mut call) = self.calls.take(handle) else { return };
         let is_success = response.status.is_success();
         match call.state {
-            State::Up { mut dialog, exchange: Exchange::Ours } if is_success => {
+            State::Up { mut dialog, exchange: Exchange::Ours(_) } if is_success => {
                 dialog.refresh_target(&response.headers);
                 call.peer.session.accepted(now, &response.headers);
                 self.send_ack(id, &call.peer.path, &dialog, cseq.number);
@@ -264,11 +271,11 @@ impl Endpoint {
                 self.tell(Event::ReinviteAnswered { call: handle, response: Box::new(response) });
             }
             // The peer has forgotten the call (RFC 3261 §12.2.1.2).
-            State::Up { dialog, exchange: Exchange::Ours } if is_fatal(response.status) => {
+            State::Up { dialog, exchange: Exchange::Ours(_) } if is_fatal(response.status) => {
                 self.tell(Event::Failed { call: handle, why: Failure::Gone });
                 self.say_bye(now, handle, call.peer, dialog, Vec::new(), None);
             }
-            State::Up { dialog, exchange: Exchange::Ours } => {
+            State::Up { dialog, exchange: Exchange::Ours(_) } => {
                 call.peer.session.try_again(now + PAUSE);
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);
@@ -292,7 +299,7 @@ impl Endpoint {
     fn reinvite_failed(&mut self, now: Instant, handle: CallHandle, why: Failure) {
         let Some(mut call) = self.calls.take(handle) else { return };
         match call.state {
-            State::Up { dialog, exchange: Exchange::Ours } => {
+            State::Up { dialog, exchange: Exchange::Ours(_) } => {
                 self.tell(Event::Failed { call: handle, why });
                 self.say_bye(now, handle, call.peer, dialog, Vec::new(), None);
             }

@@ -7,6 +7,9 @@
 //!                                             └─ each 2xx to INVITE or UPDATE
 //! ```
 //!
+//! A re-INVITE, or its 2xx, that says nothing of it while the clock runs leaves it running, and us to refresh: PBXs write the
+//! header into refreshes alone, and end the call when none comes.
+//!
 //! [RFC 4028]: https://www.rfc-editor.org/rfc/rfc4028
 
 use std::time::{Duration, Instant};
@@ -25,6 +28,8 @@ const SHORTEST: Duration = Duration::from_secs(90);
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// How often a peer may ask for longer sessions before we give in to its refusal.
 const MAX_RAISES: u8 = 3;
+/// How often a refresh may fail that no end waits for.
+const MAX_FAILURES: u8 = 3;
 
 /// The session of one call.
 #[derive(Debug)]
@@ -47,7 +52,9 @@ struct Clock {
     refresh: Option<Instant>,
     /// A refresh is under way.
     is_refreshing: bool,
-    expires: Instant,
+    /// `None`: the peer has not said lately that there is an end.
+    expires: Option<Instant>,
+    failures: u8,
 }
 
 impl Session {
@@ -84,7 +91,7 @@ impl Session {
     /// We accept an INVITE or an UPDATE of the peer: starts the clock anew, and says what our 2xx says of it.
     pub(crate) fn accept(&mut self, now: Instant, request: &Headers) -> ExtraHeaders {
         self.note(request);
-        self.clock = None;
+        let before = self.clock.take().map(|clock| clock.interval);
         let Some(wish) = self.wish else { return ExtraHeaders::new() };
         let (asked, peer_knows) = (SessionExpires::of(request), is_supported(request));
         self.least = self.least.max(SessionExpires::least(request).unwrap_or(SHORTEST)).min(LONGEST);
@@ -94,7 +101,7 @@ impl Session {
             Some(SessionExpires { interval, refresher }) => {
                 (interval.min(wish.interval.max(self.least)), refresher.unwrap_or(Refresher::Uac))
             }
-            None if peer_knows => (wish.interval.max(self.least), Refresher::Uas),
+            None if peer_knows || before.is_some() => (before.unwrap_or(wish.interval).max(self.least), Refresher::Uas),
             // Neither the peer nor anybody on the way wants it.
             None => return ExtraHeaders::new(),
         };
@@ -109,15 +116,23 @@ impl Session {
     }
 
     /// The peer has accepted an INVITE or an UPDATE of ours. A peer that says nothing of a session wants none
-    /// (RFC 4028 §7.2).
+    /// (RFC 4028 §7.2); one that has had one before is refreshed as before, and not ended for want of it.
     pub(crate) fn accepted(&mut self, now: Instant, response: &Headers) {
         self.note(response);
-        self.clock = None;
+        let before = self.clock.take().map(|clock| clock.interval);
         if self.wish.is_none() {
             return;
         }
-        let Some(SessionExpires { interval, refresher }) = SessionExpires::of(response) else { return };
-        self.start(now, interval.clamp(SHORTEST, LONGEST), refresher != Some(Refresher::Uas));
+        match (SessionExpires::of(response), before) {
+            (Some(SessionExpires { interval, refresher }), _) => {
+                self.start(now, interval.clamp(SHORTEST, LONGEST), refresher != Some(Refresher::Uas));
+            }
+            (None, Some(interval)) => {
+                self.start(now, interval, true);
+                self.clock.iter_mut().for_each(|clock| clock.expires = None);
+            }
+            (None, None) => {}
+        }
     }
 
     /// Whether something is worth saying again after a 422: the peer wants longer sessions, and we can have them.
@@ -151,26 +166,28 @@ impl Session {
         if let Some(clock) = &mut self.clock
             && clock.is_refreshing
         {
-            (clock.refresh, clock.is_refreshing) = (Some(at), false);
+            clock.failures = clock.failures.saturating_add(1);
+            let is_in_vain = clock.expires.is_none() && clock.failures > MAX_FAILURES;
+            (clock.refresh, clock.is_refreshing) = (Some(at).filter(|_| !is_in_vain), false);
         }
     }
 
     /// Whether nobody has refreshed in time.
     pub(crate) fn is_expired(&self, now: Instant) -> bool {
-        self.clock.as_ref().is_some_and(|clock| now >= clock.expires)
+        self.clock.as_ref().and_then(|clock| clock.expires).is_some_and(|at| now >= at)
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         let clock = self.clock.as_ref()?;
-        earliest(clock.refresh, Some(clock.expires))
+        earliest(clock.refresh, clock.expires)
     }
 
     /// The interval in force goes on from here.
     fn start(&mut self, now: Instant, interval: Duration, is_ours: bool) {
         let refresh = is_ours.then(|| now + interval / 2);
         // RFC 4028 §10: the BYE comes a little before the end, so that proxies still know the call.
-        let expires = now + interval - PATIENCE.min(interval / 3);
-        self.clock = Some(Clock { interval, is_ours, refresh, is_refreshing: false, expires });
+        let expires = Some(now + interval - PATIENCE.min(interval / 3));
+        self.clock = Some(Clock { interval, is_ours, refresh, is_refreshing: false, expires, failures: 0 });
     }
 }
 
@@ -247,7 +264,7 @@ mod tests {
             assert_eq!(written(&session.accept(start, &headers(request))), *says, "{name}");
             let clock = session.clock.as_ref();
             assert_eq!(after(clock.and_then(|clock| clock.refresh)), *refresh, "{name}");
-            assert_eq!(after(clock.map(|clock| clock.expires)), *expires, "{name}");
+            assert_eq!(after(clock.and_then(|clock| clock.expires)), *expires, "{name}");
             let mut none = Session::new(None);
             assert_eq!(written(&none.accept(start, &headers(request))), "", "{name}");
             assert_eq!(none.next_timeout(), None, "{name}");
@@ -272,7 +289,7 @@ mod tests {
             session.accepted(start, &headers(response));
             let after = |at: Option<Instant>| at.map(|at| (at - start).as_secs());
             assert_eq!(after(session.clock.as_ref().and_then(|clock| clock.refresh)), *refresh, "{name}");
-            assert_eq!(after(session.clock.as_ref().map(|clock| clock.expires)), *expires, "{name}");
+            assert_eq!(after(session.clock.as_ref().and_then(|clock| clock.expires)), *expires, "{name}");
         }
     }
 
@@ -304,6 +321,59 @@ mod tests {
         for (name, request, expected) in cases {
             assert_eq!(Session::objection(Some(WISH), &headers(request)), *expected, "{name}");
             assert_eq!(Session::objection(None, &headers(request)), None, "{name}");
+        }
+    }
+
+    /// What is known of the clock after a re-INVITE without the header: when we refresh, and when it is over, in seconds.
+    #[test]
+    fn a_message_that_leaves_it_out_stops_no_clock() {
+        use HeaderName::{SessionExpires as SE, Supported};
+        let start = epoch();
+        let later = start + Duration::from_secs(10);
+        let known = |session: &Session| {
+            let after = |at: Option<Instant>| at.map(|at| (at - later).as_secs());
+            session.clock.as_ref().map(|clock| (after(clock.refresh), after(clock.expires)))
+        };
+        for says in ["300;refresher=uac", "300;refresher=uas"] {
+            let mut session = Session::new(Some(WISH));
+            session.accept(start, &headers(&[(SE, says), (Supported, "timer")]));
+            assert_eq!(written(&session.accept(later, &headers(&[]))), "Session-Expires: 300;refresher=uas", "{says}");
+            assert_eq!(known(&session), Some((Some(150), Some(268))), "{says}, theirs");
+            let own = session.accept(later, &headers(&[(Supported, "timer")]));
+            assert_eq!(written(&own), "Session-Expires: 300;refresher=uas | Require: timer", "{says}");
+
+            let mut session = Session::new(Some(WISH));
+            session.accepted(start, &headers(&[(SE, says)]));
+            session.accepted(later, &headers(&[]));
+            assert_eq!(known(&session), Some((Some(150), None)), "{says}, ours");
+            assert_eq!(written(&session.request_headers()), "Session-Expires: 300;refresher=uac", "{says}");
+            session.accepted(later, &headers(&[(SE, "300;refresher=uas")]));
+            assert_eq!(known(&session), Some((None, Some(268))), "{says}, said again");
+        }
+        let mut session = Session::new(Some(WISH));
+        session.accepted(start, &headers(&[]));
+        session.accepted(later, &headers(&[]));
+        assert_eq!(known(&session), None, "there never was one");
+    }
+
+    #[test]
+    fn a_peer_that_has_no_end_and_takes_no_refresh_is_left_in_peace() {
+        let start = epoch();
+        for (has_end, expected) in [(true, 20), (false, 1 + u32::from(MAX_FAILURES))] {
+            let mut session = Session::new(Some(WISH));
+            session.accepted(start, &headers(&[(HeaderName::SessionExpires, "300;refresher=uac")]));
+            if !has_end {
+                session.accepted(start, &headers(&[]));
+            }
+            let mut now = start + Duration::from_secs(150);
+            let mut tries = 0;
+            for _ in 0..20 {
+                tries += u32::from(session.is_refresh_due(now));
+                session.try_again(now);
+                now += Duration::from_secs(1);
+            }
+            assert_eq!(tries, expected);
+            assert_eq!(session.next_timeout().is_some(), has_end);
         }
     }
 

@@ -6,14 +6,20 @@ use std::time::{Duration, Instant};
 
 use super::{
     Endpoint,
-    call::{Exchange, Hangup, State},
+    call::{Exchange, Hangup, Offering, State},
     command::CallHandle,
     event::Event,
+    refresh::PAUSE,
 };
-use crate::message::{HeaderName, Status};
+use crate::{
+    message::{HeaderName, Status},
+    transaction::PATIENCE,
+};
 
 /// How long before a provisional answer is said again (RFC 3261 §13.3.1.1).
 pub(super) const REMINDER: Duration = Duration::from_secs(60);
+/// How long a re-INVITE of ours may go without a final answer: longer than one that nobody hears (RFC 3261 Timer B).
+pub(super) const OFFER_LIMIT: Duration = Duration::from_secs(40);
 /// Why we end a call that nobody has acknowledged (RFC 3326; Q.850 cause 102 is recovery on timer expiry).
 const NO_ACK: &str = "Q.850;cause=102;text=\"no ACK\"";
 
@@ -62,6 +68,14 @@ impl Endpoint {
                 call.state = State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) };
                 self.put(handle, call);
             }
+            State::Up { dialog, exchange: Exchange::Ours(ours) } if now >= ours.give_up => {
+                let exchange = self.give_up_offer(now, handle, ours);
+                if matches!(exchange, Exchange::Idle) {
+                    call.peer.session.try_again(now + PAUSE);
+                }
+                call.state = State::Up { dialog, exchange };
+                self.put(handle, call);
+            }
             // Early, or nothing to do.
             state @ (State::Offered { .. }
             | State::Calling { .. }
@@ -72,5 +86,17 @@ impl Endpoint {
                 self.put(handle, call);
             }
         }
+    }
+
+    /// A re-INVITE of ours that was heard and is not answered: cancelled first, and when not even that brings an answer,
+    /// forgotten (RFC 3261 §9.1). Until then the peer could offer nothing either.
+    fn give_up_offer(&mut self, now: Instant, handle: CallHandle, ours: Offering) -> Exchange {
+        if ours.is_cancelled || self.transactions.client(ours.invite).is_none() {
+            self.drop_client(ours.invite);
+            self.tell(Event::ReinviteRejected { call: handle, response: None });
+            return Exchange::Idle;
+        }
+        self.send_cancel(now, ours.invite, Vec::new());
+        Exchange::Ours(Offering { give_up: now + PATIENCE, is_cancelled: true, ..ours })
     }
 }

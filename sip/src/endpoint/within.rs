@@ -15,11 +15,12 @@ use super::{
     event::Event,
     flow::Flow,
     requests::{Arrival, not_handled, unreadable_body},
-    transactions::TxId,
+    transactions::{ClientMachine, TxId},
 };
 use crate::{
     dialog::{Dialog, DialogId},
     message::{HeaderName, Method, Request, Status, Tag},
+    transaction::invite_client,
 };
 
 /// Upper bound of the Retry-After of a 500 to a re-INVITE that came too soon (RFC 3261 §14.2).
@@ -193,7 +194,7 @@ impl Endpoint {
             _ if is_refresh => self.too_brief(&request),
             Exchange::Theirs { .. } => Some(self.too_soon()),
             // Glare; or our last 2xx has not reached the peer's INVITE for sure, and the peer will try again.
-            Exchange::Ours | Exchange::Unacknowledged(_) => Some(Answer::new(Status::REQUEST_PENDING)),
+            Exchange::Ours(_) | Exchange::Unacknowledged(_) => Some(Answer::new(Status::REQUEST_PENDING)),
         };
         if let Some(answer) = objection {
             self.put(handle, Call { peer, state: State::Up { dialog, exchange } });
@@ -235,7 +236,8 @@ impl Endpoint {
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);
                 // A body that is no SDP is as good as none: the answer that the user above waits for is missing.
-                let body = if reduce_to_sdp(&mut ack) { ack.body } else { bytes::Bytes::new() };
+                let is_read = reduce_to_sdp(&mut ack.headers, &mut ack.body);
+                let body = if is_read { ack.body } else { bytes::Bytes::new() };
                 self.tell(Event::Acked { call: handle, body });
             }
             // A repeated ACK, or one of another INVITE.
@@ -246,10 +248,22 @@ impl Endpoint {
         }
     }
 
-    /// Gives an INVITE of the peer that is still open its final answer, because the call ends.
+    /// The call ends: an INVITE of the peer that is still open gets its final answer, and one of ours does not
+    /// wait for its own for ever.
     pub(super) fn close_exchange(&mut self, now: Instant, tag: &Tag, exchange: &Exchange) {
-        if let Exchange::Theirs { invite } = exchange {
-            self.answer_server(now, *invite, tag, Answer::new(Status::REQUEST_TERMINATED));
+        match exchange {
+            Exchange::Theirs { invite } => {
+                self.answer_server(now, *invite, tag, Answer::new(Status::REQUEST_TERMINATED));
+            }
+            Exchange::Ours(ours) => {
+                if let Some(tx) = self.transactions.client_mut(ours.invite)
+                    && let ClientMachine::Invite(machine) = &mut tx.machine
+                {
+                    machine.handle_input(now, invite_client::Input::Orphan);
+                }
+                self.settle_client(now, ours.invite, None);
+            }
+            Exchange::Idle | Exchange::Unacknowledged(_) => {}
         }
     }
 }
@@ -259,11 +273,16 @@ fn is_early(method: &Method) -> bool {
     matches!(method, Method::Prack | Method::Update | Method::Info)
 }
 
-/// The peer has opened another stream: its own requests show which one is alive.
+/// The peer has opened another stream, or its NAT another port: its own requests show which one is alive.
 fn follow(call: &mut Call, flow: &Flow) {
     let path = &mut call.peer.path;
-    let is_same_peer = flow.remote.ip() == path.remote.ip() && flow.wire == path.wire;
-    if is_same_peer && flow.connection.is_some() {
-        path.connection = flow.connection;
+    if flow.remote.ip() != path.remote.ip() || flow.wire != path.wire {
+        return;
+    }
+    match (&call.state, flow.connection) {
+        (_, Some(_)) => path.connection = flow.connection,
+        // An INVITE of ours may have to be said again to where it went.
+        (State::Calling { .. }, None) => {}
+        (_, None) => path.remote = flow.remote,
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum Input {
     TransportError,
     /// Another way is tried: this one is not used any more, though an answer may still come from there.
     Abandon,
+    /// What it was a part of is over. Its answer is owed, and may never come.
+    Orphan,
 }
 
 /// One INVITE that we sent.
@@ -105,6 +107,10 @@ impl InviteClient {
             (State::Calling { give_up, .. }, Input::Abandon) => State::Quiet { give_up, is_heard: false },
             // Whoever was heard is not abandoned.
             (state, Input::Abandon) => state,
+            (State::Calling { give_up, .. }, Input::Orphan) => State::Quiet { give_up, is_heard: false },
+            (State::Proceeding, Input::Orphan) => State::Quiet { give_up: now + PATIENCE, is_heard: true },
+            // They have an end already.
+            (state, Input::Orphan) => state,
             // Once anything was heard, the answer may still come over another connection; ACKs are sent again when asked for.
             (state, Input::TransportError) => state,
             // What comes after the final answer and contradicts it is absorbed.

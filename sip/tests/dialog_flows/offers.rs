@@ -6,6 +6,8 @@
 //! [RFC 3311 §5.2]: https://www.rfc-editor.org/rfc/rfc3311#section-5.2
 //! [RFC 6337 §4]: https://www.rfc-editor.org/rfc/rfc6337#section-4
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sip::{CallHandle, Command, Event, HeaderName, Status};
 
@@ -90,6 +92,69 @@ fn one_offer_at_a_time() {
             assert_eq!(response.headers.cseq().map(|cseq| cseq.number), Ok(50), "{name}");
             assert_eq!(response.headers.contains(&HeaderName::RetryAfter), *expected == Later, "{name}");
         }
+    }
+}
+
+/// A PBX that has heard our offer and forgets it must not keep either side from making another one.
+#[test]
+fn an_offer_that_is_heard_and_not_answered_is_taken_back() {
+    for is_cancel_answered in [true, false] {
+        let mut world = World::new();
+        let (_, bob) = world.call_up(1);
+        world.drop_if = Box::new(|side, _| side == 1);
+        world.command(1, reinvite(bob));
+        let (sent, _) = world.last(1, "INVITE");
+        world.reply(1, address(0), &sent, "100 Trying", "", "");
+        world.run_for(Duration::from_secs(39));
+        assert!(world.events[1].is_empty() && !world.said(1).contains(&"CANCEL"));
+        world.run_for(Duration::from_secs(2));
+        let (cancel, _) = world.last(1, "CANCEL");
+        assert_eq!(cancel.headers.via().map(|via| via.branch()), sent.headers.via().map(|via| via.branch()));
+        if is_cancel_answered {
+            world.reply(1, address(0), &cancel, "200 OK", "", "");
+            world.reply(1, address(0), &sent, "487 Request Terminated", "", "");
+        }
+        let begin = world.now;
+        let Event::ReinviteRejected { response, .. } = world.expect(1, "ReinviteRejected") else { unreachable!() };
+        assert_eq!(response.is_some(), is_cancel_answered);
+        assert_eq!((world.now - begin).as_secs(), if is_cancel_answered { 0 } else { 31 });
+        world.drop_if = Box::new(|_, _| false);
+        world.command(1, reinvite(bob));
+        world.expect(0, "Reinvite");
+    }
+}
+
+/// Whoever hangs up while our re-INVITE is open need not answer it, and many do not.
+#[test]
+fn an_offer_that_a_hangup_leaves_open_leaves_nothing_behind() {
+    for (name, is_heard, is_ours) in [
+        ("heard, they hang up", true, false),
+        ("heard, we hang up", true, true),
+        ("not heard, they hang up", false, false),
+        ("not heard, we hang up", false, true),
+    ] {
+        let mut world = World::new();
+        let (_, bob) = world.call_up(1);
+        let ack = world.last(0, "ACK").0;
+        world.drop_if = Box::new(|side, _| side == 1);
+        world.command(1, reinvite(bob));
+        let (sent, _) = world.last(1, "INVITE");
+        if is_heard {
+            world.reply(1, address(0), &sent, "100 Trying", "", "");
+        }
+        if is_ours {
+            world.command(1, hang_up(bob));
+            world.reply(1, address(0), &world.last(1, "BYE").0.clone(), "200 OK", "", "");
+            world.expect(1, "HungUp");
+        } else {
+            let of = |name| ack.headers.get(&name).expect("a header of every request").to_owned();
+            let [from, to, call_id] = [HeaderName::From, HeaderName::To, HeaderName::CallId].map(of);
+            world.inject(1, address(0), &written("BYE", 9, &from, &to, &call_id, "", ""));
+            world.expect(1, "Ended");
+        }
+        world.run_for(Duration::from_secs(120));
+        let left = world.sides[1].stats();
+        assert_eq!((left.calls, left.client_transactions, left.retained_bytes), (0, 0, 0), "{name}");
     }
 }
 

@@ -17,7 +17,7 @@ use sip::{
 
 use crate::{
     hang_up, reinvite,
-    wire::{Faults, SDP, World, config, invite},
+    wire::{Faults, SDP, World, address, config, invite},
 };
 
 const CONTACT: &str = "Contact: <sip:bob@203.0.113.1>\r\n";
@@ -81,6 +81,44 @@ fn proof(request: &Request, header: &HeaderName, challenge: &str) -> Option<u32>
     let right = challenge.answer(&credentials(), &request.method, &request.uri, &count.cnonce, number);
     assert!(right.as_ref() == Some(&proof), "{proof:?} for {challenge:?}");
     Some(number)
+}
+
+/// Networks that speak ISUP beside SIP put both into one body, in answers as well (RFC 5621 §3).
+#[test]
+fn an_answer_of_several_parts_is_heard() {
+    let part = |kind: &str, content: &str| format!("--b\r\nContent-Type: {kind}\r\n\r\n{content}\r\n");
+    let isup = part("application/isup;version=itu-t92+", "\u{1}\u{2}");
+    let several = [isup.clone(), part("application/sdp", "v=0"), "--b--\r\n".to_owned()].concat();
+    let mixed = "multipart/mixed;boundary=b";
+    for (name, kind, body, expected) in [
+        ("SDP alone", "application/sdp", "v=0\r\n", "v=0\r\n"),
+        ("beside ISUP", mixed, several.as_str(), "v=0\r\n"),
+        ("no SDP", mixed, isup.as_str(), ""),
+        ("something else", "text/plain", "hello", ""),
+    ] {
+        let mut world = World::new();
+        let alice = world.invite(1);
+        world.expect(1, "Incoming");
+        let extra = format!("Contact: <sip:b@192.0.2.2>\r\nContent-Type: {kind}\r\n");
+        let (sent, _) = world.last(0, "INVITE");
+        world.reply_with(0, address(1), &sent, "183 Session Progress", "t", &extra, body);
+        let Event::Progress { response, .. } = world.expect(0, "Progress") else { unreachable!() };
+        assert_eq!(response.body, expected, "{name}");
+        world.reply_with(0, address(1), &sent, "200 OK", "t", &extra, body);
+        let Event::Answered { response, .. } = world.expect(0, "Answered") else { unreachable!() };
+        assert_eq!(response.body, expected, "{name}");
+        world.command(0, reinvite(alice));
+        let (sent, _) = world.last(0, "INVITE");
+        world.reply_with(0, address(1), &sent, "200 OK", "t", &extra, body);
+        let Event::ReinviteAnswered { response, .. } = world.expect(0, "ReinviteAnswered") else { unreachable!() };
+        assert_eq!(response.body, expected, "{name}");
+    }
+    let mut world = World::new();
+    world.invite(1);
+    let (sent, _) = world.last(0, "INVITE");
+    world.reply_with(0, address(1), &sent, "486 Busy Here", "t", "Content-Type: text/plain\r\n", "why");
+    let Event::Rejected { response, .. } = world.expect(0, "Rejected") else { unreachable!() };
+    assert_eq!(response.body, "why", "a refusal may say it in words");
 }
 
 #[test]

@@ -98,6 +98,21 @@ impl World {
 
     /// Answers a request of a side as whoever it was sent to, or as somebody else: with these headers, and a To tag.
     pub(crate) fn reply(&mut self, side: usize, from: SocketAddr, to: &Request, line: &str, tag: &str, extra: &str) {
+        self.reply_with(side, from, to, line, tag, extra, "");
+    }
+
+    /// The same with a body.
+    #[expect(clippy::too_many_arguments, reason = "a response has as many parts")]
+    pub(crate) fn reply_with(
+        &mut self,
+        side: usize,
+        from: SocketAddr,
+        to: &Request,
+        line: &str,
+        tag: &str,
+        extra: &str,
+        body: &str,
+    ) {
         let headers = &to.headers;
         let of = |name: HeaderName| headers.get(&name).expect("a header that every request has").to_owned();
         let mut address = of(HeaderName::To);
@@ -108,7 +123,8 @@ impl World {
             [HeaderName::Via, HeaderName::From, HeaderName::CallId, HeaderName::CSeq].map(of);
         let text = format!(
             "SIP/2.0 {line}\r\nVia: {via}\r\nFrom: {from_header}\r\nTo: {address}\r\nCall-ID: {call_id}\r\n\
-             CSeq: {cseq}\r\n{extra}Content-Length: 0\r\n\r\n"
+             CSeq: {cseq}\r\n{extra}Content-Length: {}\r\n\r\n{body}",
+            body.len()
         );
         self.inject(side, from, &text);
     }

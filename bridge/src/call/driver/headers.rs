@@ -30,6 +30,9 @@ const OURS: &[&str] = &[
     "trunkline.hold",
 ];
 
+/// The longest value that is sent, in bytes; a longer one is cut.
+const MAX_VALUE: usize = 1024;
+
 /// Why we send a BYE, a CANCEL or a refusal: the last has a status in its first line already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Farewell {
@@ -54,12 +57,27 @@ impl Driver {
         fixed.chain(self.mapped_headers()).collect()
     }
 
-    /// Attributes of the participant that become headers.
+    /// Attributes of the participant that become headers, as they are now.
     pub(super) fn mapped_headers(&self) -> impl Iterator<Item = (HeaderName, String)> {
         let mapped = self.leg.seat().attributes_to_headers.iter();
         mapped.filter_map(|(attribute, header)| {
-            Some((HeaderName::parse(header)?, self.attributes.get(attribute)?.clone()))
+            let value = dispatch::headers::clean(self.attributes.get(attribute)?);
+            let value = value[..value.floor_char_boundary(MAX_VALUE)].to_owned();
+            Some((HeaderName::parse(header)?, value))
         })
+    }
+
+    /// An app has changed attributes of the participant. Those that tell which call this is are ours alone.
+    pub(super) fn heed(&mut self, changed: BTreeMap<String, String>) {
+        for (name, value) in changed {
+            if is_ours(&name) {
+                continue;
+            }
+            match value.is_empty() {
+                true => self.attributes.remove(&name),
+                false => self.attributes.insert(name, value),
+            };
+        }
     }
 
     /// What a BYE, a CANCEL or a refusal says beside its status: above all, why.
@@ -136,9 +154,13 @@ impl Driver {
         for note in notes {
             tracing::warn!(note, "a header of the other side could not be taken over");
         }
-        found.retain(|name, _| !OURS.contains(&name.as_str()) && !parting::ATTRIBUTES.contains(&name.as_str()));
+        found.retain(|name, _| !is_ours(name));
         found
     }
+}
+
+fn is_ours(name: &str) -> bool {
+    OURS.contains(&name) || parting::ATTRIBUTES.contains(&name) || name.starts_with(crate::stir::PREFIX)
 }
 
 #[cfg(test)]

@@ -137,6 +137,10 @@ impl Driver {
             }
             Some(Event::Audience(audience)) => Input::Audience(audience),
             Some(Event::Ended(end)) => Input::RoomEnded(end_of(&end)),
+            Some(Event::Attributes(changed)) => {
+                self.heed(changed);
+                return None;
+            }
             // The session logs its stages itself; while the room is looked for, the phone call stays up.
             Some(
                 Event::Interrupted

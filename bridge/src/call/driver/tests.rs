@@ -213,6 +213,30 @@ async fn headers_go_where_they_belong() {
     assert_eq!(refusal, parting[..2], "its status is in its first line");
 }
 
+/// An agent notes what came of a call on its participant, and the carrier is to have it with the BYE.
+#[tokio::test]
+async fn attributes_that_an_app_sets_become_headers() {
+    let trunk = TRUNK.replace("{sip.phoneNumber", "{case: X-Case, sip.phoneNumber");
+    let mut driver = active(&trunk).await.driver;
+    let number = driver.headers();
+    let long = "x".repeat(5_000);
+    let steps = [
+        ("set", "case", "42", Some("42")),
+        ("changed", "case", "43\r\nX-Evil: 1", Some("43X-Evil: 1")),
+        ("of ours", "sip.phoneNumber", "+1", Some("43X-Evil: 1")),
+        ("long", "case", &long, Some(&long[..1024])),
+        ("taken away", "case", "", None),
+    ];
+    for (name, attribute, value, expected) in steps {
+        let changed = BTreeMap::from([(attribute.to_owned(), value.to_owned())]);
+        assert!(driver.room_input(Some(rooms::Event::Attributes(changed))).is_none());
+        let mut headers = driver.parting_headers(Farewell::Hangup, EndReason::LocalHangup);
+        let case = headers.iter().position(|(header, _)| header.as_str() == "X-Case");
+        assert_eq!(case.map(|at| headers.remove(at).1).as_deref(), expected, "{name}");
+        assert_eq!(headers[0], number[1], "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_trunk_may_have_its_own_status_for_callers_whom_nobody_answers() {
     let driver = active(TRUNK).await.driver;

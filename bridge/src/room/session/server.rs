@@ -154,6 +154,10 @@ impl Session {
             if info.identity != self.profile.identity {
                 self.roster.update(info);
             } else if info.sid == self.ours.sid {
+                let changed = self.attributes.learn(&info.attributes);
+                if !changed.is_empty() {
+                    self.event(Event::Attributes(changed));
+                }
                 let turned = self.ours.update(info);
                 if turned.subscribe_again {
                     self.roster.forget_subscriptions();

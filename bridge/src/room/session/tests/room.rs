@@ -96,6 +96,20 @@ fn permission_taken_and_given_back_means_a_rejoin() {
     assert!(words.contains(&"connect Single join".into()));
 }
 
+#[test]
+fn attributes_that_others_set_are_told() {
+    let mut rig = Rig::joined();
+    let mut info = me("PA_1", true);
+    for (name, value) in [("sip.callStatus", "ringing"), ("case", "42")] {
+        info.attributes.insert(name.into(), value.into());
+    }
+    rig.say(update(&[info.clone()]));
+    assert_eq!(rig.events, [Event::Attributes(attributes(&[("case", "42")]))]);
+    rig.clear();
+    rig.say(update(&[info, somebody("PA_2", "agent", &[])]));
+    assert!(!rig.events.iter().any(|event| matches!(event, Event::Attributes(_))));
+}
+
 /// The right to publish is not won back by getting lost.
 #[test]
 fn a_rejoin_signs_only_the_rights_that_are_left() {
