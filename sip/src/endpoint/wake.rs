@@ -62,6 +62,9 @@ impl Endpoint {
                 call.state = State::Up { dialog, exchange: Exchange::Unacknowledged(waiting) };
                 self.put(handle, call);
             }
+            State::Up { exchange: Exchange::Owed(ref owed), .. } if now >= owed.give_up => {
+                self.forfeit(now, handle, call);
+            }
             // Early, or nothing to do.
             state @ (State::Offered { .. }
             | State::Calling { .. }

@@ -141,7 +141,7 @@ impl Endpoint {
             Method::Bye => {
                 self.close_referral(now, &mut peer, &tag, Status::REQUEST_TERMINATED);
                 self.answer_server(now, tx, &tag, Answer::new(Status::OK));
-                self.close_exchange(now, &tag, &exchange);
+                self.close_exchange(now, &peer, &dialog, &exchange);
                 // Whoever wants to hang up and only waits for the ACK has what was wanted.
                 let event = match exchange {
                     Exchange::Unacknowledged(waiting) if waiting.hangup.is_some() => Event::HungUp { call: handle },
@@ -192,8 +192,10 @@ impl Endpoint {
             Exchange::Idle => self.too_brief(&request).or_else(|| unreadable_body(&mut request)),
             _ if is_refresh => self.too_brief(&request),
             Exchange::Theirs { .. } => Some(self.too_soon()),
-            // Glare; or our last 2xx has not reached the peer's INVITE for sure, and the peer will try again.
-            Exchange::Ours | Exchange::Unacknowledged(_) => Some(Answer::new(Status::REQUEST_PENDING)),
+            // Glare; or the last 2xx, ours or the peer's, has no ACK yet, and the peer will try again.
+            Exchange::Ours | Exchange::Unacknowledged(_) | Exchange::Owed(_) => {
+                Some(Answer::new(Status::REQUEST_PENDING))
+            }
         };
         if let Some(answer) = objection {
             self.put(handle, Call { peer, state: State::Up { dialog, exchange } });
@@ -246,11 +248,12 @@ impl Endpoint {
         }
     }
 
-    /// Gives an INVITE of the peer that is still open its final answer, because the call ends.
-    pub(super) fn close_exchange(&mut self, now: Instant, tag: &Tag, exchange: &Exchange) {
+    /// Gives an INVITE of the peer that is still open its final answer, and a 2xx its ACK, because the call ends.
+    pub(super) fn close_exchange(&mut self, now: Instant, peer: &Peer, dialog: &Dialog, exchange: &Exchange) {
         if let Exchange::Theirs { invite } = exchange {
-            self.answer_server(now, *invite, tag, Answer::new(Status::REQUEST_TERMINATED));
+            self.answer_server(now, *invite, &dialog.id().local, Answer::new(Status::REQUEST_TERMINATED));
         }
+        self.pay_ack(peer, dialog, exchange);
     }
 }
 
