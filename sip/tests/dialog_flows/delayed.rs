@@ -31,7 +31,7 @@ fn bytes(text: &'static str) -> Bytes {
 }
 
 /// Alice calls Bob and offers nothing.
-fn dial(world: &mut World) -> CallHandle {
+pub(crate) fn dial(world: &mut World) -> CallHandle {
     let call = CallHandle::outbound(1);
     world.command(0, Command::Invite(Box::new(Invite { body: Bytes::new(), ..invite(call) })));
     call
@@ -53,7 +53,7 @@ fn answered(world: &mut World) -> Response {
 }
 
 /// Answers the last INVITE by hand: as the phone of that tag, with that RSeq if any, and with this description.
-fn says(world: &mut World, line: &str, tag: &str, number: Option<u32>, body: &str) {
+pub(crate) fn says(world: &mut World, line: &str, tag: &str, number: Option<u32>, body: &str) {
     let (invite, to) = world.last(0, "INVITE");
     let of = |name: HeaderName| invite.headers.get(&name).expect("a header that every INVITE has");
     let reliably = number.map(|number| format!("Require: 100rel\r\nRSeq: {number}\r\n")).unwrap_or_default();
