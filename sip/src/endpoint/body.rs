@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use crate::message::{HeaderName, Request};
+use crate::message::{HeaderName, Headers, Request};
 
 /// The only type of body that we understand.
 pub(crate) const SDP: &str = "application/sdp";
@@ -17,23 +17,28 @@ pub(crate) fn reduce_to_sdp(request: &mut Request) -> bool {
     if request.body.is_empty() {
         return true;
     }
-    let encoding = request.headers.get(&HeaderName::ContentEncoding).unwrap_or("identity");
-    if !encoding.trim().eq_ignore_ascii_case("identity") {
-        return false;
+    let Some(part) = sdp_in(&request.headers, &request.body) else { return false };
+    if part.len() < request.body.len() {
+        request.headers.set(HeaderName::ContentType, SDP);
     }
-    match request.headers.content_type().as_deref() {
+    request.body = part;
+    true
+}
+
+/// The SDP in a body; `None` when there is none.
+pub(crate) fn sdp_in(headers: &Headers, body: &Bytes) -> Option<Bytes> {
+    let encoding = headers.get(&HeaderName::ContentEncoding).unwrap_or("identity");
+    if body.is_empty() || !encoding.trim().eq_ignore_ascii_case("identity") {
+        return None;
+    }
+    match headers.content_type().as_deref() {
         // Without a type there is nothing else it could be.
-        None | Some(SDP) => true,
+        None | Some(SDP) => Some(body.clone()),
         Some(kind) if kind.starts_with("multipart/") => {
-            let content_type = request.headers.get(&HeaderName::ContentType).unwrap_or_default();
-            let Some(part) = boundary(content_type).and_then(|boundary| sdp_part(&request.body, &boundary)) else {
-                return false;
-            };
-            request.body = part;
-            request.headers.set(HeaderName::ContentType, SDP);
-            true
+            let content_type = headers.get(&HeaderName::ContentType).unwrap_or_default();
+            sdp_part(body, &boundary(content_type)?)
         }
-        Some(_) => false,
+        Some(_) => None,
     }
 }
 

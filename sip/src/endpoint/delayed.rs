@@ -18,6 +18,7 @@ use bytes::Bytes;
 
 use super::{
     Endpoint,
+    body::sdp_in,
     call::{Attempt, Call, Exchange, Peer, State},
     command::CallHandle,
     event::{Event, Failure},
@@ -77,10 +78,14 @@ impl Attempt {
         self.invite.body.is_empty()
     }
 
-    /// What a provisional answer describes, if it may be an offer. To nobody else it is told: one that may get lost is none
-    /// (RFC 3261 §13.2.1), and what follows an answer of ours says nothing new.
+    /// Takes out of an answer what it describes, if that may be an offer; it is put back where it is one. What may get lost is
+    /// none (RFC 3261 §13.2.1), and what follows an answer of ours says nothing new.
     pub(crate) fn take_offer(&self, response: &mut Response) -> Bytes {
-        if self.is_delayed() { mem::take(&mut response.body) } else { Bytes::new() }
+        if !self.is_delayed() {
+            return Bytes::new();
+        }
+        let body = mem::take(&mut response.body);
+        sdp_in(&response.headers, &body).unwrap_or_default()
     }
 
     /// The offer that a 2xx leaves open; a description that says nothing new is taken out of it.
@@ -88,7 +93,7 @@ impl Attempt {
         if !self.is_delayed() {
             return None;
         }
-        let description = mem::take(&mut response.body);
+        let description = self.take_offer(response);
         let OfferId { tag, .. } = OfferId::of(response);
         let early = self.early.iter().find(|early| early.dialog.id().remote == tag);
         match early.map_or(Theirs::Awaited, |early| early.theirs) {
@@ -162,9 +167,13 @@ impl Endpoint {
     }
 
     /// Whether this is the 2xx whose ACK waits, once more.
-    pub(super) fn owes_ack(&self, handle: CallHandle, response: &Response) -> bool {
-        let state = self.calls.get(handle).map(|call| &call.state);
-        matches!(state, Some(State::Up { exchange: Exchange::Owed(owed), .. }) if owed.offer.tag == remote_tag(response))
+    pub(super) fn owes_ack(&self, handle: CallHandle, id: TxId, response: &Response) -> bool {
+        match self.calls.get(handle).map(|call| &call.state) {
+            Some(State::Up { exchange: Exchange::Owed(owed), .. }) => {
+                owed.invite == id && owed.offer.tag == remote_tag(response)
+            }
+            _ => false,
+        }
     }
 
     /// Acknowledges what is still to be acknowledged, because the call ends.

@@ -93,8 +93,8 @@ pub enum Event {
     Progress {
         /// The call.
         call: CallHandle,
-        /// 100 to 199. Where the INVITE had no offer, a description in it is one, and wants [`Command::Acknowledge`]; none is
-        /// there that is not to be answered.
+        /// 100 to 199. Where the INVITE had no offer, its body is the SDP of one, and wants [`Command::Acknowledge`]; a body
+        /// that is not to be answered is left out.
         ///
         /// [`Command::Acknowledge`]: super::Command::Acknowledge
         response: Box<Response>,
@@ -103,7 +103,7 @@ pub enum Event {
     Answered {
         /// The call.
         call: CallHandle,
-        /// The 2xx. Where the INVITE had no offer, a description in it is one, as in [`Event::Progress`].
+        /// The 2xx. Where the INVITE had no offer, its body is one, as in [`Event::Progress`].
         response: Box<Response>,
     },
     /// Outbound: refused by the last hop and in spite of the credentials, and the ACK is sent. Redirects (3xx) count, for

@@ -149,7 +149,7 @@ impl Endpoint {
     /// A 2xx: the first makes the call, repeated ones are acknowledged again, those of other forks are ended
     /// (RFC 3261 §13.2.2.4).
     fn invite_accepted(&mut self, now: Instant, handle: CallHandle, id: TxId, flow: &Flow, mut response: Response) {
-        if self.acknowledge_again(id, &response) || self.owes_ack(handle, &response) {
+        if self.acknowledge_again(id, &response) || self.owes_ack(handle, id, &response) {
             return;
         }
         let Some(tx) = self.transactions.client(id) else { return };

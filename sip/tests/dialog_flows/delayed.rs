@@ -23,6 +23,8 @@ use crate::{
 const KIND: &str = "Content-Type: application/sdp\r\n";
 const OFFER: &str = "v=0\r\no=offer\r\n";
 const OTHER: &str = "v=0\r\no=other\r\n";
+const SIGNALS: &str = "\u{1}\0";
+const MIXED: &str = "--b\r\nContent-Type: application/isup\r\n\r\nx\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\no=offer\r\n--b--\r\n";
 const ANSWER: &str = "v=0\r\no=answer\r\n";
 const RINGING: &str = "183 Session Progress";
 
@@ -57,7 +59,12 @@ pub(crate) fn says(world: &mut World, line: &str, tag: &str, number: Option<u32>
     let (invite, to) = world.last(0, "INVITE");
     let of = |name: HeaderName| invite.headers.get(&name).expect("a header that every INVITE has");
     let reliably = number.map(|number| format!("Require: 100rel\r\nRSeq: {number}\r\n")).unwrap_or_default();
-    let kind = if body.is_empty() { "" } else { KIND };
+    let kind = match body {
+        "" => "",
+        MIXED => "Content-Type: multipart/mixed;boundary=b\r\n",
+        SIGNALS => "Content-Type: application/isup\r\n",
+        _ => KIND,
+    };
     let text = format!(
         "SIP/2.0 {line}\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag={tag}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
          Contact: <sip:{tag}@{}>\r\n{reliably}{kind}Content-Length: {}\r\n\r\n{body}",
@@ -195,6 +202,14 @@ fn what_counts_as_an_offer() {
             &["", ANSWER, ""],
             Some(""),
         ),
+        (
+            "what is no description, and one beside something else",
+            &[(RINGING, Some(7), SIGNALS, false), ("200 OK", None, MIXED, false)],
+            &["", OFFER],
+            &[""],
+            None,
+        ),
+        ("a 200 with what is no description", &[("200 OK", None, SIGNALS, false)], &[""], &[], Some("")),
         (
             "a 200 that does not wait for the PRACK, with one",
             &[(RINGING, Some(7), OFFER, false), ("200 OK", None, OTHER, false)],
