@@ -405,6 +405,21 @@ fn rtcp_has_its_own_port_or_shares_one() {
     assert!(text.contains("a=rtcp:20007\r\n"), "{text}");
 }
 
+/// An answer that cannot be a refusal by itself refuses what there is, and leaves everything as it was.
+#[test]
+fn an_offer_is_answered_by_refusing_each_of_its_lines() {
+    let lines = "c=IN IP4 198.51.100.7\r\nm=audio 4000 RTP/SAVP 0 101\r\nm=video 4002 RTP/AVP 96\r\n";
+    let (offer, mut call) = (text(lines), Exchange::new(local(), Policy::default()));
+    assert_eq!(call.answer(&offer).map(|_| ()), Err(Error::Encrypted));
+    let refusal = call.refuse(&offer);
+    assert!(
+        refusal.contains("m=audio 0 RTP/SAVP 0 101\r\n") && refusal.contains("m=video 0 RTP/AVP 96\r\n"),
+        "{refusal}"
+    );
+    assert!(call.negotiated().is_none() && !call.is_offering());
+    assert!(call.offer().contains("o=- 42 42 "), "no version was spent on it");
+}
+
 #[test]
 fn one_line_is_taken_and_the_others_refused() {
     type Case<'a> = (&'a str, &'a [&'a str], Result<&'a [&'a str], Error>);

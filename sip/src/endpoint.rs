@@ -21,6 +21,7 @@ mod command;
 mod commands;
 mod compose;
 mod config;
+mod delayed;
 mod event;
 mod failover;
 mod flow;
@@ -67,6 +68,7 @@ use self::{
 pub use self::{
     command::{CallHandle, Command, ExtraHeaders, Invite},
     config::{Acl, Choice, Config, Limits, Rate, Reliability, SessionTimers},
+    delayed::OfferId,
     event::{Event, Failure, Output},
     flow::{Advertised, ConnectionId, Destination, Flow, Listener, NextHop, Wire},
     stats::Stats,

@@ -2,6 +2,8 @@
 //!
 //! [RFC 3665]: https://www.rfc-editor.org/rfc/rfc3665
 
+#[path = "dialog_flows/delayed.rs"]
+mod delayed;
 #[path = "dialog_flows/mischief.rs"]
 mod mischief;
 #[path = "dialog_flows/offers.rs"]

@@ -40,7 +40,7 @@ impl CallStatus {
 pub enum Action {
     /// Find out where the callee's carrier is.
     Locate,
-    /// Reserve ports; answer the offer on paper, or make ours.
+    /// Reserve ports; answer the offer on paper, or make ours, unless the callee is to make one.
     PrepareMedia,
     /// Join the room with this status.
     JoinRoom(CallStatus),
@@ -58,9 +58,9 @@ pub enum Action {
     Dial,
     /// Let the room hear a ringing tone, or no more.
     Dialtone(bool),
-    /// Let the room hear what the callee's network says before the answer.
+    /// Let the room hear what the callee's network says before the answer; answer it, where it offers.
     HearEarly(Offer),
-    /// Read the callee's answer to our offer.
+    /// Read the callee's answer to our offer, or answer the callee's.
     Agree(Offer),
     /// Press the keys of the request.
     Press,

@@ -7,6 +7,7 @@
 //! ```
 
 mod bridge;
+mod delayed;
 mod dial;
 mod events;
 mod headers;

@@ -27,6 +27,8 @@ pub enum EndReason {
     NoRoute,
     /// The answer to our INVITE has no description, or one that does not fit our offer.
     AnswerUnusable,
+    /// The callee was to offer, and has not.
+    OfferMissing,
     /// The offer cannot be read (RFC 8866).
     OfferMalformed,
     /// The offer has nothing that we speak (RFC 3264 §6).
@@ -130,6 +132,7 @@ impl EndReason {
             Self::CarrierFull => (Status::SERVICE_UNAVAILABLE, 34, "carrier_call_limit", SipTrunkFailure, true),
             Self::NoRoute => (Status::NOT_FOUND, 3, "no_route", SipTrunkFailure, true),
             Self::AnswerUnusable => (Status::NOT_ACCEPTABLE_HERE, 88, "answer_unusable", MediaFailure, true),
+            Self::OfferMissing => (Status::NOT_ACCEPTABLE_HERE, 88, "no_offer", MediaFailure, true),
             Self::OfferMalformed => (Status::BAD_REQUEST, 88, "bad_offer", MediaFailure, false),
             Self::OfferUnacceptable => (Status::NOT_ACCEPTABLE_HERE, 88, "no_codec", MediaFailure, false),
             Self::EncryptionUnavailable => (Status::NOT_ACCEPTABLE_HERE, 88, "no_srtp", MediaFailure, false),
@@ -255,7 +258,8 @@ mod tests {
                 CarrierRate => CarrierFull,
                 CarrierFull => NoRoute,
                 NoRoute => AnswerUnusable,
-                AnswerUnusable => OfferMalformed,
+                AnswerUnusable => OfferMissing,
+                OfferMissing => OfferMalformed,
                 OfferMalformed => OfferUnacceptable,
                 OfferUnacceptable => EncryptionUnavailable,
                 EncryptionUnavailable => PortsExhausted,
@@ -341,6 +345,7 @@ mod tests {
             (503, 34, "carrier_call_limit"),
             (404, 3, "no_route"),
             (488, 88, "answer_unusable"),
+            (488, 88, "no_offer"),
             (400, 88, "bad_offer"),
             (488, 88, "no_codec"),
             (488, 88, "no_srtp"),

@@ -12,7 +12,7 @@ pub enum Input {
     /// Ports are reserved and the offer has an answer (inbound), or our offer is made (outbound); later, the callee's
     /// answer fits our offer.
     MediaReady,
-    /// There is nothing to offer or to answer with, or the answer to our offer is none.
+    /// There is nothing to offer or to answer with; the answer to our offer is none; or the callee's offer is none for us.
     MediaRefused(EndReason),
     /// The participant is in the room.
     RoomJoined,
@@ -28,7 +28,7 @@ pub enum Input {
     EarlyOffered(Offer),
     /// It is heard in the room.
     EarlyMedia,
-    /// 2xx to our INVITE; the stack has acknowledged it.
+    /// 2xx to our INVITE; the stack has acknowledged it, unless it offers.
     RemoteAnswered(Offer),
     /// Our INVITE has failed.
     RemoteRefused(EndReason),

@@ -677,6 +677,12 @@ pub(crate) const OUTBOUND_TRUNK: &[Field] = &[
         "Calls begun a second; `outbound.calls_per_second` if not set.",
     ),
     DTX,
+    field(
+        "delayed_offer",
+        Kind::Bool,
+        "Our INVITE has no description, for carriers and PBXs that want to offer themselves: in a provisional answer that is \
+         acknowledged (100rel), or in the 200. Their offer is answered by the terms of this trunk.",
+    ),
     ALLOW_REFER,
     BRIDGE_TRANSFERS,
     DTMF,

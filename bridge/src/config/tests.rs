@@ -116,11 +116,12 @@ fn trunks_have_fields_beside_those_of_livekit() {
     assert_eq!(inbound.inbound_trunks[0].transfers.allow_refer, Some(true));
     assert_eq!(inbound.inbound_trunks[0].media.dtmf, Dtmf::Info);
     let snapshot = snapshot(
-        "outbound_trunks: [{address: h, numbers: ['1'], defaultOutbound: true, maxCalls: 0, calls_per_second: 5, bridge_transfers: always, dtmf: inband}, {address: h, numbers: ['2']}]",
+        "outbound_trunks: [{address: h, numbers: ['1'], defaultOutbound: true, maxCalls: 0, calls_per_second: 5, bridge_transfers: always, dtmf: inband, delayedOffer: true}, {address: h, numbers: ['2']}]",
     );
     let ours = snapshot.outbound_trunks[0].ours;
     assert_eq!((ours.default_outbound, ours.max_calls, ours.calls_per_second), (true, Some(0), Some(5)));
     assert_eq!((ours.transfers.allow_refer, ours.transfers.bridge_transfers), (None, Some(Bridging::Always)));
+    assert!(ours.delayed_offer);
     assert_eq!((ours.dtmf, snapshot.outbound_trunks[0].media.dtmf), (Some(Dtmf::Inband), Dtmf::Inband));
     assert_eq!(snapshot.outbound_trunks[1].media.dtmf, Dtmf::Auto);
     assert_eq!(snapshot.outbound_trunks[1].ours, crate::store::OutboundExtras::default());

@@ -61,6 +61,9 @@ pub struct OutboundExtras {
     /// Whether frames of silence are left out toward the room; `None` for what the configuration says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dtx: Option<bool>,
+    /// Our INVITE offers nothing: the callee does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub delayed_offer: bool,
     /// What is possible with its calls.
     #[serde(flatten)]
     pub transfers: Transfers,
@@ -94,8 +97,16 @@ impl InboundExtras {
 
 impl OutboundExtras {
     /// The names of the fields.
-    pub(crate) const FIELDS: &[&str] =
-        &["default_outbound", "max_calls", "calls_per_second", "dtx", "allow_refer", "bridge_transfers", "dtmf"];
+    pub(crate) const FIELDS: &[&str] = &[
+        "default_outbound",
+        "max_calls",
+        "calls_per_second",
+        "dtx",
+        "delayed_offer",
+        "allow_refer",
+        "bridge_transfers",
+        "dtmf",
+    ];
 }
 
 impl RuleExtras {

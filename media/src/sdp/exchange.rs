@@ -6,7 +6,7 @@
 //! ```
 
 use super::media::Media;
-use super::negotiate::{accept, answer_session, choose, offer_anew, offer_session};
+use super::negotiate::{accept, answer_session, choose, offer_anew, offer_session, refusal};
 use super::{Direction, Encryption, Error, Local, Negotiated, Policy, Session};
 
 /// The offers and answers of one call. A failed one leaves everything as it was.
@@ -44,6 +44,12 @@ impl Exchange {
         self.offered = None;
         self.agreed = Some(Agreed { negotiated: negotiated.clone(), lines: answer });
         Ok((negotiated, text))
+    }
+
+    /// The answer to an offer that is not taken, where it goes in a message that cannot say no: each of its lines is refused
+    /// (RFC 3264 §6). Nothing is agreed upon by it.
+    pub fn refuse(&self, offer: &Session) -> String {
+        refusal(offer, &self.local).to_string()
     }
 
     /// Offers: all that we speak at first, what is in force later.

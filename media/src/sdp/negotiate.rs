@@ -94,4 +94,4 @@ pub fn accept_answer(answer: &Session, local: &Local, policy: &Policy) -> Result
 }
 
 pub(super) use audio::{accept, choose};
-pub(super) use own::{answer as answer_session, offer as offer_session, offer_anew};
+pub(super) use own::{answer as answer_session, offer as offer_session, offer_anew, refusal};

@@ -17,23 +17,28 @@ pub(crate) fn reduce_to_sdp(headers: &mut Headers, body: &mut Bytes) -> bool {
     if body.is_empty() {
         return true;
     }
+    let Some(part) = sdp_in(headers, body) else { return false };
+    if part.len() < body.len() {
+        headers.set(HeaderName::ContentType, SDP);
+    }
+    *body = part;
+    true
+}
+
+/// The SDP in a body; `None` when there is none.
+fn sdp_in(headers: &Headers, body: &Bytes) -> Option<Bytes> {
     let encoding = headers.get(&HeaderName::ContentEncoding).unwrap_or("identity");
-    if !encoding.trim().eq_ignore_ascii_case("identity") {
-        return false;
+    if body.is_empty() || !encoding.trim().eq_ignore_ascii_case("identity") {
+        return None;
     }
     match headers.content_type().as_deref() {
         // Without a type there is nothing else it could be.
-        None | Some(SDP) => true,
+        None | Some(SDP) => Some(body.clone()),
         Some(kind) if kind.starts_with("multipart/") => {
             let content_type = headers.get(&HeaderName::ContentType).unwrap_or_default();
-            let Some(part) = boundary(content_type).and_then(|boundary| sdp_part(body, &boundary)) else {
-                return false;
-            };
-            *body = part;
-            headers.set(HeaderName::ContentType, SDP);
-            true
+            sdp_part(body, &boundary(content_type)?)
         }
-        Some(_) => false,
+        Some(_) => None,
     }
 }
 

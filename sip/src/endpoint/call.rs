@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::{
     command::{ExtraHeaders, Invite},
     config::SessionTimers,
+    delayed::Owed,
     event::Event,
     flow::{Destination, NextHop},
     info::Keys,
@@ -106,6 +107,8 @@ pub(crate) enum Exchange {
     Unacknowledged(Unacknowledged),
     /// Our INVITE waits for the peer's answer.
     Ours(Offering),
+    /// The 2xx to our INVITE, which had no offer, has one, and its ACK waits for our answer.
+    Owed(Owed),
 }
 
 /// A re-INVITE of ours without its final answer.
@@ -186,6 +189,7 @@ impl Call {
                 earliest(Some(waiting.resend.at()), Some(waiting.give_up))
             }
             State::Up { exchange: Exchange::Ours(offering), .. } => Some(offering.give_up),
+            State::Up { exchange: Exchange::Owed(owed), .. } => Some(owed.give_up),
             // These wait for a transaction or for the user above.
             State::Up { .. } | State::Closing { .. } => None,
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::flow::NextHop;
+use super::{delayed::OfferId, flow::NextHop};
 use crate::{
     digest::Credentials,
     message::{CallId, HeaderName, KeyFormat, KeyPress, NameAddr, Status, Tag, Uri},
@@ -109,6 +109,20 @@ pub enum Command {
         status: Status,
         /// More headers.
         headers: ExtraHeaders,
+    },
+    /// Outbound: the answer to an offer of the callee's, which [`Event::Progress`] or [`Event::Answered`] has told where the
+    /// INVITE had none. It goes out with the PRACK (RFC 3262 §5), or with the ACK, which both have waited for it. An offer that
+    /// is not taken has to be answered as well, with its lines refused, or with nothing; a hangup may follow.
+    ///
+    /// [`Event::Progress`]: super::Event::Progress
+    /// [`Event::Answered`]: super::Event::Answered
+    Acknowledge {
+        /// The call.
+        call: CallHandle,
+        /// The offer.
+        offer: OfferId,
+        /// SDP.
+        body: Bytes,
     },
     /// End the call in the way that its state asks for: BYE when it is answered (after the ACK, if that is still
     /// awaited: RFC 3261 §15), CANCEL when it is outbound and not answered (after the first provisional answer:
@@ -220,7 +234,7 @@ pub struct Invite {
     pub cseq: u32,
     /// More headers.
     pub headers: ExtraHeaders,
-    /// SDP, or empty for a call that lets the other side offer.
+    /// SDP, or empty for a call that lets the other side offer: [`Command::Acknowledge`] has the answer.
     pub body: Bytes,
 }
 

@@ -44,6 +44,7 @@ impl Endpoint {
             Command::RejectReinvite { call, status, headers } => {
                 self.reject_reinvite(now, call, Answer { headers, ..Answer::new(status) });
             }
+            Command::Acknowledge { call, offer, body } => self.answer_offer(now, call, &offer, body),
             Command::Hangup { call, headers } => self.hang_up(now, call, headers),
             Command::Invite(invite) => self.place(now, *invite),
             Command::Reinvite { call, headers, body } => self.reinvite(now, call, headers, body),
@@ -212,7 +213,7 @@ impl Endpoint {
                 self.put(handle, call);
             }
             State::Up { dialog, exchange } => {
-                self.close_exchange(now, &dialog.id().local, &exchange);
+                self.close_exchange(now, &call.peer, &dialog, &exchange);
                 self.say_bye(now, handle, call.peer, dialog, headers, Some(finally));
             }
             // Already on its way.

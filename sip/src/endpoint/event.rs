@@ -93,14 +93,17 @@ pub enum Event {
     Progress {
         /// The call.
         call: CallHandle,
-        /// 100 to 199.
+        /// 100 to 199. Where the INVITE had no offer, its body is the SDP of one, and wants [`Command::Acknowledge`]; a body
+        /// that is not to be answered is left out.
+        ///
+        /// [`Command::Acknowledge`]: super::Command::Acknowledge
         response: Box<Response>,
     },
-    /// Outbound: answered, and the ACK is sent.
+    /// Outbound: answered, and the ACK is sent, unless it waits for our answer to an offer.
     Answered {
         /// The call.
         call: CallHandle,
-        /// The 2xx.
+        /// The 2xx. Where the INVITE had no offer, its body is one, as in [`Event::Progress`].
         response: Box<Response>,
     },
     /// Outbound: refused by the last hop and in spite of the credentials, and the ACK is sent. Redirects (3xx) count, for

@@ -4,17 +4,19 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::{
     Endpoint,
     call::{Attempt, Call, Peer, State, Terms},
     command::CallHandle,
     compose::Answer,
     config::Reliability,
+    delayed::Theirs,
     event::{Event, Failure},
     reliable::{Early, Order, RELIABLE, Reliable},
     requests::unreadable_body,
-    send::Ask,
-    transactions::{Owner, ServerMachine, TxId},
+    transactions::{ServerMachine, TxId},
     within::Within,
 };
 use crate::{
@@ -120,19 +122,20 @@ impl Endpoint {
         }
     }
 
-    /// A provisional answer to our INVITE: acknowledged if that is asked for. False when nobody is to hear of it.
+    /// A provisional answer to our INVITE: acknowledged if that is asked for, at once unless it is for the user above to answer
+    /// its offer. False when nobody is to hear of it.
     pub(super) fn hear_progress(
         &mut self,
         now: Instant,
         (handle, id): (CallHandle, TxId),
         peer: &mut Peer,
         attempt: &mut Attempt,
-        response: &Response,
+        response: &mut Response,
     ) -> bool {
+        let offer = attempt.take_offer(response);
         let Some(number) = RAck::wanted(&response.headers) else { return true };
         let tag = remote_tag(response);
         let sent = self.transactions.client(id).and_then(|tx| tx.sent.invite.as_deref());
-        let Some(cseq) = sent.and_then(|sent| sent.headers.cseq().ok()) else { return true };
         let known = attempt.early.iter().position(|early| early.dialog.id().remote == tag);
         let index = match known {
             Some(index) => {
@@ -146,15 +149,15 @@ impl Endpoint {
             None => {
                 let dialog = sent.map(|sent| Dialog::answered(sent, &response.headers));
                 let Some(Ok(dialog)) = dialog.filter(|_| attempt.early.len() < MAX_EARLY) else { return true };
-                attempt.early.push(Early { dialog, number });
+                attempt.early.push(Early { dialog, number, theirs: Theirs::Awaited });
                 attempt.early.len() - 1
             }
         };
         peer.session.note(&response.headers);
-        if self.has_room() {
-            let own = vec![(HeaderName::RAck, RAck { number, cseq }.to_string())];
-            let ask = Ask { own, ..Ask::new(Method::Prack) };
-            self.send_within(now, peer, &mut attempt.early[index].dialog, ask, Owner::Prack(handle, index));
+        if attempt.early[index].note_offer(number, &offer) {
+            response.body = offer;
+        } else if self.has_room() {
+            self.say_prack(now, handle, peer, attempt, (index, number), Bytes::new());
         }
         true
     }

@@ -50,7 +50,7 @@ impl Endpoint {
 
     fn expire_session(&mut self, now: Instant, handle: CallHandle, call: Call) {
         let State::Up { dialog, exchange } = call.state else { return };
-        self.close_exchange(now, &dialog.id().local, &exchange);
+        self.close_exchange(now, &call.peer, &dialog, &exchange);
         let finally = match exchange {
             // Somebody waits for the end already.
             Exchange::Unacknowledged(waiting) if waiting.hangup.is_some() => Some(Event::HungUp { call: handle }),
@@ -107,7 +107,7 @@ impl Endpoint {
     fn lose(&mut self, now: Instant, handle: CallHandle, call: Call, why: Failure) {
         match call.state {
             State::Up { dialog, exchange } => {
-                self.close_exchange(now, &dialog.id().local, &exchange);
+                self.close_exchange(now, &call.peer, &dialog, &exchange);
                 self.tell(Event::Failed { call: handle, why });
                 self.say_bye(now, handle, call.peer, dialog, Vec::new(), None);
             }

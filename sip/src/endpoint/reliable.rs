@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::compose::Answer;
+use super::{compose::Answer, delayed::Theirs};
 use crate::{
     dialog::Dialog,
     message::{RAck, Status},
@@ -128,6 +128,7 @@ pub(crate) struct Early {
     pub(crate) dialog: Dialog,
     /// RSeq of the last provisional answer.
     pub(crate) number: u32,
+    pub(crate) theirs: Theirs,
 }
 
 /// What a numbered provisional answer is.

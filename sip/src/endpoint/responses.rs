@@ -14,6 +14,7 @@ use super::{
     call::{Call, Exchange, Hangup, Peer, State},
     command::{CallHandle, ExtraHeaders},
     compose,
+    delayed::Owed,
     event::{Event, Failure, Output},
     failover::Setback,
     flow::Flow,
@@ -123,7 +124,7 @@ impl Endpoint {
         }
     }
 
-    fn invite_progress(&mut self, now: Instant, handle: CallHandle, id: TxId, response: Response) {
+    fn invite_progress(&mut self, now: Instant, handle: CallHandle, id: TxId, mut response: Response) {
         let Some(mut call) = self.calls.take(handle) else { return self.cancel_abandoned(now, id) };
         match call.state {
             State::Calling { invite, mut attempt, hangup: Hangup::Waiting(headers) } if invite == id => {
@@ -136,7 +137,7 @@ impl Endpoint {
             State::Calling { invite, mut attempt, hangup } if invite == id => {
                 attempt.silence = None;
                 if matches!(hangup, Hangup::Unwanted)
-                    && self.hear_progress(now, (handle, id), &mut call.peer, &mut attempt, &response)
+                    && self.hear_progress(now, (handle, id), &mut call.peer, &mut attempt, &mut response)
                 {
                     self.tell(Event::Progress { call: handle, response: Box::new(response) });
                 }
@@ -154,8 +155,8 @@ impl Endpoint {
 
     /// A 2xx: the first makes the call, repeated ones are acknowledged again, those of other forks are ended
     /// (RFC 3261 §13.2.2.4).
-    fn invite_accepted(&mut self, now: Instant, handle: CallHandle, id: TxId, flow: &Flow, response: Response) {
-        if self.acknowledge_again(id, &response) {
+    fn invite_accepted(&mut self, now: Instant, handle: CallHandle, id: TxId, flow: &Flow, mut response: Response) {
+        if self.acknowledge_again(id, &response) || self.owes_ack(handle, id, &response) {
             return;
         }
         let Some(tx) = self.transactions.client(id) else { return };
@@ -172,11 +173,20 @@ impl Endpoint {
                 if flow.wire == peer.path.wire {
                     peer.path.connection = flow.connection;
                 }
-                self.send_ack(id, &peer.path, &dialog, attempt.cseq);
                 let dialog = Box::new(dialog);
+                let offer = attempt.open_offer(&mut response).filter(|_| matches!(hangup, Hangup::Unwanted));
+                let exchange = match offer {
+                    Some(offer) => {
+                        Exchange::Owed(Owed { invite: id, cseq: attempt.cseq, offer, give_up: now + PATIENCE })
+                    }
+                    None => {
+                        self.send_ack(id, &peer.path, &dialog, attempt.cseq, Bytes::new());
+                        Exchange::Idle
+                    }
+                };
                 match hangup {
                     Hangup::Unwanted => {
-                        self.put(handle, Call { peer, state: State::Up { dialog, exchange: Exchange::Idle } });
+                        self.put(handle, Call { peer, state: State::Up { dialog, exchange } });
                         self.tell(Event::Answered { call: handle, response: Box::new(response) });
                     }
                     // The 200 has crossed our CANCEL (RFC 3261 §9.1).
@@ -265,7 +275,7 @@ impl Endpoint {
             State::Up { mut dialog, exchange: Exchange::Ours(_) } if is_success => {
                 dialog.refresh_target(&response.headers);
                 call.peer.session.accepted(now, &response.headers);
-                self.send_ack(id, &call.peer.path, &dialog, cseq.number);
+                self.send_ack(id, &call.peer.path, &dialog, cseq.number, Bytes::new());
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);
                 self.tell(Event::ReinviteAnswered { call: handle, response: Box::new(response) });
@@ -284,7 +294,7 @@ impl Endpoint {
             // The call is being ended; the peer still wants its ACK.
             State::Closing { dialog, finally } => {
                 if is_success {
-                    self.send_ack(id, &call.peer.path, &dialog, cseq.number);
+                    self.send_ack(id, &call.peer.path, &dialog, cseq.number, Bytes::new());
                 }
                 call.state = State::Closing { dialog, finally };
                 self.put(handle, call);
@@ -326,7 +336,7 @@ impl Endpoint {
             return;
         }
         let Some(path) = self.path_of(&tx.to) else { return };
-        self.send_ack(id, &path, &dialog, cseq.number);
+        self.send_ack(id, &path, &dialog, cseq.number, Bytes::new());
         if self.has_room() {
             // Without our credentials: this is not the call that they are for.
             self.send_within(now, &mut Peer::new(path, None), &mut dialog, Ask::new(Method::Bye), Owner::Nobody);

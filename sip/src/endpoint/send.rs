@@ -158,12 +158,12 @@ impl Endpoint {
         id
     }
 
-    /// Acknowledges a 2xx and remembers how, for when it is repeated.
-    pub(super) fn send_ack(&mut self, id: TxId, path: &Path, dialog: &Dialog, cseq: u32) {
+    /// Acknowledges a 2xx, with our answer to its offer if it has one, and remembers how, for when it is repeated.
+    pub(super) fn send_ack(&mut self, id: TxId, path: &Path, dialog: &Dialog, cseq: u32, body: Bytes) {
         let mut request = dialog.ack(cseq);
         let Some((to, listener)) = self.way(path, dialog) else { return };
         let branch = self.names.branch();
-        self.complete(&mut request, &branch, &listener, &Ask::new(Method::Ack));
+        self.complete(&mut request, &branch, &listener, &Ask { body, ..Ask::new(Method::Ack) });
         let Some(tx) = self.transactions.client_mut(id) else { return };
         // The proofs of the INVITE (RFC 3261 §22.1), unless the contact is somebody else than was called.
         if to.remote().ip() == tx.to.remote().ip()

@@ -76,6 +76,9 @@ impl Endpoint {
                 call.state = State::Up { dialog, exchange };
                 self.put(handle, call);
             }
+            State::Up { exchange: Exchange::Owed(ref owed), .. } if now >= owed.give_up => {
+                self.forfeit(now, handle, call);
+            }
             // Early, or nothing to do.
             state @ (State::Offered { .. }
             | State::Calling { .. }

@@ -142,7 +142,7 @@ impl Endpoint {
             Method::Bye => {
                 self.close_referral(now, &mut peer, &tag, Status::REQUEST_TERMINATED);
                 self.answer_server(now, tx, &tag, Answer::new(Status::OK));
-                self.close_exchange(now, &tag, &exchange);
+                self.close_exchange(now, &peer, &dialog, &exchange);
                 // Whoever wants to hang up and only waits for the ACK has what was wanted.
                 let event = match exchange {
                     Exchange::Unacknowledged(waiting) if waiting.hangup.is_some() => Event::HungUp { call: handle },
@@ -193,8 +193,10 @@ impl Endpoint {
             Exchange::Idle => self.too_brief(&request).or_else(|| unreadable_body(&mut request)),
             _ if is_refresh => self.too_brief(&request),
             Exchange::Theirs { .. } => Some(self.too_soon()),
-            // Glare; or our last 2xx has not reached the peer's INVITE for sure, and the peer will try again.
-            Exchange::Ours(_) | Exchange::Unacknowledged(_) => Some(Answer::new(Status::REQUEST_PENDING)),
+            // Glare; or the last 2xx, ours or the peer's, has no ACK yet, and the peer will try again.
+            Exchange::Ours(_) | Exchange::Unacknowledged(_) | Exchange::Owed(_) => {
+                Some(Answer::new(Status::REQUEST_PENDING))
+            }
         };
         if let Some(answer) = objection {
             self.put(handle, Call { peer, state: State::Up { dialog, exchange } });
@@ -248,12 +250,12 @@ impl Endpoint {
         }
     }
 
-    /// The call ends: an INVITE of the peer that is still open gets its final answer, and one of ours does not
-    /// wait for its own for ever.
-    pub(super) fn close_exchange(&mut self, now: Instant, tag: &Tag, exchange: &Exchange) {
+    /// The call ends: an INVITE of the peer that is still open gets its final answer, one of ours does not wait for its own
+    /// for ever, and a 2xx gets its ACK.
+    pub(super) fn close_exchange(&mut self, now: Instant, peer: &Peer, dialog: &Dialog, exchange: &Exchange) {
         match exchange {
             Exchange::Theirs { invite } => {
-                self.answer_server(now, *invite, tag, Answer::new(Status::REQUEST_TERMINATED));
+                self.answer_server(now, *invite, &dialog.id().local, Answer::new(Status::REQUEST_TERMINATED));
             }
             Exchange::Ours(ours) => {
                 if let Some(tx) = self.transactions.client_mut(ours.invite)
@@ -263,8 +265,9 @@ impl Endpoint {
                 }
                 self.settle_client(now, ours.invite, None);
             }
-            Exchange::Idle | Exchange::Unacknowledged(_) => {}
+            Exchange::Idle | Exchange::Unacknowledged(_) | Exchange::Owed(_) => {}
         }
+        self.pay_ack(peer, dialog, exchange);
     }
 }
 

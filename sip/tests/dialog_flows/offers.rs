@@ -12,6 +12,7 @@ use bytes::Bytes;
 use sip::{CallHandle, Command, Event, HeaderName, Status};
 
 use crate::{
+    delayed::{dial, says},
     hang_up, reinvite, text,
     timers::{last_response, turned, written},
     wire::{SDP, World, address},
@@ -36,6 +37,8 @@ enum When {
     Agreed,
     /// Our INVITE of the call has no answer, but a provisional one.
     Calling,
+    /// It had no offer, and our answer to that in the 2xx is not given.
+    Owed,
 }
 
 /// What is done with the request.
@@ -56,7 +59,7 @@ const KIND: &str = "Content-Type: application/sdp\r\n";
 #[test]
 fn one_offer_at_a_time() {
     use Then::{Later, Refused, Taken, Told};
-    use When::{Agreed, Calling, Ours, Ringing, Settled, Theirs, Unacknowledged, Wanted};
+    use When::{Agreed, Calling, Ours, Owed, Ringing, Settled, Theirs, Unacknowledged, Wanted};
     const PENDING: Then = Refused(491);
     // INVITE with an offer and without, UPDATE with an offer and without.
     let cases: &[(When, [Then; 4])] = &[
@@ -69,6 +72,7 @@ fn one_offer_at_a_time() {
         // It could be taken; until the call is answered we have no answer for it.
         (Agreed, [Later, Later, Later, Taken]),
         (Calling, [PENDING, PENDING, PENDING, Taken]),
+        (Owed, [PENDING, PENDING, PENDING, Taken]),
     ];
     for (when, expected) in cases {
         for ((method, body), expected) in
@@ -217,6 +221,12 @@ fn prepare(world: &mut World, when: When) -> usize {
             world.reply(0, address(1), &sent, "183 Session Progress", "a", reliable);
             return 0;
         }
+        When::Owed => {
+            dial(world);
+            says(world, "180 Ringing", "a", Some(1), "");
+            says(world, "200 OK", "a", None, BODY);
+            return 0;
+        }
     }
     1
 }
@@ -225,7 +235,7 @@ fn prepare(world: &mut World, when: When) -> usize {
 fn dialog(world: &World, when: When) -> (String, String, String) {
     let text_of = |value: Option<&str>| value.expect("a header that every message has").to_owned();
     match when {
-        When::Calling => {
+        When::Calling | When::Owed => {
             let (prack, _) = world.last(0, "PRACK");
             let of = |name: HeaderName| text_of(prack.headers.get(&name));
             (of(HeaderName::To), of(HeaderName::From), of(HeaderName::CallId))
@@ -243,7 +253,8 @@ fn dialog(world: &World, when: When) -> (String, String, String) {
     }
 }
 
-/// Each of the ways that we use, in the role that we have in it: who gets the offer, and who the answer.
+/// Each of the ways that we use, in the role that we have in it: who gets the offer, and who the answer. Calls that we place
+/// without an offer, patterns 2 and 4 as caller, have a file of their own.
 #[test]
 fn where_offers_and_answers_travel() {
     const OFFER: Bytes = Bytes::from_static(b"v=0\r\no=offer\r\n");

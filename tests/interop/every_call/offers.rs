@@ -1,10 +1,16 @@
 //! Where an offer may stand, and its answer (RFC 6337 §2.2).
 
-use serde_json::json;
-use tests::peers::phone::Rtp;
+use std::net::SocketAddr;
 
-use super::desk::{Desk, ROOM_TONE};
-use super::hold;
+use serde_json::json;
+use tests::peers::api::Pending;
+use tests::peers::baresip::Baresip;
+use tests::peers::gateway::OUR_NUMBER;
+use tests::peers::phone::{Rtp, Seal};
+use tests::peers::scenario::Scenario;
+
+use super::desk::{Desk, LIMIT, ROOM_TONE};
+use super::{hold, srtp};
 
 pub(super) fn early(desk: &mut Desk<'_>) {
     desk.join();
@@ -90,4 +96,107 @@ pub(super) fn resumed_by_asking(desk: &mut Desk<'_>) {
     desk.talk(&mut player, 3, &mut other, 520.0);
     player.go();
     player.succeeds();
+}
+
+/// We call by a trunk that leaves the offer to the callee.
+fn place(desk: &Desk<'_>, to: SocketAddr, encryption: &str) -> Pending {
+    let trunk = json!({
+        "name": format!("no offer to {to}"), "address": to.to_string(), "transport": "SIP_TRANSPORT_UDP",
+        "numbers": [OUR_NUMBER], "delayed_offer": true, "media": {"encryption": encryption},
+    });
+    let objects = json!({"outbound_trunks": [trunk]}).to_string();
+    let answer = desk.gateway.api().request("PUT", "/trunkline/v1/objects?mode=add", &objects);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    desk.place(to, &json!({"trunk": null, "sip_trunk_id": trunk["name"]}))
+}
+
+/// The phone offers when it is picked up, and something else later.
+pub(super) fn out_delayed(desk: &mut Desk<'_>) {
+    desk.join();
+    let (mut rtp, mut other) = (Rtp::new(), Rtp::new());
+    let scenario = Scenario::callee().replies("180 Ringing", "", "").waits().replies("200 OK", "", &rtp.offer());
+    let scenario = scenario.hears("ACK").waits().offers(&other.offer()).waits().hangs_up("");
+    let mut player = scenario.listen(desk.scratch);
+    let pending = place(desk, player.sip(), srtp::ALLOW);
+    assert_eq!(player.request("INVITE", 1).body(), "", "it is for the phone to offer");
+    desk.attribute("sip.callStatus", "ringing");
+    assert!(!pending.is_over(), "nobody has answered yet");
+    player.go();
+    let ack = player.request("ACK", 1);
+    rtp.start(ack.media().expect("the ACK has the answer"), Some((440.0, -15.0)));
+    assert_eq!(pending.finish().status, 200);
+    desk.both_hear(&rtp, 440.0);
+    rtp.stop();
+    player.go();
+    desk.talk(&mut player, 1, &mut other, 520.0);
+    player.go();
+    player.succeeds();
+}
+
+/// The phone offers while it rings, and is heard in the room at once.
+pub(super) fn out_while_it_rings(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let ringing = Scenario::callee().replies("183 Session Progress", "Require: 100rel\r\nRSeq: 7\r\n", &rtp.offer());
+    let scenario = ringing.hears("PRACK").replies("200 OK", "", "").waits().answers_invite("200 OK", "");
+    let mut player = scenario.hears("ACK").waits().hangs_up("").listen(desk.scratch);
+    let pending = place(desk, player.sip(), srtp::ALLOW);
+    assert_eq!(player.request("INVITE", 1).body(), "", "it is for the phone to offer");
+    let prack = player.request("PRACK", 1);
+    assert_eq!(prack.header("RAck"), Some("7 1 INVITE"));
+    let media = prack.media().expect("the PRACK has the answer");
+    rtp.start(media, Some((440.0, -15.0)));
+    desk.room_hears(440.0);
+    let silence = tests::within(LIMIT, || rtp.heard().packets.len() > 25);
+    assert!(silence.is_some(), "a network behind a NAT has to hear us first: {:?}", rtp.heard());
+    assert!(!pending.is_over(), "nobody has answered yet");
+    player.go();
+    assert_eq!(pending.finish().status, 200);
+    assert_eq!(player.request("ACK", 1).body(), "", "there is nothing left to answer");
+    rtp.start(media, Some((520.0, -15.0)));
+    desk.both_hear(&rtp, 520.0);
+    player.go();
+    player.succeeds();
+}
+
+/// The trunk asks for encryption: a phone that offers some has it, and one that offers none is hung up.
+pub(super) fn out_sealed(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    rtp.seal = Some(Seal::new("AES_CM_128_HMAC_SHA1_80"));
+    let scenario = Scenario::callee().replies("200 OK", "", &rtp.offer()).hears("ACK").waits().hangs_up("");
+    let mut player = scenario.listen(desk.scratch);
+    let pending = place(desk, player.sip(), srtp::REQUIRE);
+    let ack = player.request("ACK", 1);
+    rtp.seal.iter_mut().for_each(|seal| seal.hears(ack.body()));
+    rtp.start(ack.media().expect("the ACK has the answer"), Some((440.0, -15.0)));
+    assert_eq!(pending.finish().status, 200);
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+    desk.gone();
+
+    let plain = Rtp::new();
+    let scenario = Scenario::callee().replies("200 OK", "", &plain.offer()).hears("ACK").is_hung_up();
+    let mut player = scenario.listen(desk.scratch);
+    let pending = place(desk, player.sip(), srtp::REQUIRE);
+    let ack = player.request("ACK", 1);
+    assert!(ack.body().contains("m=audio 0 RTP/AVP "), "{ack:?}");
+    let bye = player.request("BYE", 1);
+    assert!(bye.header("Reason").is_some_and(|reason| reason.contains("no_srtp")), "{bye:?}");
+    assert_ne!(pending.finish().status, 200);
+    player.succeeds();
+}
+
+/// A phone that was not made by us.
+pub(super) fn out_to_baresip(desk: &mut Desk<'_>) {
+    desk.join();
+    desk.caller = "+15550177".to_owned();
+    let phone = Baresip::start("udp", 440.0, ";answermode=auto", desk.scratch);
+    let answer = place(desk, phone.sip(), srtp::ALLOW).finish();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    desk.room_hears(440.0);
+    // It listens for a while, and for a whole second without fail.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    desk.hang_up_and_judge(&phone, ROOM_TONE, 8_000);
 }

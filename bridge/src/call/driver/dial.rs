@@ -16,7 +16,7 @@ use crate::dispatch::outbound;
 use crate::phone::{CallError, Placed};
 
 /// What the API says when there are no keys.
-const NOT_ENCRYPTED: &str = "one side requires encryption, and the other cannot";
+pub(super) const NOT_ENCRYPTED: &str = "one side requires encryption, and the other cannot";
 /// Names take no longer, whatever the resolver thinks.
 const LOCATE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -82,6 +82,7 @@ impl Driver {
     /// A provisional answer.
     pub(super) fn progressed(&mut self, response: &Response) -> Vec<Input> {
         self.learn(response);
+        self.media.note_answer(response);
         let mut inputs = Vec::new();
         if response.status.code() >= 180 {
             inputs.push(Input::RemoteRinging);
@@ -94,6 +95,7 @@ impl Driver {
 
     pub(super) fn answered(&mut self, response: &Response) -> Input {
         self.learn(response);
+        self.media.note_answer(response);
         let headers = response.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.to_owned()));
         self.remote_headers = headers.collect();
         Input::RemoteAnswered(Offer(response.body.clone()))
@@ -142,6 +144,9 @@ impl Driver {
 
     /// Tries the description of a provisional answer; one that does not fit is no reason to end the call.
     pub(super) async fn hear_early(&mut self, description: &[u8]) -> Option<Input> {
+        if self.media.awaits_offer() {
+            return Some(self.answer_early(description).await);
+        }
         match self.media.hear_early(description).await {
             Ok(true) => {
                 info!("early media");
@@ -156,6 +161,9 @@ impl Driver {
     }
 
     pub(super) async fn agree(&mut self, description: &[u8]) -> Input {
+        if self.media.awaits_offer() {
+            return self.answer_late(description).await;
+        }
         match self.media.agree(description).await {
             Ok(()) => {
                 self.note_hold();
@@ -241,9 +249,10 @@ pub(super) fn error_of(reason: EndReason, detail: Option<CallError>) -> CallErro
         EndReason::CarrierUnreachable | EndReason::AckMissing => CallError::CarrierUnreachable,
         EndReason::RoomUnreachable => CallError::RoomUnreachable,
         EndReason::RoomRefused | EndReason::DuplicateIdentity => CallError::RoomRefused,
-        EndReason::AnswerUnusable | EndReason::OfferMalformed | EndReason::OfferUnacceptable => {
-            CallError::Media("the callee's answer does not fit our offer")
-        }
+        EndReason::AnswerUnusable
+        | EndReason::OfferMissing
+        | EndReason::OfferMalformed
+        | EndReason::OfferUnacceptable => CallError::Media("the callee's answer does not fit our offer"),
         EndReason::EncryptionUnavailable => CallError::Media(NOT_ENCRYPTED),
         EndReason::PortsExhausted => CallError::Media("no port is free"),
         EndReason::MediaTimeout | EndReason::MediaFault => CallError::Media("it has broken down"),

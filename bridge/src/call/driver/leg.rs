@@ -194,6 +194,14 @@ impl Leg {
         }
     }
 
+    /// Whether the trunk leaves the offer to the callee.
+    pub(super) fn awaits_offer(&self) -> bool {
+        match self {
+            Self::Inbound(_) => false,
+            Self::Outbound(outbound) => outbound.placement.trunk.as_ref().is_some_and(|trunk| trunk.ours.delayed_offer),
+        }
+    }
+
     pub(super) fn machine(&self, settings: &Settings) -> Call {
         let seat = self.seat();
         let limits = Limits {

@@ -1,5 +1,7 @@
 //! The media of one call: its ports, its offer/answer, its line on the plane.
 
+mod delayed;
+
 use std::fmt;
 use std::future::pending;
 use std::net::IpAddr;
@@ -12,6 +14,8 @@ use media::srtp::{Secret, Suite};
 use media::{CarrierConfig, Profile, rtcp};
 use tokio::sync::{mpsc, oneshot};
 
+use self::delayed::Delayed;
+pub(super) use self::delayed::Reply;
 use super::leg::family;
 use super::{Leg, Parts, Settings};
 use crate::call::end::EndReason;
@@ -28,6 +32,8 @@ const LINE_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Media {
     state: State,
     offer: Bytes,
+    /// Where the callee is to offer.
+    delayed: Option<Delayed>,
     family: Family,
     policy: Policy,
     setup: Setup,
@@ -42,6 +48,7 @@ enum State {
 /// A line, and what was agreed upon with the carrier.
 struct Open {
     exchange: Exchange,
+    local: Local,
     description: String,
     /// What was agreed upon before the peer's offer that our answer to is not acknowledged.
     before: Option<Box<Exchange>>,
@@ -78,7 +85,8 @@ impl Media {
             dtx: wanted.dtx.unwrap_or(settings.dtx),
         };
         let policy = policy(settings, wanted);
-        Self { state: State::Closed, offer, family, policy, setup, report: None }
+        let delayed = leg.awaits_offer().then(Delayed::default);
+        Self { state: State::Closed, offer, delayed, family, policy, setup, report: None }
     }
 
     #[cfg(test)]
@@ -119,6 +127,7 @@ impl Media {
         let mut exchange = Exchange::new(local, self.policy.clone());
         let (negotiated, description) = match &offer {
             Some(offer) => exchange.answer(offer).map(|(agreed, text)| (Some(agreed), text)),
+            None if self.delayed.is_some() => Ok((None, String::new())),
             None => Ok((None, exchange.offer())),
         }
         .map_err(|error| refused(&error))?;
@@ -132,6 +141,7 @@ impl Media {
         }
         self.state = State::Open(Box::new(Open {
             exchange,
+            local,
             description,
             before: None,
             early: Bytes::new(),
@@ -142,7 +152,7 @@ impl Media {
         Ok(())
     }
 
-    /// The answer, or the offer where the caller made none.
+    /// The answer, or the offer where the caller made none; nothing where the callee is to make one.
     pub(super) fn description(&self) -> Bytes {
         match &self.state {
             State::Open(open) => Bytes::from(open.description.clone()),

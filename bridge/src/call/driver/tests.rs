@@ -1,6 +1,7 @@
 //! The driver beside an endpoint and a media plane that are real, and a room session that the test plays.
 
 mod bridge;
+mod delayed;
 mod ends;
 mod moving;
 mod offers;

@@ -94,6 +94,18 @@ fn an_answer_that_cannot_be_used_is_hung_up() {
     assert!(!actions.contains(&Action::StartMedia));
 }
 
+/// Where the callee is to offer, and what comes while it rings is nothing for us.
+#[test]
+fn an_offer_that_cannot_be_taken_ends_the_ringing() {
+    let now = Instant::now();
+    let mut call = dialling(now);
+    let offer = described("offer");
+    assert_eq!(after(&mut call, now, Input::EarlyOffered(offer.clone())), [Action::HearEarly(offer)]);
+    let reason = EndReason::OfferUnacceptable;
+    let end = [Action::TellEnd(reason), Action::Hangup(reason), Action::Release, Action::Finished(reason)];
+    assert_eq!(after(&mut call, now, Input::MediaRefused(reason)), end);
+}
+
 #[test]
 fn a_carrier_that_cannot_be_found_costs_no_room_and_no_port() {
     let now = Instant::now();

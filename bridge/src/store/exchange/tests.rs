@@ -8,7 +8,7 @@ inbound_trunks:
    headers: {X-CamelCase: v}, ringing_timeout: 30s}
 outbound_trunks:
 - {sip_trunk_id: ST_out, name: out, address: sip.example.com, numbers: ['+2'], max_calls: 3, default_outbound: true, dtmf: info,
-   dtx: true}
+   dtx: true, delayed_offer: true}
 dispatch_rules:
 - {sip_dispatch_rule_id: SDR_r, name: r, trunk_ids: [in], answer: immediately, priority: 7, dtx: false, attributes: {aB: c},
    language: de-AT, prompts: {enter_pin: tests/data/../../prompts/en/wrong_pin.wav},
@@ -50,7 +50,8 @@ fn what_is_exported_can_be_a_file_and_can_be_imported() {
     );
     let voice = &rule.ours.voice;
     assert_eq!((voice.language.as_str(), voice.prompts.files().count()), ("de-AT", 1));
-    assert_eq!(store.snapshot().outbound_trunks[0].ours.max_calls, Some(3));
+    let ours = store.snapshot().outbound_trunks[0].ours;
+    assert_eq!((ours.max_calls, ours.delayed_offer), (Some(3), true));
     assert_eq!((rule.media.dtx, store.snapshot().outbound_trunks[0].media.dtx), (Some(false), Some(true)));
     drop(store);
     let (reopened, _) = Store::open(Some(&folder.path("store.db")), Items::default()).unwrap();

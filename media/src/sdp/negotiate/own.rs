@@ -22,6 +22,11 @@ pub(in crate::sdp) fn answer(offer: &Session, negotiated: &Negotiated, local: &L
     session(local, media.collect())
 }
 
+/// The answer to an offer of which nothing is taken.
+pub(in crate::sdp) fn refusal(offer: &Session, local: &Local) -> Session {
+    session(local, offer.media.iter().map(Media::refused).collect())
+}
+
 /// An offer of all that we speak; or, within a call, of what is in force first and under the types it has, with the
 /// media lines that there are.
 pub(in crate::sdp) fn offer(local: &Local, policy: &Policy, before: Option<(&Session, &Negotiated)>) -> Session {

@@ -50,13 +50,18 @@ impl Carrier {
 
     /// Answers a request.
     pub(super) async fn says(&self, request: &str, status: &str, more: &str, body: &str) {
+        self.says_as("callee", request, status, more, body).await;
+    }
+
+    /// The same as one of several phones.
+    pub(super) async fn says_as(&self, phone: &str, request: &str, status: &str, more: &str, body: &str) {
         let copied = ["Via:", "From:", "Call-ID:", "CSeq:"];
         let mut text = format!("SIP/2.0 {status}\r\n");
         for line in request.lines().take_while(|line| !line.is_empty()) {
             if copied.iter().any(|name| line.starts_with(name)) {
                 text.push_str(&format!("{line}\r\n"));
             } else if line.starts_with("To:") {
-                let tag = if line.contains("tag=") { "" } else { ";tag=callee" };
+                let tag = if line.contains("tag=") { String::new() } else { format!(";tag={phone}") };
                 text.push_str(&format!("{line}{tag}\r\n"));
             }
         }
@@ -157,7 +162,7 @@ pub(super) async fn placing(more: &str, change: impl FnOnce(&mut proto::CreateSi
 }
 
 impl Placing {
-    async fn hears(&mut self) -> Progress {
+    pub(super) async fn hears(&mut self) -> Progress {
         timeout(LIMIT, self.progress.recv()).await.unwrap().unwrap()
     }
 
