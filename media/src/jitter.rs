@@ -1,10 +1,13 @@
 //! Reordering: packets are put into their place and taken out in order.
 //!
 //! [`Ring`] is the place: a fixed number of slots, found by sequence number. `Hold` says how long a gap in it stays open. A
-//! packet that is in order is taken out at once; nothing here delays a clean stream.
+//! packet that is in order is taken out at once; nothing here delays a clean stream. `Again` tells a sender that has restarted from
+//! copies that a wire makes.
 
+mod again;
 mod hold;
 
+pub(crate) use again::Again;
 pub(crate) use hold::Hold;
 
 use std::time::Instant;
@@ -79,20 +82,17 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
 
     /// Puts a packet into its place.
     pub fn insert(&mut self, now: Instant, number: u64, timestamp: u32, tag: u16, bytes: &[u8]) -> Placed {
+        if self.is_known(number) {
+            return Placed::Repeated;
+        }
         if number < self.next {
-            let back = self.next - 1 - number;
-            let was_there = back >= 64 || self.passed >> back & 1 == 1;
-            return if was_there { Placed::Repeated } else { Placed::Late };
+            return Placed::Late;
         }
         if number - self.next >= SLOTS as u64 {
             return Placed::Beyond;
         }
         if bytes.len() > BYTES {
             return Placed::TooLong;
-        }
-        let place = &mut self.places[Self::place(number)];
-        if *place != NONE {
-            return Placed::Repeated;
         }
         // There are as many slots as places, and this place has none: one is free.
         let index = self.free.trailing_zeros();
@@ -101,7 +101,7 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
         }
         let Some(slot) = self.slots.get_mut(index as usize) else { return Placed::Beyond };
         self.free &= !(1 << index);
-        *place = index as u8;
+        self.places[Self::place(number)] = index as u8;
         (slot.arrived, slot.timestamp, slot.tag) = (now, timestamp, tag);
         slot.length = bytes.len() as u16;
         slot.bytes[..bytes.len()].copy_from_slice(bytes);
@@ -141,6 +141,15 @@ impl<const SLOTS: usize, const BYTES: usize> Ring<SLOTS, BYTES> {
             return None;
         }
         (0..SLOTS as u64).find_map(|missing| Some((missing, self.get(self.next + missing)?)))
+    }
+
+    /// Whether a packet of this number is there, or was when its turn came; of long ago that is assumed.
+    pub fn is_known(&self, number: u64) -> bool {
+        if number < self.next {
+            let back = self.next - 1 - number;
+            return back >= 64 || self.passed >> back & 1 == 1;
+        }
+        number - self.next < SLOTS as u64 && self.places[Self::place(number)] != NONE
     }
 
     /// The number to be taken next.

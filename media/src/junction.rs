@@ -18,6 +18,7 @@ mod downlink;
 mod ear;
 mod floor;
 mod last_word;
+mod patience;
 mod uplink;
 
 use std::{net::SocketAddr, time::Instant};

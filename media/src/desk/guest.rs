@@ -181,7 +181,7 @@ impl Guest {
 
     fn hear(&mut self, now: Instant) {
         let mut mixed = [0; FRAME];
-        while let Some(samples) = self.talkers.ready(now) {
+        while let Some(samples) = self.talkers.ready(now, false) {
             self.talkers.mix(&mut mixed[..samples]);
             self.desk.hear(now, &mixed[..samples]);
         }

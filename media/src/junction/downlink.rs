@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::floor::{Handed, Handing};
+use super::{
+    floor::{Handed, Handing},
+    patience::Patience,
+};
 use crate::{
     Error,
     frame::{Rate, SILENCE, WIDE_FRAME, earliest, level},
@@ -39,6 +42,8 @@ pub(crate) struct Downlink {
     background: Option<(Noise, Instant)>,
     /// Asked only where silence may be told instead of being sent.
     gate: Gate,
+    /// How long one talker is waited for while all are decoded.
+    patience: Patience,
     /// Whose packets go to the carrier as they are.
     handing: Handing,
     level: u8,
@@ -56,6 +61,7 @@ impl Downlink {
             played: false,
             background: None,
             gate: Gate::new(),
+            patience: Patience::default(),
             handing: Handing::default(),
             level: SILENCE,
             last_sound: None,
@@ -110,18 +116,26 @@ impl Downlink {
         if carrier.takes_whole()
             && let Some(advanced) = self.hand_on(now, carrier)
         {
+            self.patience.handle_silence();
             return advanced;
         }
-        if let Some(samples) = self.talkers.ready(now) {
+        if let Some(samples) = self.talkers.ready(now, self.patience.is_over(now)) {
             let mut mixed = [0; WIDE_FRAME];
             self.talkers.mix(&mut mixed[..samples]);
             self.pass(now, carrier, &mixed[..samples]);
             return true;
         }
         if self.talkers.is_anybody_active() {
+            self.patience.handle_wait(now);
             return false;
         }
-        self.fill(now, carrier)
+        let (_, ticks) = carrier.next_packet();
+        let filled = self.fill(now, carrier);
+        match filled {
+            true => self.patience.handle_filled(ticks),
+            false => self.patience.handle_silence(),
+        }
+        filled
     }
 
     /// When to advance again.
@@ -130,7 +144,8 @@ impl Downlink {
         let waits = !rings && self.handing.waits(&self.talkers);
         let silence = carrier.due().filter(|_| !waits);
         let silence = silence.map(|due| self.handing.quiet_until().map_or(due, |until| due.max(until)));
-        earliest(self.talkers.next_timeout(), silence)
+        let waited = earliest(self.patience.next_timeout(), self.handing.given_up());
+        earliest(earliest(self.talkers.next_timeout(), waited), silence)
     }
 
     /// Level of what was last sent.
@@ -202,8 +217,9 @@ impl Downlink {
     #[cold]
     fn ring(&mut self, now: Instant, mut tone: Tone, carrier: &mut Carrier) -> bool {
         self.handing.interrupt();
+        self.patience.handle_silence();
         let mut mixed = [0; WIDE_FRAME];
-        while let Some(samples) = self.talkers.ready(now) {
+        while let Some(samples) = self.talkers.ready(now, false) {
             self.talkers.mix(&mut mixed[..samples]);
             if tone.is_ending() {
                 tone.speak_into(self.talkers.rate(), &mut mixed[..samples]);
@@ -221,8 +237,9 @@ impl Downlink {
     #[cold]
     fn play(&mut self, now: Instant, carrier: &mut Carrier) -> bool {
         self.handing.interrupt();
+        self.patience.handle_silence();
         let mut unheard = [0; WIDE_FRAME];
-        while let Some(samples) = self.talkers.ready(now) {
+        while let Some(samples) = self.talkers.ready(now, false) {
             self.talkers.mix(&mut unheard[..samples]);
         }
         let Some(sound) = &mut self.sound else { return false };
@@ -240,8 +257,10 @@ impl Downlink {
         let lead = carrier.lead(now);
         if lead > FAR_AHEAD || (lead > AHEAD && self.level >= QUIET) {
             self.dropped += self.talkers.rate().ticks(samples.len()) as u64;
+            self.patience.handle_left_out(now);
             return;
         }
+        self.patience.handle_said(now, self.talkers.rate().ticks(samples.len()));
         self.note_sound(now);
         if carrier.may_rest() && self.is_silence(samples) {
             carrier.rest(now, self.level);

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::downlink::{AHEAD, FAR_AHEAD};
 use crate::{
     codec::opus::{self, LARGEST},
-    frame::OPUS_TICKS,
+    frame::{OPUS_TICKS, duration_of},
     leg::{
         carrier::Carrier,
         talkers::{Floor, Talkers},
@@ -29,6 +29,9 @@ const UNFIT: Duration = Duration::from_secs(2);
 /// for longer than that the carrier is not left alone.
 const DISCONTINUOUS: Duration = Duration::from_millis(500);
 
+/// For so long after his last packet nobody is waited for, whatever his timestamps say: longer than it takes to fade away.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Handing {
@@ -37,6 +40,8 @@ pub(crate) struct Handing {
     not_before: Option<Instant>,
     /// The talker has stopped sending: until then its silence is its own.
     quiet_until: Option<Instant>,
+    /// Until then the talker's next packet is waited for, at the longest.
+    waits_until: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,7 +88,9 @@ impl Handing {
         let gap = u64::try_from(gap).unwrap_or(0) / u64::from(OPUS_TICKS);
         carrier.pass_over(now, whole.lost, gap, AHEAD);
         let end = whole.timestamp.wrapping_add(whole.ticks as u32 * OPUS_TICKS);
-        self.quiet_until = opus::is_silence(payload).then_some(now + DISCONTINUOUS);
+        let rests = opus::is_silence(payload);
+        self.quiet_until = rests.then_some(now + DISCONTINUOUS);
+        self.waits_until = (!rests).then_some(now + duration_of(whole.ticks as u64) + PATIENCE);
         if let Some(ssrc) = ssrc {
             self.state = State::One { ssrc, end: Some(end) };
         }
@@ -105,6 +112,7 @@ impl Handing {
 
     /// Something else is sent: what was said meanwhile is over.
     pub(crate) fn interrupt(&mut self) {
+        self.waits_until = None;
         if let State::One { end, .. } = &mut self.state {
             *end = None;
         }
@@ -117,6 +125,11 @@ impl Handing {
             State::Nobody => false,
             State::One { ssrc, .. } => talkers.is_active(ssrc),
         }
+    }
+
+    /// When a talker who is waited for is given up.
+    pub(crate) fn given_up(&self) -> Option<Instant> {
+        self.waits_until
     }
 
     /// Until when nothing is sent though nobody speaks.
@@ -159,9 +172,18 @@ impl Handing {
     }
 
     /// There is no packet. When the clock wants one and no talker is to be waited for, that is silence.
-    fn wait(&mut self, now: Instant, ssrc: Option<u32>, talkers: &Talkers, carrier: &mut Carrier) -> Handed {
-        let resting = self.quiet_until.is_some_and(|until| now < until);
-        if resting || self.waits(talkers) || !carrier.fill(now) {
+    fn wait(&mut self, now: Instant, ssrc: Option<u32>, talkers: &mut Talkers, carrier: &mut Carrier) -> Handed {
+        if self.quiet_until.is_some_and(|until| now < until) {
+            return Handed::Nothing;
+        }
+        if self.waits(talkers) {
+            if now < *self.waits_until.get_or_insert(now + PATIENCE) {
+                return Handed::Nothing;
+            }
+            talkers.give_up();
+        }
+        self.waits_until = None;
+        if !carrier.fill(now) {
             return Handed::Nothing;
         }
         self.quiet_until = None;

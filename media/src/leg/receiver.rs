@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::{
     codec::opus,
     frame::{LONGEST, SILENCE, duration_of, samples_in},
-    jitter::{Hold, Placed, Ring},
+    jitter::{Again, Hold, Placed, Ring},
     rtp::Extended,
 };
 
@@ -45,6 +45,7 @@ pub(crate) enum Piece<'a> {
 #[derive(Debug)]
 pub(crate) struct Receiver {
     ring: Ring<SLOTS, LONGEST>,
+    again: Again,
     state: State,
     hold: Hold,
     /// When the last gap was noticed.
@@ -78,6 +79,7 @@ impl Receiver {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             ring: Ring::new(0),
+            again: Again::default(),
             state: State::Silent,
             hold: Hold::Open,
             gap_since: None,
@@ -160,8 +162,15 @@ impl Receiver {
         let filled = self.ring.first().is_some_and(|(missing, _)| number < self.ring.next() + missing);
         match self.ring.insert(now, number, timestamp, tag, bytes) {
             Placed::Stored if filled => self.hold.handle_filled(now),
-            Placed::Stored => {}
-            Placed::Repeated => self.counts.repeated += 1,
+            Placed::Stored => self.again.handle_new(),
+            Placed::Repeated => {
+                self.counts.repeated += 1;
+                if self.again.handle_repeated(now, number) {
+                    self.restart();
+                    self.ring.restart(number);
+                    self.ring.insert(now, number, timestamp, tag, bytes);
+                }
+            }
             Placed::Late => {
                 self.counts.late += 1;
                 if let Some(since) = self.gap_since {

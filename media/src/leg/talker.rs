@@ -24,7 +24,7 @@ use crate::{
     Error,
     codec::opus::{self, Decoder, LARGEST},
     frame::{FRAME, Fifo, OPUS_TICKS, Rate},
-    jitter::{Placed, Ring},
+    jitter::{Again, Placed, Ring},
     rtp::{Extended, Redundant, Sequence},
 };
 
@@ -53,6 +53,7 @@ pub(crate) struct Talker {
     state: State,
     sequence: Option<Sequence>,
     ring: Ring<SLOTS, LARGEST>,
+    again: Again,
     rate: Rate,
     decoder: Decoder,
     decoded: Fifo,
@@ -98,6 +99,7 @@ impl Talker {
             state: State::Quiet,
             sequence: None,
             ring: Ring::new(0),
+            again: Again::default(),
             rate,
             decoder: Decoder::new(rate)?,
             decoded: Fifo::new(rate.samples(DECODED)),
@@ -121,7 +123,7 @@ impl Talker {
         self.ring.restart(0);
         (self.ssrc, self.state, self.sequence) = (ssrc, State::Quiet, None);
         (self.late_since, self.heard, self.redundant, self.rests) = (None, now, 0, false);
-        (self.told, self.repeats) = (Told::default(), Repeats::default());
+        (self.told, self.repeats, self.again) = (Told::default(), Repeats::default(), Again::default());
     }
 
     /// Is heard at another rate from here on.
@@ -132,20 +134,31 @@ impl Talker {
         Ok(())
     }
 
-    /// Takes in a packet, and what it repeats.
-    pub(crate) fn handle_packet(&mut self, now: Instant, sequence: u16, timestamp: u32, said: &Redundant<'_>) {
+    /// Takes in a packet, and what it repeats. Returns whether it says anything new.
+    pub(crate) fn handle_packet(&mut self, now: Instant, sequence: u16, timestamp: u32, said: &Redundant<'_>) -> bool {
         self.heard = now;
         self.counts.received += 1;
-        let Some(number) = self.place(now, sequence, timestamp) else { return };
+        let Some(number) = self.place(now, sequence, timestamp) else { return false };
+        if self.ring.is_known(number) {
+            if !self.again.handle_repeated(now, number) {
+                // When it comes says nothing of those that follow, nor does its timestamp.
+                self.take_repeated(now, number, timestamp, said);
+                return false;
+            }
+            self.begin(now, number, timestamp);
+        } else if number >= self.ring.next() {
+            self.again.handle_new();
+        }
         let late = self.arrival.handle_packet(now, timestamp);
         if late > TOO_LATE && !self.line_is_slower(now, timestamp) {
             self.counts.late += 1;
             // Its number is passed over without waiting.
             self.insert(now, number, timestamp, &[]);
-            return;
+            return true;
         }
         self.insert(now, number, timestamp, said.primary());
         self.take_repeated(now, number, timestamp, said);
+        true
     }
 
     /// Takes note of what a packet tells without being decoded.
@@ -170,21 +183,27 @@ impl Talker {
         }
     }
 
-    /// Goes on without a packet that should have come by now. Does nothing before its time or when samples are left.
-    pub(crate) fn make_up(&mut self, now: Instant) {
+    /// Goes on without a packet that should have come by now, or at once if others have `waited` too long. Does nothing when
+    /// samples are left.
+    pub(crate) fn make_up(&mut self, now: Instant, waited: bool) {
         let made = match self.state {
             State::Speaking => 0,
             State::Fading { made } => made,
             State::Quiet => return,
         };
-        if self.decoded.len() > 0 || now < self.deadline() {
+        let too_early = now < self.deadline();
+        if self.decoded.len() > 0 || (too_early && !waited) {
             return;
         }
         if made >= FADE {
             self.state = State::Quiet;
-            return;
+            // What waited for him waits no longer.
+            return self.advance(now);
         }
+        let next = self.next;
         self.conceal(self.packet.min(FRAME), made);
+        // What is made up before its time is stretched: the packet that is due comes after it.
+        self.next = if too_early { next } else { self.next };
         self.state = State::Fading { made: made + self.packet.min(FRAME) };
     }
 

@@ -73,9 +73,11 @@ impl Talkers {
     ) -> Result<bool, Error> {
         let (index, new) = self.find(now, ssrc)?;
         let talker = &mut self.talkers[index];
-        talker.handle_packet(now, sequence, timestamp, said);
+        let says_something = talker.handle_packet(now, sequence, timestamp, said);
         if self.whole {
-            talker.look_at(now, timestamp, said.primary());
+            if says_something {
+                talker.look_at(now, timestamp, said.primary());
+            }
         } else {
             talker.advance(now);
         }
@@ -100,13 +102,14 @@ impl Talkers {
         self.used = 0;
     }
 
-    /// How many samples every active talker has, at most a frame; `None` when one has none, or nobody is active.
-    pub(crate) fn ready(&mut self, now: Instant) -> Option<usize> {
+    /// How many samples every active talker has, at most a frame; `None` when one has none, or nobody is active. If the others have
+    /// `waited` too long for somebody, he is made up for before his time.
+    pub(crate) fn ready(&mut self, now: Instant, waited: bool) -> Option<usize> {
         let active = &mut self.talkers[..self.used];
         let mut ready = usize::MAX;
         for talker in active.iter_mut() {
             talker.advance(now);
-            talker.make_up(now);
+            talker.make_up(now, waited);
             if talker.is_active() {
                 ready = ready.min(talker.decoded().len());
             }
@@ -161,6 +164,11 @@ impl Talkers {
             }
         }
         taken
+    }
+
+    /// Nobody is waited for until he is heard again.
+    pub(crate) fn give_up(&mut self) {
+        self.talkers[..self.used].iter_mut().for_each(Talker::give_up);
     }
 
     /// Everybody is decoded from here on, after packets that were not.

@@ -11,6 +11,7 @@ mod keys;
 mod last_word;
 mod loss;
 mod mixing;
+mod numbers;
 mod opus;
 mod quiet;
 mod red;

@@ -78,6 +78,17 @@ pub(crate) fn through_codecs(said: &[i16]) -> Vec<i16> {
     heard
 }
 
+/// How loud one frequency is in what is heard, in dB below full scale.
+pub(crate) fn level_of(heard: &[i16], frequency: f32) -> f32 {
+    let step = f64::from(frequency) * std::f64::consts::TAU / 8_000.0;
+    let (sin, cos) = heard.iter().enumerate().fold((0.0, 0.0), |(sin, cos), (n, sample)| {
+        let (s, c) = (n as f64 * step).sin_cos();
+        (sin + f64::from(*sample) * s, cos + f64::from(*sample) * c)
+    });
+    let mean = 2.0 * (sin * sin + cos * cos) / (heard.len() as f64).powi(2);
+    (-10.0 * (mean / 32_768.0f64.powi(2)).log10()) as f32
+}
+
 /// The share of a tone's energy that arrived.
 pub(crate) fn energy(samples: &[i16]) -> f64 {
     samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum()

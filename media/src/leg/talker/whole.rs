@@ -131,6 +131,11 @@ impl Talker {
         while self.take_whole(now, &mut unheard).is_some() {}
     }
 
+    /// Nobody waits for this one any more, whatever was expected of it.
+    pub(crate) fn give_up(&mut self) {
+        self.state = State::Quiet;
+    }
+
     /// Is decoded from here on, after packets that were not.
     pub(crate) fn begin_decoding(&mut self) {
         self.decoder.reset();
