@@ -214,10 +214,10 @@ impl Receiver {
             self.state = State::Flowing { expected: timestamp, step, lost: false };
             return piece;
         }
-        let expected = timestamp.wrapping_add(ticks as u32 * step);
+        let expected = self.beginning(timestamp, step).wrapping_add(ticks as u32 * step);
         self.state = State::Flowing { expected, step, lost: false };
         self.ended = arrived + duration_of(ticks as u64);
-        let lost = std::mem::take(&mut self.missing);
+        let lost = std::mem::take(&mut self.missing).min(SLOTS as u16);
         match self.ring.take() {
             Some(slot) if slot.tag == NOISE => Piece::Noise { level: slot.bytes().first().copied().unwrap_or(SILENCE) },
             Some(slot) => {

@@ -1,0 +1,34 @@
+//! Peers and participants that send what nobody should.
+
+use crate::{
+    sound::speech,
+    wire::{CLEAN, Call, Input, ms, opus_terms, room_packets},
+};
+
+/// How far each packet to the carrier is ahead of the one before it.
+fn steps(call: &Call) -> Vec<u16> {
+    call.rtp().windows(2).map(|pair| pair[1].1.wrapping_sub(pair[0].1)).collect()
+}
+
+#[test]
+fn however_many_packets_cannot_be_read_sequence_numbers_never_go_back() {
+    // Three frames, of which only their number is told; it is none, or cut off.
+    for unreadable in [&[0xff][..], &[0xff, 0, 1, 2, 3, 4]] {
+        let mut call = Call::heard(&opus_terms("107", ""));
+        for n in 0..40_000u32 {
+            let (sequence, timestamp) = (n as u16, n * 48);
+            let input = Input::Room { ssrc: 7, sequence, timestamp, payload: unreadable.to_vec() };
+            call.at(ms(n.into()), input);
+        }
+        let good = room_packets(&speech()[..32_000], 7, 0).into_iter().enumerate().map(|(n, (at, input))| {
+            let Input::Room { ssrc, payload, .. } = input else { panic!("of the room") };
+            let (sequence, timestamp) = (40_000 + n as u16, 40_000 * 48 + n as u32 * 960);
+            (ms(40_000) + at, Input::Room { ssrc, sequence, timestamp, payload })
+        });
+        call.send(CLEAN, good);
+        call.run(ms(45_000));
+        let steps = steps(&call);
+        let most = steps.iter().max().copied();
+        assert!(steps.len() > 200 && most <= Some(64), "{unreadable:?}: {most:?}");
+    }
+}
