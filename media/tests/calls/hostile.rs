@@ -1,8 +1,10 @@
 //! Peers and participants that send what nobody should.
 
+use media::codec::g711::Law;
+
 use crate::{
-    sound::speech,
-    wire::{CLEAN, Call, Input, ms, opus_terms, room_packets},
+    sound::{assert_tone, speech, tone},
+    wire::{CLEAN, Call, Input, ms, opus_terms, room_packets, terms},
 };
 
 /// How far each packet to the carrier is ahead of the one before it.
@@ -30,5 +32,23 @@ fn however_many_packets_cannot_be_read_sequence_numbers_never_go_back() {
         let steps = steps(&call);
         let most = steps.iter().max().copied();
         assert!(steps.len() > 200 && most <= Some(64), "{unreadable:?}: {most:?}");
+    }
+}
+
+#[test]
+fn one_packet_that_cannot_be_decoded_costs_its_own_time_and_no_more() {
+    // Two frames of ten milliseconds of one length, which three bytes cannot be; and what tells no length at all.
+    for unreadable in [&[1, 1, 2, 3][..], &[0xff, 0, 1, 2, 3]] {
+        let mut call = Call::heard(&terms("0", ""));
+        let mut sent = room_packets(&tone(440.0, 20, 24_000), 7, 0);
+        for n in [40, 70, 100] {
+            let Input::Room { payload, .. } = &mut sent[n].1 else { panic!("of the room") };
+            *payload = unreadable.to_vec();
+        }
+        call.send(CLEAN, sent);
+        call.run(ms(3_000));
+        let report = call.junction.report();
+        assert_eq!((report.room_late, report.room_concealed), (0, 3 * 160), "{unreadable:?}");
+        assert_tone(&call.heard_by_carrier(Law::Mu), 440.0, 20, "the carrier");
     }
 }
