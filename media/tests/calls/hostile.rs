@@ -4,7 +4,7 @@ use media::codec::g711::Law;
 
 use crate::{
     sound::{assert_tone, speech, tone},
-    wire::{CLEAN, Call, Input, ms, opus_terms, room_packets, terms},
+    wire::{CLEAN, Call, Input, carrier_packets, ms, opus_terms, room_packets, terms},
 };
 
 /// How far each packet to the carrier is ahead of the one before it.
@@ -50,5 +50,24 @@ fn one_packet_that_cannot_be_decoded_costs_its_own_time_and_no_more() {
         let report = call.junction.report();
         assert_eq!((report.room_late, report.room_concealed), (0, 3 * 160), "{unreadable:?}");
         assert_tone(&call.heard_by_carrier(Law::Mu), 440.0, 20, "the carrier");
+    }
+}
+
+#[test]
+fn timestamps_that_tremble_make_no_time() {
+    let said = tone(440.0, 20, 480_000);
+    for tremble in [8, 40] {
+        let mut call = Call::new(&terms("0", ""));
+        let packets = carrier_packets(&said, Law::Mu, 0, 20).into_iter().enumerate().map(|(n, (at, input))| {
+            let Input::Rtp(mut datagram) = input else { panic!("of the carrier") };
+            let timestamp = u32::from_be_bytes([datagram[4], datagram[5], datagram[6], datagram[7]]);
+            let timestamp = timestamp.wrapping_add([0, tremble, 3, tremble / 2][n % 4]);
+            datagram[4..8].copy_from_slice(&timestamp.to_be_bytes());
+            (at, Input::Rtp(datagram))
+        });
+        call.send(CLEAN, packets);
+        call.run(ms(60_100));
+        let end = call.room()[call.room().len() - 1].1 / 48;
+        assert!(end.abs_diff(60_000) < 100, "{tremble}: {end}");
     }
 }
