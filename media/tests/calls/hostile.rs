@@ -4,7 +4,7 @@ use media::codec::g711::Law;
 
 use crate::{
     sound::{assert_tone, speech, tone},
-    wire::{CLEAN, Call, Input, carrier_packets, ms, opus_terms, room_packets, terms},
+    wire::{CLEAN, Call, Input, carrier_packets, ms, noise_terms, opus_terms, room_packets, rtp, terms},
 };
 
 /// How far each packet to the carrier is ahead of the one before it.
@@ -70,4 +70,26 @@ fn timestamps_that_tremble_make_no_time() {
         let end = call.room()[call.room().len() - 1].1 / 48;
         assert!(end.abs_diff(60_000) < 100, "{tremble}: {end}");
     }
+}
+
+#[test]
+fn noise_whose_timestamps_stand_still_holds_nothing_back() {
+    let said = tone(440.0, 20, 8_000);
+    let mut call = Call::new(&noise_terms("0 13", ""));
+    let (mut sequence, mut timestamp) = (0u16, 0);
+    for round in 0..10u64 {
+        for n in 0..50 {
+            let payload = crate::wire::encode(Law::Mu, &said[n * 160..][..160]);
+            let at = ms(round * 3_000 + (n as u64 + 1) * 20);
+            call.at(at, Input::Rtp(rtp(sequence, timestamp, 0, 0x1234, &payload)));
+            (sequence, timestamp) = (sequence + 1, timestamp + 160);
+        }
+        call.at(ms(round * 3_000 + 1_020), Input::Rtp(rtp(sequence, timestamp, 13, 0x1234, &[50])));
+        sequence += 1;
+    }
+    call.run(ms(30_000));
+    let behind = call.room().into_iter().map(|(at, timestamp, _)| at.saturating_sub(ms((timestamp / 48).into())));
+    // What is left of the last frame in each silence.
+    let most = behind.max();
+    assert!(most <= Some(ms(10 * 20 + 40)), "{most:?}");
 }
