@@ -118,6 +118,8 @@ pub(crate) struct Carrier {
     /// Silence is told, not sent.
     rest: Option<Rest>,
     watch: Watch,
+    /// The peer has said that nothing follows for a while: until something does, its reports are the sign that it is there.
+    said_quiet: bool,
     last_heard: Option<Instant>,
     /// Told, or not yet: that the first packet was heard.
     first: Option<bool>,
@@ -146,6 +148,7 @@ impl Carrier {
             is_answered: false,
             rest: None,
             watch: Watch::new(config.first_timeout, config.timeout),
+            said_quiet: false,
             last_heard: None,
             first: None,
             unusable: 0,
@@ -239,6 +242,9 @@ impl Carrier {
             self.control.set_heard_rate(RATE * coding.step());
         }
         let place = self.control.handle_packet(now, &packet);
+        if kind != Kind::Event {
+            self.said_quiet = kind == Kind::ComfortNoise;
+        }
         match kind {
             // On hold the peer may go on for a moment; nobody is to hear it.
             _ if !self.terms.receives => self.receiver.handle_other(now, place),
@@ -268,6 +274,9 @@ impl Carrier {
         if lock.judge_rtcp(from) != Verdict::Refuse {
             // A goodbye is not the end of a call, only a BYE of the signalling is.
             self.control.handle_datagram(now, datagram);
+            if self.said_quiet && rtcp::is_rtcp(datagram) {
+                self.watch.handle_packet(now);
+            }
         }
     }
 

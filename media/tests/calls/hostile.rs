@@ -4,7 +4,7 @@ use media::codec::g711::Law;
 
 use crate::{
     sound::{assert_tone, speech, tone},
-    wire::{CLEAN, Call, Input, carrier_packets, ms, noise_terms, opus_terms, room_packets, rtp, terms},
+    wire::{CLEAN, Call, Input, Left, carrier_packets, ms, noise_terms, opus_terms, room_packets, rtp, terms},
 };
 
 /// How far each packet to the carrier is ahead of the one before it.
@@ -69,6 +69,25 @@ fn timestamps_that_tremble_make_no_time() {
         call.run(ms(60_100));
         let end = call.room()[call.room().len() - 1].1 / 48;
         assert!(end.abs_diff(60_000) < 100, "{tremble}: {end}");
+    }
+}
+
+#[test]
+fn a_line_that_says_it_is_silent_and_reports_on_is_no_dead_line() {
+    for (reports, expected) in [(true, 0), (false, 1)] {
+        let mut call = Call::new(&noise_terms("0 13", ""));
+        call.send(CLEAN, carrier_packets(&tone(440.0, 20, 8_000), Law::Mu, 0, 20));
+        call.at(ms(1_020), Input::Rtp(rtp(50, 8_000, 13, 0x1234, &[60])));
+        for second in (0..60).step_by(5) {
+            call.run(ms(second * 1_000 + 1_500));
+            if reports {
+                let from = "192.0.2.1:4001".parse().unwrap();
+                call.junction.handle_rtcp(call.now, from, &[0x80, 201, 0, 1, 0, 0, 0x12, 0x34]);
+                call.drain();
+            }
+        }
+        let ended = call.left.iter().filter(|(_, left)| matches!(left, Left::Event(media::Event::MediaTimeout)));
+        assert_eq!(ended.count(), expected);
     }
 }
 
