@@ -1,5 +1,6 @@
 //! The carrier's leg: RTP and RTCP of one negotiated stream of G.711, G.722 or Opus, with telephone events.
 
+mod ration;
 mod rest;
 mod seal;
 mod sounds;
@@ -13,6 +14,7 @@ use std::{
 };
 
 use self::{
+    ration::Ration,
     rest::Rest,
     seal::Seal,
     terms::{Kind, Terms},
@@ -25,7 +27,7 @@ use super::{
 };
 use crate::{
     Error,
-    codec::{Coding, opus},
+    codec::Coding,
     dtmf,
     frame::{RATE, Rate, earliest},
     noise,
@@ -103,6 +105,7 @@ pub(crate) struct Carrier {
     seal: Seal,
     control: Control,
     receiver: Receiver,
+    ration: Ration,
     digits: dtmf::Receiver,
     sender: Sender,
     /// Keys that are pressed for the carrier; there are seldom any.
@@ -139,6 +142,7 @@ impl Carrier {
             seal: Seal::default(),
             control: Control::new(now, config.clock, ssrc, RATE, random.next() as u32),
             receiver: Receiver::new(now),
+            ration: Ration::new(now),
             digits: dtmf::Receiver::new(RATE),
             sender: Sender::new(ssrc, random.next()),
             keys: None,
@@ -248,12 +252,13 @@ impl Carrier {
         match kind {
             // On hold the peer may go on for a moment; nobody is to hear it.
             _ if !self.terms.receives => self.receiver.handle_other(now, place),
-            // What is no packet of Opus has no length either.
-            Kind::Audio(Coding::Opus) if opus::samples(packet.payload()).is_none() => {
-                self.unusable += 1;
-                self.receiver.handle_other(now, place);
-            }
             Kind::Audio(coding) => {
+                // What is no packet of Opus has no length either.
+                let ticks = coding.ticks(packet.payload()).filter(|ticks| self.ration.take(now, *ticks as u64));
+                if ticks.is_none() {
+                    self.unusable += 1;
+                    return self.receiver.handle_other(now, place);
+                }
                 let (timestamp, payload) = (packet.timestamp(), packet.payload());
                 self.receiver.handle_audio(now, place, timestamp, (packet.payload_type(), coding.step()), payload);
             }

@@ -115,6 +115,27 @@ fn noise_whose_timestamps_stand_still_holds_nothing_back() {
     assert!(most <= Some(ms(10 * 20 + 40)), "{most:?}");
 }
 
+#[test]
+fn who_sends_a_hundred_times_as_much_is_heard_for_as_long_as_it_takes() {
+    let mut call = Call::new(&terms("0", ""));
+    for n in 0..20_000u32 {
+        let at = Duration::from_micros(200) * n;
+        call.at(at, Input::Rtp(rtp(n as u16, n * 160, 0, 0x1234, &[0x55; 160])));
+    }
+    call.run(ms(4_000));
+    let report = call.junction.report();
+    // Five seconds at once, and five quarters of four.
+    assert!(report.room_sent.abs_diff(500) <= 5, "{} frames", report.room_sent);
+    assert_eq!(report.carrier.stream.received, 20_000);
+    // One who has come to his senses is heard.
+    for n in 20_000..20_100u32 {
+        let at = ms(u64::from(n - 19_700) * 20 - 2_000);
+        call.at(at, Input::Rtp(rtp(n as u16, n * 160, 0, 0x1234, &[0x55; 160])));
+    }
+    call.run(ms(7_000));
+    assert!(call.junction.report().room_sent >= report.room_sent + 100);
+}
+
 /// Random numbers, the same in every run.
 struct Dice(u64);
 
