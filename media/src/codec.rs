@@ -37,6 +37,14 @@ impl Coding {
         }
     }
 
+    /// Ticks in a packet; `None` if it is none.
+    pub(crate) fn ticks(self, payload: &[u8]) -> Option<usize> {
+        match self {
+            Self::Law(_) | Self::G722 => Some(payload.len()),
+            Self::Opus => opus::samples(payload),
+        }
+    }
+
     /// Units of its RTP clock in a tick.
     pub(crate) fn step(self) -> u32 {
         match self {

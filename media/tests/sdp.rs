@@ -342,6 +342,7 @@ fn ptime_is_that_of_the_peer() {
         ("ptime:200", 60),
         ("ptime:1", 10),
         ("ptime:5;maxptime:5", 5),
+        ("ptime:20;maxptime:1", 5),
         ("ptime:30;maxptime:10", 10),
         ("ptime:0", 20),
         ("ptime:65535", 20),

@@ -77,6 +77,26 @@ fn hex(text: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
+#[test]
+fn no_index_is_used_twice() {
+    for suite in Suite::ALL {
+        let mut sender = Sender::new(&keys(suite).0);
+        seal(&mut sender, &rtp(1, 30_000, b"first"));
+        for (name, sequence, is_sealed) in [
+            ("the same", 30_000, false),
+            ("one before", 29_999, false),
+            ("as far ahead as may be", 30_000 + 32_767, true),
+            ("so far ahead that it is behind", 29_999, false),
+            ("the next", 62_768, true),
+        ] {
+            let mut buffer = rtp(1, sequence, b"second");
+            let length = buffer.len();
+            buffer.resize(length + OVERHEAD, 0);
+            assert_eq!(sender.seal_rtp(&mut buffer, length).is_some(), is_sealed, "{suite:?}: {name}");
+        }
+    }
+}
+
 /// A packet under the keys of RFC 3711 B.3, as libsrtp checks itself by.
 #[test]
 fn known_packets_are_sealed_as_others_do() {

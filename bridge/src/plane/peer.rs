@@ -119,7 +119,8 @@ impl Peer {
             endpoint,
             sender: None,
             ssrc,
-            sequence: rand::random(),
+            // In the lower half: should the first packets be lost just where it wraps, nobody could decrypt the rest (RFC 3711 §3.3.1).
+            sequence: rand::random::<u16>() >> 1,
             level_extension: None,
             channels: Vec::new(),
             streams: VecDeque::new(),

@@ -84,9 +84,13 @@ impl Handing {
             return Some(self.wait(now, ssrc, talkers, carrier));
         };
         let payload = &payload[..whole.length];
+        let lead = carrier.lead(now);
+        let is_dropped = lead > FAR_AHEAD || (lead > AHEAD && opus::says_nothing(payload));
+        // Those lost before one that nobody hears are none to anybody.
+        let lost = if is_dropped { 0 } else { whole.lost };
         let gap = end.map_or(0, |end| whole.timestamp.wrapping_sub(end).cast_signed());
         let gap = u64::try_from(gap).unwrap_or(0) / u64::from(OPUS_TICKS);
-        carrier.pass_over(now, whole.lost, gap, AHEAD);
+        carrier.pass_over(now, lost, gap, AHEAD);
         let end = whole.timestamp.wrapping_add(whole.ticks as u32 * OPUS_TICKS);
         let rests = opus::is_silence(payload);
         self.quiet_until = rests.then_some(now + DISCONTINUOUS);
@@ -94,8 +98,7 @@ impl Handing {
         if let Some(ssrc) = ssrc {
             self.state = State::One { ssrc, end: Some(end) };
         }
-        let lead = carrier.lead(now);
-        if lead > FAR_AHEAD || (lead > AHEAD && opus::says_nothing(payload)) {
+        if is_dropped {
             return Some(Handed::Dropped { ticks: whole.ticks });
         }
         carrier.hand_on(now, whole.ticks, payload);

@@ -22,6 +22,9 @@ const FRAME_TIME: Duration = Duration::from_millis(20);
 /// A tone or noise that is this late is not made up for.
 const TOO_LATE: Duration = Duration::from_millis(100);
 
+/// Noise is ahead of a carrier's timestamps by the way that its packets came, and by no more than this, in ticks: 200 ms.
+const UNTOLD: u64 = 10 * FRAME as u64;
+
 /// Decodes, conceals, and cuts into Opus frames, each at once.
 #[derive(Debug)]
 pub(crate) struct Uplink {
@@ -161,11 +164,11 @@ impl Uplink {
         let Some(heard) = carrier.poll_piece(now) else { return self.hush(now) };
         match heard {
             Heard::Audio(coding, bytes) => {
-                self.quiet = None;
+                self.end_quiet();
                 self.say(coding, bytes, None);
             }
             Heard::Opus { ticks, lost, payload: packet } => {
-                self.quiet = None;
+                self.end_quiet();
                 self.voice.hand_on(ticks, lost, packet, payload);
             }
             Heard::Noise { level } => self.quieten(now, level),
@@ -195,6 +198,14 @@ impl Uplink {
                 *quiet = Some(Quiet { noise: Noise::new(level), until: now + duration_of(self.ahead) });
                 self.ear.reset();
             }
+        }
+    }
+
+    /// Somebody speaks. His timestamps were to tell of all the time that the noise took: of what they never tell is not waited
+    /// for, for there are peers whose clock stands still as long as they are silent.
+    fn end_quiet(&mut self) {
+        if self.quiet.take().is_some() && self.ahead > UNTOLD {
+            self.ahead = 0;
         }
     }
 

@@ -1,6 +1,7 @@
 //! The carrier's leg: RTP and RTCP of one negotiated stream of G.711, G.722 or Opus, with telephone events.
 
 mod hearing;
+mod ration;
 mod rest;
 mod seal;
 mod sounds;
@@ -15,6 +16,7 @@ use std::{
 
 pub(crate) use self::hearing::Heard;
 use self::{
+    ration::Ration,
     rest::Rest,
     seal::Seal,
     terms::{Kind, Terms},
@@ -22,9 +24,7 @@ use self::{
 };
 use super::{pace::Pace, receiver::Receiver, sender::Sender};
 use crate::{
-    Error,
-    codec::{Coding, opus},
-    dtmf,
+    Error, dtmf,
     frame::{RATE, Rate, earliest},
     noise,
     random::Random,
@@ -101,6 +101,7 @@ pub(crate) struct Carrier {
     seal: Seal,
     control: Control,
     receiver: Receiver,
+    ration: Ration,
     digits: dtmf::Receiver,
     sender: Sender,
     /// Keys that are pressed for the carrier; there are seldom any.
@@ -116,6 +117,8 @@ pub(crate) struct Carrier {
     /// Silence is told, not sent.
     rest: Option<Rest>,
     watch: Watch,
+    /// The peer has said that nothing follows for a while: until something does, its reports are the sign that it is there.
+    said_quiet: bool,
     last_heard: Option<Instant>,
     /// Told, or not yet: that the first packet was heard.
     first: Option<bool>,
@@ -135,6 +138,7 @@ impl Carrier {
             seal: Seal::default(),
             control: Control::new(now, config.clock, ssrc, RATE, random.next() as u32),
             receiver: Receiver::new(now),
+            ration: Ration::new(now),
             digits: dtmf::Receiver::new(RATE),
             sender: Sender::new(ssrc, random.next()),
             keys: None,
@@ -144,6 +148,7 @@ impl Carrier {
             is_answered: false,
             rest: None,
             watch: Watch::new(config.first_timeout, config.timeout),
+            said_quiet: false,
             last_heard: None,
             first: None,
             unusable: 0,
@@ -237,15 +242,19 @@ impl Carrier {
             self.control.set_heard_rate(RATE * coding.step());
         }
         let place = self.control.handle_packet(now, &packet);
+        if kind != Kind::Event {
+            self.said_quiet = kind == Kind::ComfortNoise;
+        }
         match kind {
             // On hold the peer may go on for a moment; nobody is to hear it.
             _ if !self.terms.receives => self.receiver.handle_other(now, place),
-            // What is no packet of Opus has no length either.
-            Kind::Audio(Coding::Opus) if opus::samples(packet.payload()).is_none() => {
-                self.unusable += 1;
-                self.receiver.handle_other(now, place);
-            }
             Kind::Audio(coding) => {
+                // What is no packet of Opus has no length either.
+                let ticks = coding.ticks(packet.payload()).filter(|ticks| self.ration.take(now, *ticks as u64));
+                if ticks.is_none() {
+                    self.unusable += 1;
+                    return self.receiver.handle_other(now, place);
+                }
                 let (timestamp, payload) = (packet.timestamp(), packet.payload());
                 self.receiver.handle_audio(now, place, timestamp, (packet.payload_type(), coding.step()), payload);
             }
@@ -266,6 +275,9 @@ impl Carrier {
         if lock.judge_rtcp(from) != Verdict::Refuse {
             // A goodbye is not the end of a call, only a BYE of the signalling is.
             self.control.handle_datagram(now, datagram);
+            if self.said_quiet && rtcp::is_rtcp(datagram) {
+                self.watch.handle_packet(now);
+            }
         }
     }
 

@@ -21,7 +21,8 @@ const NOT_AUDIO: u16 = u16::MAX;
 const NOISE: u16 = u16::MAX - 1;
 /// Where the step of the clock begins in a tag.
 const STEP: u32 = 8;
-/// When the clock's rate changes, this much is no pause but the way a packet came.
+/// When the clock's rate changes, this much is no pause but the way a packet came; and so much less than was expected is no clock
+/// set back.
 const UNEVEN: Duration = Duration::from_millis(10);
 /// A pause up to this long is believed as the timestamps tell it; a longer one only if the clock agrees.
 const BELIEVED: Duration = Duration::from_secs(10);
@@ -223,10 +224,10 @@ impl Receiver {
             self.state = State::Flowing { expected: timestamp, step, lost: false };
             return piece;
         }
-        let expected = timestamp.wrapping_add(ticks as u32 * step);
+        let expected = self.beginning(timestamp, step).wrapping_add(ticks as u32 * step);
         self.state = State::Flowing { expected, step, lost: false };
         self.ended = arrived + duration_of(ticks as u64);
-        let lost = std::mem::take(&mut self.missing);
+        let lost = std::mem::take(&mut self.missing).min(SLOTS as u16);
         match self.ring.take() {
             Some(slot) if slot.tag == NOISE => Piece::Noise { level: slot.bytes().first().copied().unwrap_or(SILENCE) },
             Some(slot) => {
@@ -255,6 +256,7 @@ impl Receiver {
         let ahead = match u64::try_from(ahead) {
             Ok(0) => return None,
             Ok(ahead) => ahead,
+            Err(_) if self.beginning(timestamp, step) != timestamp => return None,
             // A clock set back: the stream goes on from here.
             Err(_) => return pause(samples_in(by_clock)),
         };
@@ -263,6 +265,18 @@ impl Receiver {
             return pause(samples_in(by_clock));
         }
         Some(if lost { Piece::Lost(ahead) } else { Piece::Pause(ahead) })
+    }
+
+    /// Where in the stream a packet begins: where its timestamp says, or a little behind that, at the end of the one before it.
+    /// There are peers whose timestamps tremble, and of those the steps forward alone would be pauses that nobody made.
+    fn beginning(&self, timestamp: u32, step: u32) -> u32 {
+        match self.state {
+            State::Flowing { expected, step: before, .. } if before == step => {
+                let over = expected.wrapping_sub(timestamp);
+                if over < step * samples_in(UNEVEN) as u32 { expected } else { timestamp }
+            }
+            _ => timestamp,
+        }
     }
 }
 

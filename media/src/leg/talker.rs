@@ -335,7 +335,10 @@ impl Talker {
                 self.state = State::Speaking;
                 self.counts.recovered += if repeated { ticks as u64 } else { 0 };
             }
-            None => self.conceal(ticks, 0),
+            None => {
+                self.next = timestamp;
+                self.conceal(ticks, 0);
+            }
         }
     }
 
@@ -373,10 +376,11 @@ impl Talker {
         let mut pcm = [0; 2 * opus::LONGEST];
         let pcm = &mut pcm[..self.rate.samples(recovered)];
         let Some((_, slot)) = self.ring.first() else { return };
-        if self.decoder.recover(slot.bytes(), pcm) {
-            self.decoded.push(pcm);
-            self.counts.recovered += recovered as u64;
+        if !self.decoder.recover(slot.bytes(), pcm) {
+            return self.conceal(recovered, made);
         }
+        self.decoded.push(pcm);
+        self.counts.recovered += recovered as u64;
         self.next = self.next.wrapping_add(recovered as u32 * OPUS_TICKS);
     }
 

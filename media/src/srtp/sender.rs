@@ -36,7 +36,7 @@ impl Sender {
     }
 
     /// Seals the RTP packet that is in the first `length` bytes of the buffer, and says how long it is then; `None` when
-    /// the buffer is too short, or what is in it is no RTP.
+    /// the buffer is too short, what is in it is no RTP, or its number is not above all before it.
     ///
     /// Show it every packet that takes a sequence number, those too that are not sent: it counts their wraps.
     pub fn seal_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
@@ -45,10 +45,11 @@ impl Sender {
         let Rtp { ssrc, sequence, header } = Rtp::read(packet)?;
         let last = self.last.filter(|(source, _)| *source == ssrc).map(|(_, last)| last);
         let index = match last {
-            Some(last) => nearest(last, sequence)?,
+            // Two packets under one index give away what is in both.
+            Some(last) => nearest(last, sequence).filter(|index| *index > last)?,
             None => sequence.into(),
         };
-        self.last = last.max(Some(index)).map(|last| (ssrc, last));
+        self.last = Some((ssrc, index));
         let (header, text) = packet.split_at_mut(header);
         self.rtp.seal(Place { ssrc, index }, header, Trailer::RollOver((index >> 16) as u32), text, tag)?;
         Some(sealed)

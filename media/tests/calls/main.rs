@@ -7,6 +7,7 @@ mod early;
 mod gate;
 mod gilbert;
 mod hold;
+mod hostile;
 mod keys;
 mod last_word;
 mod loss;

@@ -39,8 +39,12 @@ fn peer_keys(suite: Suite, generation: u32) -> Keys {
 }
 
 fn offer(suite: Suite, keys: &Keys) -> Session {
+    offer_from(suite, keys, 4_000)
+}
+
+fn offer_from(suite: Suite, keys: &Keys, port: u16) -> Session {
     let text = format!(
-        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0 101\r\n\
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio {port} RTP/SAVP 0 101\r\n\
          a=rtpmap:101 telephone-event/8000\r\n\
          a=crypto:1 {} inline:{}\r\n",
         suite.name(),
@@ -270,6 +274,55 @@ fn new_keys_of_the_peer_are_taken_without_a_gap() {
     call.peer = old;
     call.speak(200..210, 0);
     assert_eq!(call.junction.report().carrier.forged, 10, "the old keys are over with the first packet under the new");
+}
+
+#[test]
+fn keys_that_come_back_count_on() {
+    let suite = Suite::AesCm128Sha1Tag80;
+    let mut call = Call::new(suite, 42);
+    // Two wraps of theirs, in leaps that no replay window minds, and one of ours.
+    let mut replayed = Vec::new();
+    for (frame, first) in [0, 30_000, 60_000, 24_464, 54_464, 18_928].into_iter().enumerate() {
+        call.speak(2 * frame as u32..2 * frame as u32 + 2, first);
+        replayed.push(call.packet(2 * frame as u32, first + 5, &[0x55; 160]));
+        let packet = replayed[frame].clone();
+        call.receive(2 * frame as u32, &packet);
+    }
+    let mut frame = 12;
+    while call.heard.len() < 66_000 {
+        if frame % 50 == 0 {
+            call.speak(frame..frame + 1, 18_928);
+        } else {
+            call.pass(frame);
+        }
+        frame += 1;
+    }
+    let first = 18_928;
+    let (before, theirs) = (call.exchange.clone(), peer_keys(suite, 1));
+    let was = *before.negotiated().and_then(|terms| terms.encryption()).expect("keys");
+    // The media moves to another phone with keys of its own, and back: the offer was taken back, or the call was.
+    let (moved, _) = call.exchange.answer(&offer_from(suite, &theirs, 4_002)).expect("an answer");
+    let now = *moved.encryption().expect("keys");
+    assert!(now.ours != was.ours && now.theirs != was.theirs);
+    call.junction.set_carrier(call.at(frame), &moved).expect("terms that can be met");
+    let ours = std::mem::replace(&mut call.ours, Receiver::new(&now.ours));
+    call.pass(frame);
+    call.exchange = before;
+    let agreed = call.exchange.negotiated().cloned().expect("what was in force");
+    call.junction.set_carrier(call.at(frame + 1), &agreed).expect("terms that can be met");
+    call.ours = ours;
+    // Whatever leaves is opened as it comes, by one who has counted a wrap.
+    let heard = call.heard.len();
+    call.speak(frame + 1..frame + 50, first);
+    assert!(call.heard.len() >= heard + 48);
+    let report = call.junction.report().carrier;
+    assert_eq!((report.forged, report.replayed), (0, 0), "and theirs by us, after two");
+    for packet in &replayed {
+        call.receive(frame + 50, packet);
+    }
+    let again = call.junction.report().carrier;
+    assert_eq!(again.stream.received, report.stream.received, "what was heard once is not heard again");
+    assert_eq!(again.forged + again.replayed, replayed.len() as u64);
 }
 
 #[test]

@@ -161,6 +161,15 @@ fn connects_and_carries_audio_and_data() {
 }
 
 #[test]
+fn numbers_begin_far_from_their_wrap() {
+    for n in 0..24 {
+        let endpoint = Endpoint::open(loopback(), Traits { dscp: 46, buffer: 65_536 }).unwrap();
+        let peer = Peer::new(Instant::now(), PeerConfig::default(), endpoint).unwrap();
+        assert!(peer.sequence < 1 << 15, "{n}: {}", peer.sequence);
+    }
+}
+
+#[test]
 fn audio_flows_both_ways_where_both_publish() {
     let side = |cid: &str| PeerConfig { publish: Some(cid.into()), receive_audio: 1, data_channels: true };
     let mut pair = Pair::with(loopback(), [side("one"), side("two")]);

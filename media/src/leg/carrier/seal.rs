@@ -3,7 +3,7 @@
 use crate::{
     frame::LONGEST,
     rtp::Header,
-    srtp::{OVERHEAD, Pair, Receiver, Refused, Sender},
+    srtp::{Keys, OVERHEAD, Pair, Receiver, Refused, Sender},
 };
 
 /// The largest packet that is opened: the longest audio, and as much again for contributors and extensions.
@@ -24,10 +24,19 @@ struct Active {
     pair: Pair,
     sender: Sender,
     receiver: Receiver,
-    /// What was in force before: packets under way when keys change are opened with the old ones, until the first under the
-    /// new ones came.
-    before: Option<Receiver>,
+    /// What was in force before, for the keys may come back: an offer is taken back, or a phone from which a call was parked has it
+    /// again. Counted on they are then, never anew: numbers that were used once would be used twice.
+    before: Before,
+    /// Packets under way when keys change are opened with those of before, until the first under the new ones came.
+    is_changing: bool,
     opened: [u8; DATAGRAM],
+}
+
+/// The keys of before, each with what was counted under them.
+#[derive(Debug, Default)]
+struct Before {
+    sender: Option<(Keys, Sender)>,
+    receiver: Option<(Keys, Receiver)>,
 }
 
 impl Seal {
@@ -40,19 +49,25 @@ impl Seal {
                 pair: *pair,
                 sender: Sender::new(&pair.ours),
                 receiver: Receiver::new(&pair.theirs),
-                before: None,
+                before: Before::default(),
+                is_changing: false,
                 opened: [0; DATAGRAM],
             }));
             return;
         };
-        if active.pair.ours != pair.ours {
-            active.sender = Sender::after(&pair.ours, &active.sender);
+        let Active { pair: was, before, sender, receiver, is_changing, .. } = &mut **active;
+        if was.ours != pair.ours {
+            let known = before.sender.take_if(|(keys, _)| *keys == pair.ours).map(|(_, sender)| sender);
+            let new = known.unwrap_or_else(|| Sender::after(&pair.ours, sender));
+            before.sender = Some((was.ours, std::mem::replace(sender, new)));
         }
-        if active.pair.theirs != pair.theirs {
-            let receiver = Receiver::after(&pair.theirs, &active.receiver);
-            active.before = Some(std::mem::replace(&mut active.receiver, receiver));
+        if was.theirs != pair.theirs {
+            let known = before.receiver.take_if(|(keys, _)| *keys == pair.theirs).map(|(_, receiver)| receiver);
+            let new = known.unwrap_or_else(|| Receiver::after(&pair.theirs, receiver));
+            before.receiver = Some((was.theirs, std::mem::replace(receiver, new)));
+            *is_changing = true;
         }
-        active.pair = *pair;
+        *was = *pair;
     }
 
     /// Opens an RTP packet. What is not the peer's is counted, and `None`.
@@ -97,12 +112,12 @@ impl Seal {
         open: impl Fn(&mut Receiver, &[u8], &mut [u8]) -> Result<usize, Refused>,
     ) -> Option<&'a [u8]> {
         let Some(active) = self.active.as_mut().filter(|_| self.on) else { return Some(datagram) };
-        let Active { receiver, before, opened, .. } = &mut **active;
+        let Active { receiver, before, is_changing, opened, .. } = &mut **active;
         let mut result = open(receiver, datagram, opened);
-        match (result, &mut *before) {
-            (Err(Refused::Forged), Some(before)) => result = open(before, datagram, opened),
-            (Ok(_), Some(_)) => *before = None,
-            (_, _) => {}
+        match (result, &mut before.receiver) {
+            (Err(Refused::Forged), Some((_, before))) if *is_changing => result = open(before, datagram, opened),
+            (Ok(_), _) => *is_changing = false,
+            (Err(_), _) => {}
         }
         match result {
             Ok(length) => return opened.get(..length),

@@ -32,6 +32,9 @@ impl Carrier {
     /// Lets time pass in which nobody spoke, or packets were lost that others have numbered: as much as does not put the stream
     /// ahead of the clock by more than `most`.
     pub(crate) fn pass_over(&mut self, now: Instant, lost: u16, ticks: u64, most: Duration) {
+        if !self.is_sending() {
+            return;
+        }
         let room = self.due().map_or(Duration::ZERO, |due| (now + most).saturating_duration_since(due));
         let ticks = ticks.min(samples_in(room));
         match lost {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ANOTHER_TIMELINE, FADE, REPEATED, State, Talker};
+use super::{ANOTHER_TIMELINE, FADE, REPEATED, SLOTS, State, Talker};
 use crate::{
     codec::opus::{self, LARGEST},
     frame::{FRAME, OPUS_TICKS},
@@ -17,6 +17,9 @@ const SOUNDING: Duration = Duration::from_secs(1);
 const RUN: u8 = 3;
 /// Further apart than this there is a break between packets, 120 ms.
 const BREAK: u32 = 5_760;
+/// The most numbers that are left out at once: so many packets may wait behind those that are missing. Whoever sends nothing but
+/// packets that cannot be read is not to turn our numbers back.
+const TOLD: u16 = SLOTS as u16;
 /// Of how many packets the bit rate is the mean.
 const MEAN: i32 = 16;
 
@@ -120,7 +123,7 @@ impl Talker {
                 self.packet = ticks;
                 self.counts.recovered += if repeated { ticks as u64 } else { 0 };
             }
-            let lost = std::mem::take(&mut self.told.lost);
+            let lost = std::mem::take(&mut self.told.lost).min(TOLD);
             return Some(Whole { timestamp, ticks, lost, length });
         }
     }

@@ -12,8 +12,10 @@ use crate::sdp::{Codec, Direction, Error, Events, Local, OpusTerms, Policy, Pref
 const TELEPHONE_EVENT: &str = "telephone-event";
 const COMFORT_NOISE: &str = "CN";
 /// Packets of ours are no shorter than this unless the peer can take no more, and never longer than the other: a longer one
-/// costs more delay than its header saves.
+/// costs more delay than its header saves. No telephone is so small that it takes no more than a millisecond: who says so wants a
+/// thousand packets a second.
 const SHORTEST: Duration = Duration::from_millis(10);
+const SHORTEST_TAKEN: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(60);
 /// The clock of the telephone's events, which some have beside Opus as well.
 const RATE: u32 = 8_000;
@@ -201,7 +203,7 @@ fn ptime(media: &Media, format: Format, policy: &Policy) -> Duration {
     if format.codec == Codec::Opus {
         return opus::frame(wanted.min(OpusTerms::of(media, format.payload_type).longest));
     }
-    media.maxptime.map_or(wanted, |most| wanted.min(most))
+    media.maxptime.map_or(wanted, |most| wanted.min(most.max(SHORTEST_TAKEN)))
 }
 
 struct Target {
