@@ -593,7 +593,7 @@ const DTMF: Field = field(
     "dtmf",
     Kind::Choice(Dtmf::WORDS),
     "How keys are pressed for the peer: `rfc4733`, `info`, or `inband`, as tones. `auto`, if not set: RFC 4733 where both \
-     speak it, else INFO if the peer allows it, else tones. Keys of the peer are understood in all of these ways; tones with \
+     speak it, else INFO if the peer allows it, else tones. Where it refuses them by INFO they go another way. Keys of the peer are understood in all of these ways; tones with \
      `inband`, and with `auto` where both do not speak RFC 4733.",
 );
 

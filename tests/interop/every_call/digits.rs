@@ -118,6 +118,76 @@ pub(super) fn by_info(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
+/// The formats of keys in INFO, and how each writes a key.
+pub(super) const RELAY: (&str, fn(char) -> String) = ("application/dtmf-relay", |key| format!("Signal={key}\r\n"));
+pub(super) const PLAIN: (&str, fn(char) -> String) = ("application/dtmf", |key| key.to_string());
+
+/// A phone that takes keys in that format alone, and says so when it is told of one in the other; of the other it has said
+/// that it takes it, where that is not the one that we begin with.
+pub(super) fn in_the_other_format(desk: &mut Desk<'_>, taken: (&str, fn(char) -> String)) {
+    let refused = if taken.0 == PLAIN.0 { RELAY } else { PLAIN };
+    desk.join();
+    let mut rtp = Rtp::new();
+    let headers = format!("Allow: INVITE, ACK, BYE, CANCEL, INFO\r\nAccept: application/sdp, {}\r\n", refused.0);
+    let scenario = Scenario::callee()
+        .replies("200 OK", &headers, &without_events(&rtp))
+        .hears("ACK")
+        .hears("INFO")
+        .replies("415 Unsupported Media Type", &format!("Accept: {}\r\n", taken.0), "")
+        .hears("INFO")
+        .replies("200 OK", "", "")
+        .hears("INFO")
+        .replies("200 OK", "", "")
+        .waits()
+        .hangs_up("");
+    let mut player = scenario.listen(desk.scratch);
+    let pending = desk.place(player.sip(), &json!({}));
+    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
+    assert_eq!(pending.finish().status, 200);
+    rtp.start(media, Some((440.0, -15.0)));
+    desk.both_hear(&rtp, 440.0);
+    let number = desk.begin("trunkline.dtmf", &json!({"digits": "1#"}).to_string());
+    assert_eq!(desk.result(number)["payload"], "{}");
+    for (nth, (kind, body), key) in [(1, refused, '1'), (2, taken, '1'), (3, taken, '#')] {
+        let info = player.request("INFO", nth);
+        assert_eq!(info.header("Content-Type"), Some(kind), "{info:?}");
+        assert!(info.body().starts_with(&body(key)), "{info:?}");
+    }
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+    assert_eq!(player.requests("INFO").len(), 3);
+}
+
+/// A phone that allows INFO, does not know it, and knows no events: it hears tones, at once from the second key on.
+pub(super) fn not_by_info(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let scenario = Scenario::callee()
+        .replies("200 OK", "Allow: INVITE, ACK, BYE, CANCEL, INFO\r\n", &without_events(&rtp))
+        .hears("ACK")
+        .hears("INFO")
+        .replies("501 Not Implemented", "", "")
+        .waits()
+        .hangs_up("");
+    let mut player = scenario.listen(desk.scratch);
+    let pending = desk.place(player.sip(), &json!({}));
+    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
+    assert_eq!(pending.finish().status, 200);
+    rtp.start(media, Some((440.0, -15.0)));
+    desk.both_hear(&rtp, 440.0);
+    for _ in 0..2 {
+        rtp.forget();
+        let number = desk.begin("trunkline.dtmf", &json!({"digits": "5"}).to_string());
+        assert_eq!(desk.result(number)["payload"], "{}");
+        phone_hears_five(&rtp);
+    }
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+    assert_eq!(player.requests("INFO").len(), 1);
+}
+
 /// A phone that knows neither hears tones, and the room hears none.
 pub(super) fn as_tones(desk: &mut Desk<'_>) {
     desk.join();
@@ -136,13 +206,7 @@ pub(super) fn as_tones(desk: &mut Desk<'_>) {
     rtp.forget();
     let number = desk.begin("trunkline.dtmf", &json!({"digits": "5"}).to_string());
     assert_eq!(desk.result(number)["payload"], "{}");
-    // The tones of 5 alone, for a tenth of a second at least.
-    let is_five = |part: &[i16]| {
-        let [low, high, room] = [770.0, 1_336.0, ROOM_TONE].map(|hz| audio::share_at(hz, part, 8_000));
-        low > 0.3 && high > 0.3 && room < 0.05
-    };
-    let rings = || rtp.heard().samples.chunks_exact(400).filter(|part| is_five(part)).count() >= 2;
-    assert!(tests::within(LIMIT, rings).is_some(), "the phone hears no key: {:?}", rtp.measure());
+    phone_hears_five(&rtp);
     desk.both_hear(&rtp, 440.0);
     player.go();
     player.succeeds();
@@ -198,6 +262,17 @@ pub(super) fn twice(desk: &mut Desk<'_>) {
     desk.both_hear(&rtp, 440.0);
     player.go();
     player.succeeds();
+}
+
+/// The tones of 5 alone, for a tenth of a second at least.
+#[track_caller]
+fn phone_hears_five(rtp: &Rtp) {
+    let is_five = |part: &[i16]| {
+        let [low, high, room] = [770.0, 1_336.0, ROOM_TONE].map(|hz| audio::share_at(hz, part, 8_000));
+        low > 0.3 && high > 0.3 && room < 0.05
+    };
+    let rings = || rtp.heard().samples.chunks_exact(400).filter(|part| is_five(part)).count() >= 2;
+    assert!(tests::within(LIMIT, rings).is_some(), "the phone hears no key: {:?}", rtp.measure());
 }
 
 fn without_events(rtp: &Rtp) -> String {

@@ -31,8 +31,8 @@ impl Driver {
             Some(Event::Answered { response, .. }) => self.answered(&response),
             Some(Event::Rejected { response, .. }) => return self.refused(&response).await.into_iter().collect(),
             Some(Event::Info { press, .. }) => return self.hear_key(Way::Info, press.key).into_iter().collect(),
-            Some(Event::InfoAnswered { status, .. }) => {
-                return self.key_answered(status).await.into_iter().collect();
+            Some(Event::InfoAnswered { status, accepts, .. }) => {
+                return self.key_answered(status, &accepts).await.into_iter().collect();
             }
             Some(Event::RefreshDue { .. }) => return self.refresh().await.into_iter().collect(),
             Some(Event::Failed { why, .. }) => self.broken(why),
