@@ -593,3 +593,32 @@ fn keys_as_tones_cost_no_allocation() {
     });
     assert_eq!((count, told), (0, 50));
 }
+
+#[test]
+fn keys_that_the_room_hears_cost_no_allocation() {
+    let start = beginning();
+    let mut junction =
+        Junction::new(start, &Config { carrier: config(start), profile: Profile::default() }).expect("a junction");
+    junction.set_carrier(start, &terms()).expect("terms that can be met");
+    junction.set_audible_keys(start, true);
+    junction.start(start);
+    let mut loud = 0;
+    let count = allocations_during(|| {
+        for n in 0..10_000u32 {
+            let now = start + Duration::from_millis(20 * u64::from(n));
+            let mut datagram = [0; 172];
+            let length = carrier_packet(n, &mut datagram);
+            junction.handle_timeout(now);
+            junction.handle_rtp(now, peer(), &datagram[..length]);
+            if n % 500 == 250 {
+                junction.hear_key(now, Event(7), Duration::from_millis(250));
+            }
+            while let Some(output) = junction.poll_output() {
+                // A key is louder than nothing and quieter than the tone.
+                loud += u32::from(matches!(output, Output::Room { level: 19..=21, .. }));
+            }
+        }
+    });
+    assert_eq!(count, 0);
+    assert!(loud >= 20 * 18, "{loud} frames of keys");
+}

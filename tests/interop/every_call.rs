@@ -159,6 +159,7 @@ const ROWS: &[Row] = &[
     sipp(Digits, "tones to a phone that answers INFO with 501", digits::not_by_info),
     sipp(Digits, "tones to the phone", digits::as_tones),
     sipp(Digits, "tones from the phone", digits::tones),
+    sipp(Digits, "from the phone, heard in the room", digits::audible),
     sipp(Digits, "RFC 4733 and INFO from the phone, each key once", digits::twice),
     baresip(Digits, "RFC 4733 of another maker", digits::from_baresip),
     sipp(Pins, "the right one", pin::right).with(pin::locked),
@@ -286,7 +287,7 @@ fn setup(rows: &[usize], scratch: &Scratch) -> Setup {
         }
     }
     let setup = Setup { trunks: trunks.into(), rules: rules.into(), tls: true, api: true, ..Setup::room("") };
-    setup.with("prompts", pin::prompts(scratch))
+    setup.with("prompts", pin::prompts(scratch)).with("audio_dtmf", true.into())
 }
 
 fn number(row: usize) -> String {

@@ -340,7 +340,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     idle("enable_jitter_buffer", Kind::Bool, "true", "There always is a jitter buffer, and it adapts."),
     idle("enable_jitter_buffer_prob", Kind::Number(0.0, 1.0), "0.5", "There always is a jitter buffer, and it adapts."),
-    idle("audio_dtmf", Kind::Bool, "true", "Digits reach the room as data; tones are not in this version."),
+    key(
+        "audio_dtmf",
+        Kind::Bool,
+        "false",
+        "true",
+        "Whether the room hears keys of the phone as tones as well, for as long as they are held, ten seconds at most. They reach it as data in any case.",
+    ),
     // Calls
     key(
         "answer",

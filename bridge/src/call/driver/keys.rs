@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use media::dtmf::Event;
 use sip::{HeaderName, Headers, KeyFormat, KeyPress, Method, Status};
 use tracing::{debug, info, warn};
 
@@ -46,6 +47,17 @@ impl Driver {
         }
         debug!(?way, "a key that was told already");
         None
+    }
+
+    /// The same by INFO, of which the line knows nothing: where the room hears keys, it is told for how long.
+    pub(super) async fn hear_info(&mut self, press: KeyPress) -> Vec<Input> {
+        let input = self.hear_key(Way::Info, press.key);
+        let event = Event::from_digit(press.key).filter(|_| input.is_some() && self.parts.settings.audible_keys);
+        let fault = match event {
+            Some(event) => self.order_line(Command::HearKey(event, press.duration)).await,
+            None => None,
+        };
+        input.into_iter().chain(fault).collect()
     }
 
     /// Presses keys for the phone.
