@@ -284,6 +284,8 @@ pub struct Media {
     pub opus: Opus,
     /// Comfort noise toward carriers in place of silence, where they know it.
     pub comfort_noise: bool,
+    /// The room hears keys as tones.
+    pub audible_keys: bool,
 }
 
 /// How long a port rests.

@@ -2,11 +2,12 @@
 //!
 //! One key held down is a row of packets with one timestamp, the time it was pressed; the last packet is sent three
 //! times. [`Receiver`] makes one digit of them, whatever is lost, repeated or overtaken; [`Sender`] makes them.
-//! `Detector` hears the tones of peers that send no events, `Keypad` makes them.
+//! `Detector` hears the tones of peers that send no events, `Keypad` makes them, and `Beep` those of a key for the room.
 //!
 //! [RFC 4733 §2]: https://www.rfc-editor.org/rfc/rfc4733#section-2
 //! [ITU-T Q.23]: https://www.itu.int/rec/T-REC-Q.23
 
+mod beep;
 mod event;
 mod goertzel;
 mod inband;
@@ -14,6 +15,7 @@ mod keypad;
 mod receiver;
 mod sender;
 
+pub(crate) use beep::Beep;
 pub use event::{Event, Payload};
 pub(crate) use inband::Detector;
 pub(crate) use keypad::Keypad;

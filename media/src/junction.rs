@@ -21,9 +21,16 @@ mod last_word;
 mod patience;
 mod uplink;
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
-use self::{downlink::Downlink, last_word::LastWord, uplink::Uplink};
+use self::{
+    downlink::Downlink,
+    last_word::LastWord,
+    uplink::{Told, Uplink},
+};
 use crate::{
     Error,
     codec::opus::{LARGEST, Profile},
@@ -190,7 +197,7 @@ impl Junction {
 
     /// Whether the room takes our audio: closed, nothing is encoded and the clock runs on.
     pub fn set_room_open(&mut self, open: bool) {
-        self.uplink.voice_mut().set_open(open);
+        self.uplink.set_open(open);
     }
 
     /// Changes how to encode toward the room, as load and loss suggest.
@@ -260,6 +267,20 @@ impl Junction {
         self.now = now;
         self.carrier.set_tones(tones);
         self.uplink.set_carrier(&self.carrier)
+    }
+
+    /// Whether the room hears keys of the carrier as tones as well, as long as they are held, ten seconds at most; not, if this is
+    /// not said. Those that are tones in the audio are not muted then.
+    pub fn set_audible_keys(&mut self, now: Instant, on: bool) {
+        self.now = now;
+        self.uplink.set_audible_keys(on);
+    }
+
+    /// The carrier has told of a key elsewhere than in its packets, and for how long it was held: the room hears it where it hears
+    /// keys.
+    pub fn hear_key(&mut self, now: Instant, event: dtmf::Event, held: Duration) {
+        self.now = now;
+        self.uplink.press(event, Told::Elsewhere(held), &self.carrier);
     }
 
     /// The call is to end: [`Event::PlayedOut`] tells when the carrier has heard what the room said last. Everything goes on
@@ -368,17 +389,29 @@ impl Junction {
         if self.last_word.poll(self.now, self.downlink.last_sound()) {
             return Some(Event::PlayedOut);
         }
-        self.carrier.poll_happening().map(Event::from)
+        while let Some(happening) = self.carrier.poll_happening() {
+            match happening {
+                Happening::Pressed(event) => self.uplink.press(event, Told::AsEvent, &self.carrier),
+                Happening::Released(event, after) => self.uplink.release(event, after),
+                Happening::FirstRtp | Happening::Timeout | Happening::KeysOut => {}
+            }
+            if let Some(event) = Event::of(happening) {
+                return Some(event);
+            }
+        }
+        None
     }
 }
 
-impl From<Happening> for Event {
-    fn from(happening: Happening) -> Self {
-        match happening {
+impl Event {
+    /// What is told of it, if anything is.
+    pub(crate) fn of(happening: Happening) -> Option<Self> {
+        Some(match happening {
             Happening::FirstRtp => Self::FirstRtp,
             Happening::Pressed(event) => Self::Digit(event),
+            Happening::Released(..) => return None,
             Happening::Timeout => Self::MediaTimeout,
             Happening::KeysOut => Self::Pressed,
-        }
+        })
     }
 }

@@ -158,8 +158,12 @@ const ROWS: &[Row] = &[
     sipp(Digits, "RFC 4733 to the phone, those of a hold as well", digits::to_phone),
     sipp(Digits, "INFO from the phone: dtmf-relay, dtmf", digits::info),
     sipp(Digits, "INFO to the phone", digits::by_info),
+    sipp(Digits, "INFO to a phone that takes dtmf alone", |d| digits::in_the_other_format(d, digits::PLAIN)),
+    sipp(Digits, "INFO to a phone that takes dtmf-relay after all", |d| digits::in_the_other_format(d, digits::RELAY)),
+    sipp(Digits, "tones to a phone that answers INFO with 501", digits::not_by_info),
     sipp(Digits, "tones to the phone", digits::as_tones),
     sipp(Digits, "tones from the phone", digits::tones),
+    sipp(Digits, "from the phone, heard in the room", digits::audible),
     sipp(Digits, "RFC 4733 and INFO from the phone, each key once", digits::twice),
     baresip(Digits, "RFC 4733 of another maker", digits::from_baresip),
     sipp(Pins, "the right one", pin::right).with(pin::locked),
@@ -287,7 +291,7 @@ fn setup(rows: &[usize], scratch: &Scratch) -> Setup {
         }
     }
     let setup = Setup { trunks: trunks.into(), rules: rules.into(), tls: true, api: true, ..Setup::room("") };
-    setup.with("prompts", pin::prompts(scratch))
+    setup.with("prompts", pin::prompts(scratch)).with("audio_dtmf", true.into())
 }
 
 fn number(row: usize) -> String {

@@ -119,17 +119,40 @@ fn whoever_presses_a_key_hears_that_the_phone_refuses_it() {
     assert_eq!(bed.listener.finish(number, LIMIT).expect("the listener can call")["payload"], "{}");
 
     let mut last = second;
-    for (status, words) in [("415 Unsupported Media Type", "415"), ("405 Method Not Allowed", "405")] {
+    for status in ["403 Forbidden", "500 Server Internal Error"] {
         let number = bed.listener.begin("rpc", procedure("34"));
         let info = next_info(&mut callee, &last);
         callee.reply_to(&info, status);
         let result = bed.listener.finish(number, LIMIT).expect("the listener can call");
         assert_eq!(result["code"], 1500, "{result}");
-        assert!(result.to_string().contains(words), "{result}");
+        assert!(result.to_string().contains("refused"), "{result}");
         last = info;
     }
     assert_eq!(callee.rtp.heard().digits(), "", "no events");
     assert!(!bed.gateway.process().output().contains("Signal="), "keys are in no log");
+}
+
+#[test]
+fn keys_that_a_phone_does_not_take_by_info_are_events() {
+    let mut callee = Callee::new();
+    let Some(mut bed) = Bed::new("keys-info-events", &outbound(callee.address(), "info"), &[]) else { return };
+    bed.listener.join_silently(ROOM);
+    let offer = callee.rtp.offer();
+    answered(&bed, &mut callee, &offer);
+    callee.talk(None);
+    let number = bed.listener.begin("rpc", procedure("1w2"));
+    let first = callee.expect("INFO");
+    callee.reply_to(&first, "200 OK");
+    let second = next_info(&mut callee, &first);
+    assert_eq!(second.body(), "Signal=2\r\nDuration=250\r\n");
+    callee.reply_to(&second, "405 Method Not Allowed");
+    assert_eq!(bed.listener.finish(number, LIMIT).expect("the listener can call")["payload"], "{}");
+    assert_eq!(press(&mut bed, "3#")["payload"], "{}");
+    tests::within(LIMIT, || callee.rtp.heard().digits().len() >= 3);
+    let more = callee.expect_within("INFO", Duration::from_millis(800));
+    assert!(more.is_none_or(|again| again.cseq() == second.cseq()), "it is told no more by INFO");
+    assert_eq!(callee.rtp.heard().digits(), "23#", "each key once, in their order");
+    assert_eq!(callee.bye().status(), 200);
 }
 
 #[test]

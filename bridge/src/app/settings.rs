@@ -51,6 +51,7 @@ pub(super) fn settings(config: &Config, own: Vec<SocketAddr>) -> Settings {
         opus_bitrate: media.opus.bitrate,
         dtx: media.opus.dtx,
         comfort_noise: media.comfort_noise,
+        audible_keys: media.audible_keys,
         own,
         patience: config.outbound.patience,
         allow_refer: config.transfer.refer,

@@ -92,13 +92,14 @@ fn settings_of_calls_come_from_the_file() {
     });
     assert_eq!((defaults.source, defaults.allow_loopback), (::media::source::Mode::Learn, false));
     let file = "answer: immediately\nsip_ringing_interval: 2s\nmedia_timeout: 7s\nmedia_timeout_initial: 9s\n\
-                symmetric_rtp: true\nallow_loopback_media: true\nroom_reconnect_limit: 11s\nopus: {bitrate: 24000, dtx: false}\ncomfort_noise: true\n";
+                symmetric_rtp: true\nallow_loopback_media: true\nroom_reconnect_limit: 11s\nopus: {bitrate: 24000, dtx: false}\ncomfort_noise: true\naudio_dtmf: true\n";
     let told = settings(&config(file), Vec::new());
     let seconds = [told.ringing_interval, told.media_timeout, told.media_timeout_initial, told.room_reconnect_limit]
         .map(|duration| duration.as_secs());
     assert_eq!(seconds, [2, 7, 9, 11]);
     assert_eq!((told.answer, told.opus_bitrate), (Answer::Immediately, 24_000));
     assert_eq!((defaults.dtx, defaults.comfort_noise, told.dtx, told.comfort_noise), (true, false, false, true));
+    assert_eq!((defaults.audible_keys, told.audible_keys), (false, true));
     assert_eq!((told.source, told.allow_loopback), (::media::source::Mode::Latch, true));
 }
 

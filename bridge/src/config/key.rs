@@ -340,7 +340,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     idle("enable_jitter_buffer", Kind::Bool, "true", "There always is a jitter buffer, and it adapts."),
     idle("enable_jitter_buffer_prob", Kind::Number(0.0, 1.0), "0.5", "There always is a jitter buffer, and it adapts."),
-    idle("audio_dtmf", Kind::Bool, "true", "Digits reach the room as data; tones are not in this version."),
+    key(
+        "audio_dtmf",
+        Kind::Bool,
+        "false",
+        "true",
+        "Whether the room hears keys of the phone as tones as well, for as long as they are held, ten seconds at most. They reach it as data in any case.",
+    ),
     // Calls
     key(
         "answer",
@@ -593,7 +599,7 @@ const DTMF: Field = field(
     "dtmf",
     Kind::Choice(Dtmf::WORDS),
     "How keys are pressed for the peer: `rfc4733`, `info`, or `inband`, as tones. `auto`, if not set: RFC 4733 where both \
-     speak it, else INFO if the peer allows it, else tones. Keys of the peer are understood in all of these ways; tones with \
+     speak it, else INFO if the peer allows it, else tones. Where it refuses them by INFO they go another way. Keys of the peer are understood in all of these ways; tones with \
      `inband`, and with `auto` where both do not speak RFC 4733.",
 );
 

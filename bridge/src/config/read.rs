@@ -405,6 +405,7 @@ fn media(values: &Values<'_>, notes: &mut Vec<Note>, errors: &mut Vec<Error>) ->
             dtx: values.bool("opus.dtx"),
         },
         comfort_noise: values.bool("comfort_noise"),
+        audible_keys: values.bool("audio_dtmf"),
     }
 }
 

@@ -13,7 +13,8 @@ pub enum Dtmf {
     Auto,
     /// As telephone events (RFC 4733) or not at all.
     Rfc4733,
-    /// By INFO (`application/dtmf-relay`).
+    /// By INFO (`application/dtmf-relay`, or `application/dtmf` where the peer takes that alone); where it takes neither, as
+    /// telephone events if they are agreed upon, else as tones.
     Info,
     /// As tones. Tones are keys.
     Inband,
@@ -67,6 +68,13 @@ pub enum Means {
     Tones,
 }
 
+impl Means {
+    /// How keys go on for a peer that takes none by INFO.
+    pub fn without_info(takes_events: bool) -> Self {
+        if takes_events { Self::Events } else { Self::Tones }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +103,6 @@ mod tests {
         for (dtmf, takes_events, allows_info, means) in cases {
             assert_eq!(dtmf.means(takes_events, allows_info), means, "{dtmf:?} {takes_events} {allows_info}");
         }
+        assert_eq!([true, false].map(Means::without_info), [Means::Events, Means::Tones]);
     }
 }

@@ -172,6 +172,8 @@ impl Circuit {
                     self.outbox.push(LineEvent::Failed(error.to_string()));
                 }
             }
+            Command::AudibleKeys(on) => self.engine.set_audible_keys(now, on),
+            Command::HearKey(event, held) => self.engine.hear_key(now, event, held),
             // An asker that went away needs no answer.
             Command::Report(reply) => drop(reply.send(self.report())),
             Command::TakeDesk(reply) => {

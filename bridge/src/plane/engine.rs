@@ -1,7 +1,7 @@
 //! What stands between the two sides of a line: one of the machines of `media`, all driven the same way.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use media::desk::{GuestConfig, GuestReport, PhoneConfig, PhoneReport};
 use media::dtmf;
@@ -240,6 +240,20 @@ impl Engine {
         match self {
             Self::Junction(junction, _) => junction.set_tones(now, tones),
             _ => Ok(()),
+        }
+    }
+
+    /// Keys of the carrier as tones in the room; only a call has both.
+    pub(crate) fn set_audible_keys(&mut self, now: Instant, on: bool) {
+        if let Self::Junction(junction, _) = self {
+            junction.set_audible_keys(now, on);
+        }
+    }
+
+    /// A key of the carrier that is not in its packets.
+    pub(crate) fn hear_key(&mut self, now: Instant, event: dtmf::Event, held: Duration) {
+        if let Self::Junction(junction, _) = self {
+            junction.hear_key(now, event, held);
         }
     }
 

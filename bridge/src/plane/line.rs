@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use media::sdp::Negotiated;
 use media::{Desk, Sound, dtmf};
@@ -64,6 +65,10 @@ pub enum Command {
     PressTones(Vec<dtmf::Press>),
     /// When tones of the carrier are taken for keys; not at all, if this is not said.
     Tones(dtmf::Tones),
+    /// Whether the room hears keys of the carrier as tones as well; not, if this is not said.
+    AudibleKeys(bool),
+    /// The carrier has told elsewhere of a key that was held for so long.
+    HearKey(dtmf::Event, Duration),
     /// Asks for the counters of the line.
     Report(oneshot::Sender<Report>),
     /// Takes the desk of a test phone or participant, with what it recorded; it is silent from then on. A call has none,
@@ -74,7 +79,7 @@ pub enum Command {
     Panic,
     /// Takes as long as a handshake would on a very slow machine.
     #[cfg(test)]
-    Toil(std::time::Duration),
+    Toil(Duration),
 }
 
 /// What a line tells the call.

@@ -107,8 +107,10 @@ impl Phone {
     pub fn poll_output(&mut self) -> Option<Output<'_>> {
         let now = self.now;
         while self.hear(now) {}
-        if let Some(happening) = self.carrier.poll_happening() {
-            return Some(Output::Event(Event::from(happening)));
+        while let Some(happening) = self.carrier.poll_happening() {
+            if let Some(event) = Event::of(happening) {
+                return Some(Output::Event(event));
+            }
         }
         if let Some((to, length)) = self.speak(now) {
             return Some(Output::Rtp { to, datagram: &self.datagram[..length] });

@@ -54,6 +54,8 @@ pub(crate) struct Detector {
     held: Option<Held>,
     /// Samples since the last that was made up.
     since_guess: usize,
+    /// Whether a key is kept from whoever hears the stream.
+    mutes: bool,
     /// How loud the stream is passed on, from nothing to [`FADE`].
     gain: usize,
     told: [Option<Event>; TOLD],
@@ -81,9 +83,10 @@ struct Held {
 }
 
 impl Detector {
-    pub(crate) fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: Rate, mutes: bool) -> Self {
         Self {
             bank: Bank::new(rate),
+            mutes,
             before: None,
             rising: None,
             held: None,
@@ -101,7 +104,12 @@ impl Detector {
         }
     }
 
-    /// Hears samples, and mutes what is known of them to be a key.
+    /// Lets keys through from here on, or no longer.
+    pub(crate) fn set_muting(&mut self, mutes: bool) {
+        self.mutes = mutes;
+    }
+
+    /// Hears samples, and mutes what is known of them to be a key, where that is wanted.
     pub(crate) fn hear(&mut self, samples: &mut [i16]) {
         self.take(samples, false);
     }
@@ -231,7 +239,7 @@ impl Detector {
 
     /// Lets nothing through while a key is heard.
     fn mute(&mut self, samples: &mut [i16]) {
-        let muted = self.held.is_some_and(|held| held.misses == 0);
+        let muted = self.mutes && self.held.is_some_and(|held| held.misses == 0);
         if self.gain == FADE && !muted {
             return;
         }

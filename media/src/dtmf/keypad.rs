@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The peaks of the tones: a row at -10 dBm0, a column at -8, for lines are weaker up there.
 const PEAKS: (f32, f32) = (7_220.0, 9_090.0);
 /// How long a tone swells and fades, 2 ms, in steps of 16 kHz as all times here.
-const EDGE: u32 = 32;
+pub(super) const EDGE: u32 = 32;
 
 /// Presses keys one after another.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ impl Keypad {
                     *sample = 0;
                 }
                 State::Down { event, at } => {
-                    *sample = tone(*event, *at, self.key.0);
+                    *sample = tone(*event, PEAKS, *at, self.key.0);
                     *at += stride;
                 }
             }
@@ -122,8 +122,8 @@ impl Keypad {
     }
 }
 
-/// A sample of a key that is held for so long.
-fn tone(event: Event, at: u32, length: u32) -> i16 {
+/// A sample of a key that is held for so long, its tones with these peaks.
+pub(super) fn tone(event: Event, peaks: (f32, f32), at: u32, length: u32) -> i16 {
     let Some((row, column)) = event.place() else { return 0 };
     let swing = |frequency: f32| {
         // Whole turns are left out first: what is left of a long tone is exact to the last bit.
@@ -131,10 +131,10 @@ fn tone(event: Event, at: u32, length: u32) -> i16 {
         (turns.fract() as f32 * TAU).sin()
     };
     let edge = at.min(length.saturating_sub(at)).min(EDGE) as f32 / EDGE as f32;
-    (edge * (PEAKS.0 * swing(ROWS[row]) + PEAKS.1 * swing(COLUMNS[column]))) as i16
+    (edge * (peaks.0 * swing(ROWS[row]) + peaks.1 * swing(COLUMNS[column]))) as i16
 }
 
-fn steps(duration: Duration) -> u32 {
+pub(super) fn steps(duration: Duration) -> u32 {
     let steps = duration.as_nanos() * u128::from(Rate::Wide.hertz()) / 1_000_000_000;
     u32::try_from(steps).unwrap_or(u32::MAX)
 }

@@ -62,6 +62,17 @@ impl Receiver {
         Self { clock_rate, state: State::Idle, recent: [None; REMEMBERED], outputs: [None; OUTPUTS] }
     }
 
+    /// From here on durations are of another clock.
+    pub fn set_clock_rate(&mut self, clock_rate: u32) {
+        self.clock_rate = clock_rate;
+    }
+
+    /// Another source is heard: what it says is all new, and a key that is held is held no longer.
+    pub fn restart(&mut self) {
+        self.release();
+        self.recent = [None; REMEMBERED];
+    }
+
     /// Takes an event packet, in whatever order. Drain [`Self::poll_output`] after each.
     pub fn handle_packet(&mut self, now: Instant, packet: &Packet<'_>) {
         if let Some(payload) = Payload::parse(packet.payload()) {

@@ -1,7 +1,11 @@
 //! From the carrier to the room.
 
+mod keys;
+
 use std::time::{Duration, Instant};
 
+use self::keys::Keys;
+pub(crate) use self::keys::Told;
 use super::ear::Ear;
 use crate::{
     Error,
@@ -32,6 +36,8 @@ pub(crate) struct Uplink {
     ear: Ear,
     /// Hears keys in the audio, where that is wanted.
     tones: Option<Box<dtmf::Detector>>,
+    /// Says keys as tones, where that is wanted.
+    keys: Option<Box<Keys>>,
     voice: Voice,
     /// Heard while the carrier only says how loud its line is.
     quiet: Option<Quiet>,
@@ -72,6 +78,7 @@ impl Uplink {
             source: Source::Carrier,
             ear: Ear::narrow(),
             tones: None,
+            keys: None,
             voice: Voice::new(Rate::Narrow, profile, origin)?,
             quiet: None,
             ahead: 0,
@@ -87,11 +94,25 @@ impl Uplink {
         self.ear.set(carrier.rate(), carrier.hears_g722());
         match (&mut self.tones, carrier.hears_tones()) {
             (Some(tones), true) => tones.set_rate(carrier.rate()),
-            (tones, is_wanted) => *tones = is_wanted.then(|| Box::new(dtmf::Detector::new(carrier.rate()))),
+            (tones, is_wanted) => {
+                let mutes = self.keys.is_none();
+                *tones = is_wanted.then(|| Box::new(dtmf::Detector::new(carrier.rate(), mutes)));
+            }
         }
         // On hold the line is silent.
         self.quiet = self.quiet.filter(|_| carrier.is_heard());
+        if !carrier.is_heard() {
+            self.drop_keys();
+        }
         Ok(())
+    }
+
+    /// Closed, nothing is encoded. Whoever comes hears no key of before; to say once more what is known changes nothing.
+    pub(crate) fn set_open(&mut self, open: bool) {
+        if open != self.voice.is_open() {
+            self.drop_keys();
+        }
+        self.voice.set_open(open);
     }
 
     /// Plays a tone in place of what the carrier says, or no longer.
@@ -101,6 +122,7 @@ impl Uplink {
                 (self.lost, self.given_up) = (0, 0);
                 self.ear.reset();
                 self.ahead = 0;
+                self.drop_keys();
                 let quiet_until = self.quiet.take().map(|quiet| quiet.until);
                 self.begin(now, quiet_until.or(carrier.ended()))
             }
@@ -135,7 +157,7 @@ impl Uplink {
     /// When to poll again though nothing comes from the carrier.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match self.source {
-            Source::Carrier => self.quiet.map(|quiet| quiet.until + FRAME_TIME),
+            Source::Carrier => self.key_due().or(self.quiet.map(|quiet| quiet.until + FRAME_TIME)),
             Source::Tone { until, .. } => Some(until + FRAME_TIME),
             Source::Nobody { since, fading } => fading.map(|_| since + FRAME_TIME),
         }
@@ -161,18 +183,30 @@ impl Uplink {
     }
 
     fn hear(&mut self, now: Instant, carrier: &mut Carrier, payload: &mut [u8]) -> Option<()> {
-        let Some(heard) = carrier.poll_piece(now) else { return self.hush(now) };
-        match heard {
+        if self.begin_key(now) {
+            return Some(());
+        }
+        if self.ahead > 0 && carrier.ended().is_none() {
+            // Who has said nothing yet has no time to be ahead of.
+            self.ahead = 0;
+        }
+        let Some(heard) = carrier.poll_piece(now) else {
+            return if self.is_key_down() { self.say_due_key(now) } else { self.hush(now) };
+        };
+        let is_said = self.ahead > 0 || self.quiet.is_some() || self.is_key_down();
+        match self.without_keys(heard) {
             Heard::Audio(coding, bytes) => {
                 self.end_quiet();
+                self.note_said(now);
                 self.say(coding, bytes, None);
             }
             Heard::Opus { ticks, lost, payload: packet } => {
                 self.end_quiet();
+                self.note_said(now);
                 self.voice.hand_on(ticks, lost, packet, payload);
             }
             Heard::Noise { level } => self.quieten(now, level),
-            Heard::Lost(ticks) | Heard::Pause(ticks) if self.ahead > 0 || self.quiet.is_some() => self.pass(ticks),
+            Heard::Lost(ticks) | Heard::Pause(ticks) if is_said => self.pass(ticks),
             // Whoever hears Opus can make up for it better than we can.
             Heard::Lost(ticks) if self.voice.leave_gap(ticks) => {}
             Heard::Lost(ticks) => {
@@ -232,6 +266,7 @@ impl Uplink {
         let said = ticks.min(self.ahead);
         self.ahead -= said;
         let mut rest = ticks - said;
+        rest -= self.say_key(rest);
         if let Some(Quiet { mut noise, until }) = self.quiet {
             let until = until + duration_of(rest);
             let filled = rest.min(FRAME as u64);

@@ -84,6 +84,8 @@ pub struct CarrierReport {
 pub(crate) enum Happening {
     FirstRtp,
     Pressed(dtmf::Event),
+    /// The key came up, after so long.
+    Released(dtmf::Event, Duration),
     Timeout,
     /// All keys were pressed for the carrier.
     KeysOut,
@@ -230,7 +232,7 @@ impl Carrier {
             Verdict::Accept => {}
             Verdict::AcceptNew => {
                 self.receiver.restart();
-                self.digits = dtmf::Receiver::new(RATE);
+                self.digits.restart();
             }
             // Counted there.
             Verdict::Refuse => return,
@@ -258,7 +260,8 @@ impl Carrier {
                 let (timestamp, payload) = (packet.timestamp(), packet.payload());
                 self.receiver.handle_audio(now, place, timestamp, (packet.payload_type(), coding.step()), payload);
             }
-            Kind::Event => {
+            Kind::Event(rate) => {
+                self.digits.set_clock_rate(rate);
                 self.digits.handle_packet(now, &packet);
                 self.receiver.handle_other(now, place);
             }
@@ -299,10 +302,11 @@ impl Carrier {
             self.first = Some(true);
             return Some(Happening::FirstRtp);
         }
-        while let Some(output) = self.digits.poll_output() {
-            if let dtmf::Output::Pressed(event) = output {
-                return Some(Happening::Pressed(event));
-            }
+        if let Some(output) = self.digits.poll_output() {
+            return Some(match output {
+                dtmf::Output::Pressed(event) => Happening::Pressed(event),
+                dtmf::Output::Released(event, after) => Happening::Released(event, after),
+            });
         }
         let events_out = self.keys.take_if(|keys| keys.is_over()).is_some();
         let tones_out = self.keypad.take_if(|keypad| keypad.is_over()).is_some();

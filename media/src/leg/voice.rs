@@ -244,6 +244,11 @@ impl Voice {
         self.origin.wrapping_add((self.position as u32).wrapping_mul(OPUS_TICKS))
     }
 
+    /// Whether anything is encoded.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// Of the samples it takes.
     pub(crate) fn rate(&self) -> Rate {
         self.rate

@@ -77,3 +77,29 @@ fn keys_as_tones_cost_no_allocation() {
     });
     assert_eq!((count, told), (0, 50));
 }
+
+#[test]
+fn keys_that_the_room_hears_cost_no_allocation() {
+    let start = beginning();
+    let mut junction = begun(start, Profile::default(), &telephone());
+    junction.set_audible_keys(start, true);
+    let mut loud = 0;
+    let count = allocations_during(|| {
+        for n in 0..10_000u32 {
+            let now = at(start, n);
+            let mut datagram = [0; 172];
+            let length = carrier_packet(n, &mut datagram);
+            junction.handle_timeout(now);
+            junction.handle_rtp(now, peer(), &datagram[..length]);
+            if n % 500 == 250 {
+                junction.hear_key(now, dtmf::Event(7), Duration::from_millis(250));
+            }
+            while let Some(output) = junction.poll_output() {
+                // A key is louder than nothing and quieter than the tone.
+                loud += u32::from(matches!(output, Output::Room { level: 19..=21, .. }));
+            }
+        }
+    });
+    assert_eq!(count, 0);
+    assert!(loud >= 20 * 18, "{loud} frames of keys");
+}

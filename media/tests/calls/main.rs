@@ -1,5 +1,6 @@
 //! Calls on virtual time over a wire that loses, delays, reorders and repeats.
 
+mod beeps;
 mod control;
 mod desk;
 mod downlink;

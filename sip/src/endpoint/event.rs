@@ -8,7 +8,7 @@ use super::{
     command::CallHandle,
     flow::{Destination, Wire},
 };
-use crate::message::{KeyPress, Request, Response, Status};
+use crate::message::{KeyFormat, KeyPress, Request, Response, Status};
 
 /// One thing that the driver has to do.
 #[derive(Clone, Debug)]
@@ -182,6 +182,8 @@ pub enum Event {
         call: CallHandle,
         /// The final answer.
         status: Option<Status>,
+        /// How keys may be written instead: what a 415 says (RFC 3261 §21.4.13).
+        accepts: Vec<KeyFormat>,
     },
     /// The call could not be made, or has broken down. Last event of the call.
     Failed {

@@ -14,7 +14,7 @@ use super::{
     transactions::Owner,
     within::Within,
 };
-use crate::message::{HeaderName, KeyFormat, KeyPress, Method, Request, Status};
+use crate::message::{HeaderName, KeyFormat, KeyPress, Method, Request, Response, Status};
 
 /// Keys that may wait for those before them; more are dropped.
 const MAX_WAITING: usize = 64;
@@ -59,11 +59,14 @@ impl Endpoint {
     }
 
     /// An INFO of ours was answered, or never will be; the next key goes out all the same.
-    pub(super) fn key_told(&mut self, now: Instant, handle: CallHandle, status: Option<Status>) {
+    pub(super) fn key_told(&mut self, now: Instant, handle: CallHandle, answer: Option<&Response>) {
         let Some(mut call) = self.calls.take(handle) else { return };
         call.peer.keys.is_telling = false;
         if let State::Up { .. } = call.state {
-            self.tell(Event::InfoAnswered { call: handle, status });
+            let status = answer.map(|response| response.status);
+            let refusal = answer.filter(|response| response.status == Status::UNSUPPORTED_MEDIA_TYPE);
+            let accepts = refusal.map_or_else(Vec::new, |refusal| KeyFormat::among(&refusal.headers));
+            self.tell(Event::InfoAnswered { call: handle, status, accepts });
         }
         self.tell_next_key(now, handle, &mut call);
         self.put(handle, call);

@@ -94,7 +94,7 @@ impl Endpoint {
                 self.update_answered(now, handle, &response);
             }
             (Owner::Info(handle), Some((_, response)), _) if response.status.is_final() => {
-                self.key_told(now, handle, Some(response.status));
+                self.key_told(now, handle, Some(&response));
             }
             (Owner::Invite(handle), None, Some(why)) => self.invite_failed(now, handle, id, why),
             (Owner::Reinvite(handle), None, Some(why)) => self.reinvite_failed(now, handle, why),

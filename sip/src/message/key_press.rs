@@ -5,6 +5,8 @@ use std::{fmt::Write, time::Duration};
 
 use bytes::Bytes;
 
+use super::{HeaderName, Headers};
+
 /// Keys are not pressed for longer, whatever a body says.
 const LONGEST: Duration = Duration::from_secs(10);
 /// How long a key is pressed where a body does not say.
@@ -37,6 +39,22 @@ impl KeyFormat {
     /// The format of a type of body; `None` when it is another.
     pub fn of(content_type: &str) -> Option<Self> {
         [Self::Relay, Self::Plain].into_iter().find(|format| format.content_type() == content_type)
+    }
+
+    /// Those that an Accept header names, be it as `*/*` (RFC 3261 §20.1).
+    pub fn among(headers: &Headers) -> Vec<Self> {
+        let accepted = headers.tokens(&HeaderName::Accept);
+        let mut formats = vec![Self::Relay, Self::Plain];
+        formats.retain(|format| accepted.iter().any(|range| is_within(format.content_type(), range)));
+        formats
+    }
+
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Relay => Self::Plain,
+            Self::Plain => Self::Relay,
+        }
     }
 
     /// The type of its bodies.
@@ -81,6 +99,19 @@ impl std::fmt::Debug for KeyPress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyPress").field("duration", &self.duration).finish_non_exhaustive()
     }
+}
+
+/// Whether a type of body is one of those that an Accept header means by an item.
+fn is_within(content_type: &str, range: &str) -> bool {
+    let mut parts = range.split(';');
+    let range: String = parts.next().unwrap_or_default().split_whitespace().collect();
+    // Named, and not wanted (RFC 2616 §14.1).
+    let is_unwanted = |parameter: &str| {
+        let quality = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+        quality.is_some_and(|(_, value)| value.trim().parse() == Ok(0.0))
+    };
+    !parts.any(is_unwanted)
+        && ["*/*", "application/*", content_type].iter().any(|known| range.eq_ignore_ascii_case(known))
 }
 
 /// A key by its sign, or by the number of its event (RFC 4733 §3.2), as some write `*` and `#`.
@@ -131,6 +162,29 @@ mod tests {
             assert_eq!(read, expected.map(|(key, millis)| (key, Duration::from_millis(millis))), "{name}");
         }
         assert_eq!(Relay.read(&[0xff, b'5']), None);
+    }
+
+    #[test]
+    fn formats_that_are_accepted() {
+        use KeyFormat::{Plain, Relay};
+        let cases: &[(&[&str], &[KeyFormat])] = &[
+            (&[], &[]),
+            (&[""], &[]),
+            (&["application/dtmf"], &[Plain]),
+            (&["application/sdp, application/DTMF-Relay"], &[Relay]),
+            (&["application/sdp", "application/dtmf;q=0.5, application / dtmf-relay"], &[Relay, Plain]),
+            (&["application/dtmf-relay;q=0, application/dtmf"], &[Plain]),
+            (&["application/dtmf-relay; Q=0.000"], &[]),
+            (&["*/*"], &[Relay, Plain]),
+            (&["application/*"], &[Relay, Plain]),
+            (&["text/*, application/dtmf-relayed, application/dtmfx"], &[]),
+        ];
+        for (values, expected) in cases {
+            let mut headers = Headers::new();
+            values.iter().for_each(|value| headers.push(HeaderName::Accept, *value));
+            assert_eq!(KeyFormat::among(&headers), *expected, "{values:?}");
+        }
+        assert_eq!((Relay.other(), Plain.other()), (Plain, Relay));
     }
 
     #[test]

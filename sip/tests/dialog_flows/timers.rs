@@ -463,6 +463,30 @@ fn keys_are_told_by_info() {
 }
 
 #[test]
+fn a_refused_key_comes_with_what_would_be_taken() {
+    let cases: &[(&str, &str, u16, &[KeyFormat])] = &[
+        ("415 Unsupported Media Type", "Accept: application/sdp, application/dtmf\r\n", 415, &[KeyFormat::Plain]),
+        ("415 Unsupported Media Type", "", 415, &[]),
+        ("405 Method Not Allowed", "Accept: application/dtmf\r\n", 405, &[]),
+        ("200 OK", "Accept: application/dtmf\r\n", 200, &[]),
+    ];
+    for (line, extra, code, formats) in cases {
+        let mut world = World::new();
+        let (alice, _) = world.call_up(1);
+        world.events[0].clear();
+        let press = KeyPress { key: '5', duration: Duration::from_millis(100) };
+        world.command(0, Command::Info { call: alice, press, format: KeyFormat::Relay });
+        let (info, _) = world.last(0, "INFO");
+        world.reply(0, address(1), &info, line, "", extra);
+        let told = world.events[0].drain(..).find_map(|event| match event {
+            Event::InfoAnswered { status, accepts, .. } => Some((status, accepts)),
+            _ => None,
+        });
+        assert_eq!(told, Some((Status::new(*code), formats.to_vec())), "{line} {extra}");
+    }
+}
+
+#[test]
 fn what_an_info_may_hold() {
     let mut world = World::new();
     world.call_up(1);

@@ -118,6 +118,118 @@ pub(super) fn by_info(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
+/// The formats of keys in INFO, and how each writes a key.
+pub(super) const RELAY: (&str, fn(char) -> String) = ("application/dtmf-relay", |key| format!("Signal={key}\r\n"));
+pub(super) const PLAIN: (&str, fn(char) -> String) = ("application/dtmf", |key| key.to_string());
+
+/// A phone that takes keys in that format alone, and says so when it is told of one in the other; of the other it has said
+/// that it takes it, where that is not the one that we begin with.
+pub(super) fn in_the_other_format(desk: &mut Desk<'_>, taken: (&str, fn(char) -> String)) {
+    let refused = if taken.0 == PLAIN.0 { RELAY } else { PLAIN };
+    desk.join();
+    let mut rtp = Rtp::new();
+    let headers = format!("Allow: INVITE, ACK, BYE, CANCEL, INFO\r\nAccept: application/sdp, {}\r\n", refused.0);
+    let scenario = Scenario::callee()
+        .replies("200 OK", &headers, &without_events(&rtp))
+        .hears("ACK")
+        .hears("INFO")
+        .replies("415 Unsupported Media Type", &format!("Accept: {}\r\n", taken.0), "")
+        .hears("INFO")
+        .replies("200 OK", "", "")
+        .hears("INFO")
+        .replies("200 OK", "", "")
+        .waits()
+        .hangs_up("");
+    let mut player = scenario.listen(desk.scratch);
+    let pending = desk.place(player.sip(), &json!({}));
+    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
+    assert_eq!(pending.finish().status, 200);
+    rtp.start(media, Some((440.0, -15.0)));
+    desk.both_hear(&rtp, 440.0);
+    let number = desk.begin("trunkline.dtmf", &json!({"digits": "1#"}).to_string());
+    assert_eq!(desk.result(number)["payload"], "{}");
+    for (nth, (kind, body), key) in [(1, refused, '1'), (2, taken, '1'), (3, taken, '#')] {
+        let info = player.request("INFO", nth);
+        assert_eq!(info.header("Content-Type"), Some(kind), "{info:?}");
+        assert!(info.body().starts_with(&body(key)), "{info:?}");
+    }
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+    assert_eq!(player.requests("INFO").len(), 3);
+}
+
+/// A phone that allows INFO, does not know it, and knows no events: it hears tones, at once from the second key on.
+pub(super) fn not_by_info(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let scenario = Scenario::callee()
+        .replies("200 OK", "Allow: INVITE, ACK, BYE, CANCEL, INFO\r\n", &without_events(&rtp))
+        .hears("ACK")
+        .hears("INFO")
+        .replies("501 Not Implemented", "", "")
+        .waits()
+        .hangs_up("");
+    let mut player = scenario.listen(desk.scratch);
+    let pending = desk.place(player.sip(), &json!({}));
+    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
+    assert_eq!(pending.finish().status, 200);
+    rtp.start(media, Some((440.0, -15.0)));
+    desk.both_hear(&rtp, 440.0);
+    for _ in 0..2 {
+        rtp.forget();
+        let number = desk.begin("trunkline.dtmf", &json!({"digits": "5"}).to_string());
+        assert_eq!(desk.result(number)["payload"], "{}");
+        phone_hears_five(&rtp);
+    }
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+    assert_eq!(player.requests("INFO").len(), 1);
+}
+
+/// The room hears keys of a phone as the tones that they are, those of events and of INFO, as long as they are held, and what the
+/// phone says around them.
+pub(super) fn audible(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let relay = "Content-Type: application/dtmf-relay\r\n";
+    let scenario = desk.answered(&rtp).asks("INFO", relay, "Signal=D\r\nDuration=300\r\n").gets(200).waits();
+    let mut player = desk.call(scenario.hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    let media = player.answer("INVITE", 1).media().expect("an answer has media");
+    let (identity, file) = (desk.identity(), desk.scratch.path().join("room.pcm"));
+    desk.listener.tell("record", json!({"identity": identity, "file": file}));
+    std::thread::sleep(Duration::from_millis(400));
+    let began = std::time::Instant::now();
+    rtp.press(media, 5);
+    // Of the seven packets the fifth is the end; on a busy machine they may be further apart than they say.
+    let held = (began.elapsed().as_millis() as usize * 4 / 7 + 20).max(100);
+    std::thread::sleep(Duration::from_millis(400));
+    player.go();
+    desk.keys("5D");
+    desk.both_hear(&rtp, 440.0);
+    desk.listener.tell("record", json!({"identity": identity, "file": null}));
+    let recorded = std::fs::read(file).expect("the listener has recorded");
+    let heard: Vec<i16> = recorded.as_chunks().0.iter().map(|bytes| i16::from_le_bytes(*bytes)).collect();
+    for (key, tones, millis) in [('5', [770.0, 1_336.0], held), ('D', [941.0, 1_633.0], 300)] {
+        let beeps = runs(&heard, tones);
+        let [beep] = beeps[..] else { panic!("{} times {key} in {} samples", beeps.len(), heard.len()) };
+        assert!((beep.len() / 8).abs_diff(millis) <= 30, "{key} is heard for {} ms, not {millis}", beep.len() / 8);
+        let middle = &beep[beep.len() / 5..beep.len() * 4 / 5];
+        for tone in tones {
+            let pitch = strongest_near(tone, middle);
+            assert!((pitch - tone).abs() <= 5.0, "{key}: {pitch} Hz instead of {tone}");
+        }
+        // -18 and -16 dBm0 together are -13.9 dBm0, and that is -20 dBFS.
+        let level = audio::measure(middle, 8_000).level;
+        assert!((level + 20.0).abs() <= 3.0, "{key} at {level:.1} dBFS");
+        assert!(audio::share_at(440.0, middle, 8_000) < 0.05, "{key}: the phone is heard beside it");
+    }
+    player.go();
+    player.succeeds();
+}
+
 /// A phone that knows neither hears tones, and the room hears none.
 pub(super) fn as_tones(desk: &mut Desk<'_>) {
     desk.join();
@@ -136,13 +248,7 @@ pub(super) fn as_tones(desk: &mut Desk<'_>) {
     rtp.forget();
     let number = desk.begin("trunkline.dtmf", &json!({"digits": "5"}).to_string());
     assert_eq!(desk.result(number)["payload"], "{}");
-    // The tones of 5 alone, for a tenth of a second at least.
-    let is_five = |part: &[i16]| {
-        let [low, high, room] = [770.0, 1_336.0, ROOM_TONE].map(|hz| audio::share_at(hz, part, 8_000));
-        low > 0.3 && high > 0.3 && room < 0.05
-    };
-    let rings = || rtp.heard().samples.chunks_exact(400).filter(|part| is_five(part)).count() >= 2;
-    assert!(tests::within(LIMIT, rings).is_some(), "the phone hears no key: {:?}", rtp.measure());
+    phone_hears_five(&rtp);
     desk.both_hear(&rtp, 440.0);
     player.go();
     player.succeeds();
@@ -198,6 +304,40 @@ pub(super) fn twice(desk: &mut Desk<'_>) {
     desk.both_hear(&rtp, 440.0);
     player.go();
     player.succeeds();
+}
+
+/// The tones of 5 alone, for a tenth of a second at least.
+#[track_caller]
+fn phone_hears_five(rtp: &Rtp) {
+    let is_five = |part: &[i16]| {
+        let [low, high, room] = [770.0, 1_336.0, ROOM_TONE].map(|hz| audio::share_at(hz, part, 8_000));
+        low > 0.3 && high > 0.3 && room < 0.05
+    };
+    let rings = || rtp.heard().samples.chunks_exact(400).filter(|part| is_five(part)).count() >= 2;
+    assert!(tests::within(LIMIT, rings).is_some(), "the phone hears no key: {:?}", rtp.measure());
+}
+
+/// The stretches in which two tones are heard and little else, to about ten milliseconds.
+fn runs(heard: &[i16], tones: [f64; 2]) -> Vec<&[i16]> {
+    const WINDOW: usize = 160;
+    let both = |part: &[i16]| tones.iter().all(|&hz| audio::share_at(hz, part, 8_000) > 0.25);
+    let mut runs: Vec<std::ops::Range<usize>> = Vec::new();
+    for from in (0..heard.len().saturating_sub(WINDOW)).step_by(40).filter(|&from| both(&heard[from..from + WINDOW])) {
+        let (begin, end) = (from + WINDOW / 4, from + WINDOW * 3 / 4);
+        match runs.last_mut() {
+            Some(run) if begin <= run.end + 80 => run.end = end,
+            _ => runs.push(begin..end),
+        }
+    }
+    // A word of speech may sound like a key for a moment.
+    runs.into_iter().filter(|run| run.len() > 240).map(|run| &heard[run]).collect()
+}
+
+/// The frequency within 20 Hz of one that has the largest share.
+fn strongest_near(hz: f64, samples: &[i16]) -> f64 {
+    let near = (-40..=40).map(|step| hz + f64::from(step) * 0.5);
+    let shares = near.map(|hz| (hz, audio::share_at(hz, samples, 8_000)));
+    shares.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0.0, |(hz, _)| hz)
 }
 
 fn without_events(rtp: &Rtp) -> String {

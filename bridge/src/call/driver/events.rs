@@ -7,7 +7,6 @@ use super::{Driver, clipped};
 use crate::call::Input;
 use crate::call::end::EndReason;
 use crate::call::parting::Parting;
-use crate::call::sieve::Way;
 use crate::plane::LineEvent;
 
 impl Driver {
@@ -30,9 +29,9 @@ impl Driver {
             Some(Event::Progress { response, .. }) => return self.progressed(&response),
             Some(Event::Answered { response, .. }) => self.answered(&response),
             Some(Event::Rejected { response, .. }) => return self.refused(&response).await.into_iter().collect(),
-            Some(Event::Info { press, .. }) => return self.hear_key(Way::Info, press.key).into_iter().collect(),
-            Some(Event::InfoAnswered { status, .. }) => {
-                return self.key_answered(status).await.into_iter().collect();
+            Some(Event::Info { press, .. }) => return self.hear_info(press).await,
+            Some(Event::InfoAnswered { status, accepts, .. }) => {
+                return self.key_answered(status, &accepts).await.into_iter().collect();
             }
             Some(Event::RefreshDue { .. }) => return self.refresh().await.into_iter().collect(),
             Some(Event::Failed { why, .. }) => self.broken(why),

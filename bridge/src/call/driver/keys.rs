@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use sip::{HeaderName, KeyFormat, KeyPress, Method, Status};
+use media::dtmf::Event;
+use sip::{HeaderName, Headers, KeyFormat, KeyPress, Method, Status};
 use tracing::{debug, info, warn};
 
 use super::Driver;
@@ -48,23 +49,41 @@ impl Driver {
         None
     }
 
+    /// The same by INFO, of which the line knows nothing: where the room hears keys, it is told for how long.
+    pub(super) async fn hear_info(&mut self, press: KeyPress) -> Vec<Input> {
+        let input = self.hear_key(Way::Info, press.key);
+        let event = Event::from_digit(press.key).filter(|_| input.is_some() && self.parts.settings.audible_keys);
+        let fault = match event {
+            Some(event) => self.order_line(Command::HearKey(event, press.duration)).await,
+            None => None,
+        };
+        input.into_iter().chain(fault).collect()
+    }
+
     /// Presses keys for the phone.
     pub(super) async fn press_keys(&mut self, presses: &[Press], typist: Typist) -> Option<Input> {
-        let keys = || presses.iter().filter_map(key).collect();
-        let command = match self.means() {
-            Some(Means::Events) => Command::Press(keys()),
-            Some(Means::Tones) => Command::PressTones(keys()),
+        match self.means() {
             Some(Means::Info) => {
-                let batch = self.keys.keying.press(Instant::now(), presses);
+                let keying = &mut self.keys.keying;
+                keying.prefer(format_for(&self.remote_headers));
+                let batch = keying.press(Instant::now(), presses);
                 self.keys.typists.insert(batch, typist);
-                return self.drive_keys().await;
+                self.drive_keys().await
             }
+            Some(means @ (Means::Events | Means::Tones)) => self.press_on_line(means, presses, typist).await,
             None => {
                 warn!(keys = presses.len(), "keys are not pressed: the phone takes no telephone events");
-                return self.typed(typist, Err(RpcError::Application("the phone takes no telephone events")));
+                self.typed(typist, Err(RpcError::Application("the phone takes no telephone events")))
             }
+        }
+    }
+
+    async fn press_on_line(&mut self, means: Means, presses: &[Press], typist: Typist) -> Option<Input> {
+        let keys = presses.iter().filter_map(key).collect();
+        let fault = match means {
+            Means::Events => self.order_line(Command::Press(keys)).await,
+            Means::Tones | Means::Info => self.order_line(Command::PressTones(keys)).await,
         };
-        let fault = self.order_line(command).await;
         match typist {
             // The line tells when they are out.
             Typist::Request => fault,
@@ -76,8 +95,8 @@ impl Driver {
     }
 
     /// The phone has answered a key that was told by INFO, or never will.
-    pub(super) async fn key_answered(&mut self, status: Option<Status>) -> Option<Input> {
-        self.keys.keying.handle_answer(Instant::now(), status);
+    pub(super) async fn key_answered(&mut self, status: Option<Status>, accepts: &[KeyFormat]) -> Option<Input> {
+        self.keys.keying.handle_answer(Instant::now(), status, accepts);
         self.drive_keys().await
     }
 
@@ -91,10 +110,16 @@ impl Driver {
         let mut input = None;
         while let Some(action) = self.keys.keying.poll_action() {
             match action {
-                Action::Tell(Key(key)) => {
+                Action::Tell(Key(key), format) => {
                     let press = KeyPress { key, duration: keying::HELD };
-                    let command = sip::Command::Info { call: self.leg.call(), press, format: KeyFormat::Relay };
-                    self.send(command).await;
+                    self.send(sip::Command::Info { call: self.leg.call(), press, format }).await;
+                }
+                Action::HandOver(batch, presses) => {
+                    let means = Means::without_info(self.media.takes_events());
+                    info!(?means, "the phone takes no keys by INFO");
+                    if let Some(typist) = self.keys.typists.remove(&batch) {
+                        input = self.press_on_line(means, &presses, typist).await.or(input);
+                    }
                 }
                 Action::Done(batch, result) => {
                     if let Err(why) = &result {
@@ -132,10 +157,16 @@ fn allows_info(headers: &[(String, String)]) -> bool {
     methods.any(|method| Method::parse(method.trim()) == Some(Method::Info))
 }
 
+/// The format that the peer says it takes, if it is one alone (RFC 3261 §20.1).
+fn format_for(headers: &[(String, String)]) -> KeyFormat {
+    let mut accepted = Headers::new();
+    let accept = headers.iter().filter(|(name, _)| HeaderName::parse(name) == Some(HeaderName::Accept));
+    accept.for_each(|(_, value)| accepted.push(HeaderName::Accept, value.as_str()));
+    KeyFormat::among(&accepted).first().copied().unwrap_or(KeyFormat::Relay)
+}
+
 fn rpc_error(why: Refused) -> RpcError {
     RpcError::Application(match why {
-        Refused::Status(Status::METHOD_NOT_ALLOWED) => "the phone takes no INFO (405)",
-        Refused::Status(Status::UNSUPPORTED_MEDIA_TYPE) => "the phone takes no keys by INFO (415)",
         Refused::Status(_) => "the phone has refused the keys",
         Refused::Silence => "the phone does not answer",
         Refused::Full => "too many keys are waiting",
@@ -144,7 +175,9 @@ fn rpc_error(why: Refused) -> RpcError {
 
 #[cfg(test)]
 mod tests {
-    use super::allows_info;
+    use sip::KeyFormat::{Plain, Relay};
+
+    use super::{allows_info, format_for};
 
     #[test]
     fn who_takes_info() {
@@ -160,5 +193,20 @@ mod tests {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
             assert_eq!(allows_info(&headers), *expected, "{name}");
         }
+    }
+
+    #[test]
+    fn which_format_is_tried_first() {
+        let cases = [
+            ("", Relay),
+            ("application/sdp", Relay),
+            ("application/dtmf-relay, application/dtmf", Relay),
+            ("application/sdp, application/dtmf", Plain),
+        ];
+        for (accept, expected) in cases {
+            let headers = [("accept".to_owned(), accept.to_owned()), ("Allow".to_owned(), "INFO".to_owned())];
+            assert_eq!(format_for(&headers), expected, "{accept}");
+        }
+        assert_eq!(format_for(&[]), Relay);
     }
 }

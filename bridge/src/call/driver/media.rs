@@ -67,6 +67,7 @@ struct Setup {
     timeout: Duration,
     bitrate: u32,
     tones: Tones,
+    audible_keys: bool,
     dtx: bool,
 }
 
@@ -82,6 +83,7 @@ impl Media {
             timeout: wanted.timeout.unwrap_or(settings.media_timeout),
             bitrate: settings.opus_bitrate,
             tones: wanted.dtmf.tones(),
+            audible_keys: settings.audible_keys,
             dtx: wanted.dtx.unwrap_or(settings.dtx),
         };
         let policy = policy(settings, wanted);
@@ -135,6 +137,9 @@ impl Media {
         let line = plane.open(Spec { engine, carrier: Some(ports) }).map_err(|error| unavailable(&error))?;
         if self.setup.tones != Tones::Ignored {
             line.handle.try_send(Command::Tones(self.setup.tones)).map_err(|_| EndReason::MediaFault)?;
+        }
+        if self.setup.audible_keys {
+            line.handle.try_send(Command::AudibleKeys(true)).map_err(|_| EndReason::MediaFault)?;
         }
         if let Some(negotiated) = negotiated {
             line.handle.try_send(Command::Carrier(Box::new(negotiated))).map_err(|_| EndReason::MediaFault)?;

@@ -70,6 +70,8 @@ pub struct Settings {
     pub dtx: bool,
     /// Whether comfort noise is agreed upon with carriers.
     pub comfort_noise: bool,
+    /// Whether the room hears keys of the phone as tones.
+    pub audible_keys: bool,
     /// Listeners of ours that media must not be aimed at.
     pub own: Vec<SocketAddr>,
     /// How long a server of a carrier may be silent before the next one is tried.

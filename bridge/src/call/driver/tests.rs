@@ -71,6 +71,7 @@ pub(crate) async fn parts() -> (Parts, mpsc::Receiver<sip::Event>) {
         opus_bitrate: 32_000,
         dtx: true,
         comfort_noise: false,
+        audible_keys: false,
         own: Vec::new(),
         patience: Duration::from_secs(4),
         allow_refer: false,

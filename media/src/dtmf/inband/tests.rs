@@ -56,7 +56,7 @@ fn add_noise(samples: &mut [f64], sent: Sent, seed: u64) {
 
 /// What is heard of samples in packets of 20 ms.
 fn heard(rate: Rate, samples: &[f64]) -> String {
-    let mut detector = Detector::new(rate);
+    let mut detector = Detector::new(rate, true);
     let mut samples: Vec<i16> = samples.iter().map(|sample| sample.clamp(-32_768.0, 32_767.0) as i16).collect();
     let mut digits = String::new();
     for packet in samples.chunks_mut(rate.frame()) {
@@ -183,7 +183,7 @@ fn harmonics_and_other_company_make_a_voice_of_it() {
 
 #[test]
 fn what_is_made_up_begins_no_key_and_ends_none() {
-    let mut detector = Detector::new(Rate::Narrow);
+    let mut detector = Detector::new(Rate::Narrow, true);
     let tone: Vec<i16> = press(Rate::Narrow, '5', PLAIN).into_iter().map(|sample| sample as i16).collect();
     detector.guess(&mut tone.repeat(4));
     assert_eq!(detector.poll(), None);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::{
     codec::{Coding, g711::Law},
-    frame::{FRAME, LONGEST, RATE, samples_in},
+    frame::{FRAME, LONGEST, OPUS_TICKS, RATE, samples_in},
     noise,
     sdp::{Negotiated, OpusTerms},
 };
@@ -41,7 +41,8 @@ pub(super) struct Terms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Audio(Coding),
-    Event,
+    /// A telephone event, whose clock counts so much in a second.
+    Event(u32),
     ComfortNoise,
 }
 
@@ -121,13 +122,18 @@ impl Terms {
     /// What packets of this type hold, if they were agreed upon.
     pub(super) fn kind_of(&self, payload_type: u8) -> Option<Kind> {
         if Some(payload_type) == self.events {
-            return Some(Kind::Event);
+            return Some(Kind::Event(self.event_rate));
         }
         if let Some(coding) = self.find(payload_type) {
             return Some(Kind::Audio(coding));
         }
-        if [self.send_events, self.more_events].contains(&Some(payload_type)) {
-            return Some(Kind::Event);
+        if self.send_events == Some(payload_type) {
+            return Some(Kind::Event(self.event_rate));
+        }
+        if self.more_events == Some(payload_type) {
+            // There are two clocks.
+            let other = if self.event_rate == RATE { RATE * OPUS_TICKS } else { RATE };
+            return Some(Kind::Event(other));
         }
         // It needs no negotiation to be understood.
         [Some(noise::PAYLOAD_TYPE), self.noise].contains(&Some(payload_type)).then_some(Kind::ComfortNoise)
