@@ -62,8 +62,8 @@ pub(super) fn to_phone(desk: &mut Desk<'_>) {
 /// A content type, a body, and the key.
 type Told = (&'static str, &'static str, &'static str);
 
-pub(super) const RELAY: Told = ("dtmf-relay", "Signal=5\r\nDuration=160\r\n", "5");
-pub(super) const DTMF: Told = ("dtmf", "#", "#");
+pub(super) const FIVE_BY_RELAY: Told = ("dtmf-relay", "Signal=5\r\nDuration=160\r\n", "5");
+pub(super) const HASH_BY_DTMF: Told = ("dtmf", "#", "#");
 
 pub(super) fn info(desk: &mut Desk<'_>, (kind, body, key): Told) {
     desk.join();
