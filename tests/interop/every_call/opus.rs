@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use tests::data;
@@ -13,6 +14,9 @@ use super::desk::Desk;
 const FRAME: Duration = Duration::from_millis(20);
 /// The payload type of our own phone.
 const OPUS: u8 = 107;
+
+/// Timestamps and payloads, by the numbers of their packets.
+type Heard = BTreeMap<u16, (u32, Vec<u8>)>;
 
 /// A participant that echoes sends back the very packets that it was sent, so what comes back was passed on untouched both ways.
 pub(super) fn passed_on(desk: &mut Desk<'_>) {
@@ -30,13 +34,19 @@ pub(super) fn passed_on(desk: &mut Desk<'_>) {
     let mut player = desk.call(desk.caller().invites("", &offer).gets(200).acknowledges("").waits().hangs_up(""));
     let answer = player.answer("INVITE", 1);
     assert!(answer.body().contains(&format!("RTP/AVP {OPUS}\r\n")), "{}", answer.body());
-    let heard = talk(&socket, answer.media().expect("the answer says where its media is"), &recorded, 500);
+    let media = answer.media().expect("the answer says where its media is");
+    // A machine that does something else for a moment breaks a row of packets; three times in a row it does not.
+    let is_whole = |numbers| longest(&talk(&socket, media, &recorded, numbers), &recorded) >= 200;
+    let is_passed_on = [0..500, 500..1_000, 1_000..1_500].into_iter().any(is_whole);
+    assert!(is_passed_on, "no 200 packets in a row come back as they were");
     player.go();
     player.succeeds();
+}
 
-    // Of the packets of one second and more, each in its place and no other between them.
+/// How many packets came back as they were, each in its place and no other between them.
+fn longest(heard: &Heard, recorded: &[Vec<u8>]) -> usize {
     let (mut run, mut longest, mut before) = (0, 0, None::<(u16, u32, usize)>);
-    for (sequence, (timestamp, payload)) in &heard {
+    for (sequence, (timestamp, payload)) in heard {
         let Some(number) = recorded.iter().position(|known| known == payload) else {
             (run, before) = (0, None);
             continue;
@@ -50,21 +60,22 @@ pub(super) fn passed_on(desk: &mut Desk<'_>) {
         longest = longest.max(run);
         before = Some((*sequence, *timestamp, number));
     }
-    assert!(longest >= 200, "{longest} packets in a row of {}", heard.len());
+    longest
 }
 
-/// Sends so many packets, over and over, and returns what comes meanwhile by its number.
-fn talk(socket: &UdpSocket, to: SocketAddr, payloads: &[Vec<u8>], count: usize) -> BTreeMap<u16, (u32, Vec<u8>)> {
-    let mut heard = BTreeMap::new();
+/// Sends packets of these numbers, over and over the same, and returns what comes meanwhile by its number.
+fn talk(socket: &UdpSocket, to: SocketAddr, payloads: &[Vec<u8>], numbers: Range<usize>) -> Heard {
+    let mut heard = Heard::new();
     let start = Instant::now();
-    for n in 0..count {
+    let first = numbers.start;
+    for n in numbers {
         let mut packet = vec![0x80, OPUS];
         packet.extend((n as u16).to_be_bytes());
         packet.extend((n as u32 * 960).to_be_bytes());
         packet.extend(0x5150_0002_u32.to_be_bytes());
         packet.extend(&payloads[n % payloads.len()]);
         let _ = socket.send_to(&packet, to);
-        let due = start + FRAME * (n as u32 + 1);
+        let due = start + FRAME * ((n - first) as u32 + 1);
         let mut buffer = [0; 2_048];
         loop {
             let left = due.saturating_duration_since(Instant::now());
