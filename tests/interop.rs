@@ -16,10 +16,10 @@ mod every_call;
 mod front_door;
 #[path = "interop/hangup.rs"]
 mod hangup;
-#[path = "interop/identity.rs"]
-mod identity;
 #[path = "interop/keys.rs"]
 mod keys;
+#[path = "interop/last_word.rs"]
+mod last_word;
 #[path = "interop/leaks.rs"]
 mod leaks;
 #[path = "interop/leaks_outbound.rs"]
@@ -30,18 +30,12 @@ mod load;
 mod loss;
 #[path = "interop/loss_of_room.rs"]
 mod loss_of_room;
-#[path = "interop/offers.rs"]
-mod offers;
-#[path = "interop/opus.rs"]
-mod opus;
 #[path = "interop/outbound.rs"]
 mod outbound;
 #[path = "interop/participants.rs"]
 mod participants;
 #[path = "interop/peers.rs"]
 mod peers;
-#[path = "interop/pin.rs"]
-mod pin;
 #[path = "interop/redundant.rs"]
 mod redundant;
 #[path = "interop/silence.rs"]

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tests::bed::Bed;
 use tests::peers::carrier::Carrier;
 use tests::peers::gateway::Setup;
-use tests::peers::phone::Rtp;
+use tests::peers::phone::{Message, Rtp};
 use tests::{data, root};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -117,6 +117,22 @@ fn setup() -> Setup {
 
 fn carrier(bed: &Bed, transport: &str) -> Carrier {
     Carrier::new(&bed.gateway, transport, &bed.scratch.path().join("cert.pem"))
+}
+
+/// The carrier takes an answer to its INVITE, and both ends hear each other.
+#[track_caller]
+fn talks(bed: &mut Bed, carrier: &mut Carrier, answer: &Message, identity: &str) {
+    carrier.acknowledge(answer);
+    carrier.talk(answer, 440.0);
+    both_hear(bed, &carrier.rtp, identity, 440.0);
+}
+
+/// The carrier hangs up, and its caller leaves the room.
+#[track_caller]
+fn hangs_up(bed: &mut Bed, carrier: &mut Carrier, answer: &Message, name: &str) {
+    assert_eq!(carrier.bye(answer).status(), 200, "{name}");
+    bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
+    bed.listener.forget();
 }
 
 /// Both ends hear each other from now on.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tests::bed::Bed;
 use tests::need::Need;
 use tests::peers::callee::Callee;
-use tests::peers::gateway::{NUMBER, Setup};
+use tests::peers::gateway::Setup;
 use tests::peers::phone::{Message, Phone};
 use tests::peers::sipp::Carrier;
 use tests::{audio, ports};
@@ -21,28 +21,9 @@ const THEIRS: &str = "+15550400";
 const CALLED: &str = "sip_+15550400";
 const LIMIT: Duration = Duration::from_secs(10);
 const SDP: &str = "Content-Type: application/sdp\r\n";
-const RELAY: &str = "Content-Type: application/dtmf-relay\r\n";
 const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 const COLUMNS: [f64; 4] = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
 const KEYPAD: &str = "123A456B789C*0#D";
-
-#[test]
-fn a_key_that_is_told_as_an_event_and_by_info_is_one_key() {
-    let Some(mut bed) = Bed::new("keys-twice", &Setup::room(ROOM), &[]) else { return };
-    bed.listener.join(ROOM, 880.0);
-    let mut phone = Phone::new(bed.gateway.sip());
-    let media = phone.call_and_talk(NUMBER, 440.0).media().expect("an answer has media");
-    bed.listener.hear(CALLER, 440.0, -15.0, LIMIT);
-    for key in [5_u8, 5, 1] {
-        phone.rtp.press(media, key);
-        let answer = phone.in_dialog("INFO", RELAY, &format!("Signal={key}\r\nDuration=100\r\n"));
-        assert_eq!(answer.status(), 200);
-    }
-    phone.rtp.press(media, 7);
-    phone.rtp.press(media, 7);
-    expect_keys(&mut bed, "55177");
-    assert_eq!(phone.bye().status(), 200);
-}
 
 #[test]
 fn tones_of_a_phone_without_events_are_keys_of_the_room() {

@@ -245,8 +245,13 @@ fn the_carrier_plays_before_it_answers_and_asks_for_passwords() {
 /// Two small phones without anything between them, in each of their formats.
 #[test]
 fn small_phones_hear_each_other() {
-    let format =
-        |law, kind, millis| Format { law, says: (kind, 101), hears: (kind, 101), frame: Duration::from_millis(millis) };
+    let format = |law, kind, millis| Format {
+        law,
+        says: (kind, 101),
+        hears: (kind, 101),
+        frame: Duration::from_millis(millis),
+        ..Format::default()
+    };
     for (format, suite) in [
         (format(Law::Mu, 0, 20), None),
         (format(Law::Mu, 97, 30), None),

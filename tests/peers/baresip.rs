@@ -24,10 +24,13 @@ pub struct Baresip {
 }
 
 impl Baresip {
+    /// PCMU alone.
+    pub const NARROW: (&str, u32) = ("PCMU/8000/1", 8_000);
+
     /// Starts a phone that speaks PCMU and plays a tone of -15 dBFS in every call. `account` is put behind its address, such
     /// as `;auth_user=u;auth_pass=p`; the transport is `udp`, `tcp` or `tls`.
     pub fn start(transport: &str, tone: f64, account: &str, scratch: &Scratch) -> Self {
-        Self::speaking(("PCMU/8000/1", 8_000), transport, tone, account, scratch)
+        Self::speaking(Self::NARROW, transport, tone, account, scratch)
     }
 
     /// The same with these codecs, as baresip names them, and the rate of the first.

@@ -29,7 +29,7 @@ pub struct Setup {
     pub rules: Value,
     /// `outbound_trunks`, as in the files of `lk`.
     pub outbound: Value,
-    /// Further keys, put over the others.
+    /// Further keys, put over the others, maps into maps.
     pub more: Value,
     /// Whether to make a certificate and listen with TLS.
     pub tls: bool,
@@ -106,7 +106,10 @@ impl Gateway {
             config["tls"] = json!({"port": tls, "certs": [{"cert_file": cert, "key_file": key}]});
         }
         for (key, value) in setup.more.as_object().into_iter().flatten() {
-            config[key] = value.clone();
+            match (config[key].as_object_mut(), value.as_object()) {
+                (Some(map), Some(more)) => map.extend(more.clone()),
+                _ => config[key] = value.clone(),
+            }
         }
         let file = scratch.write(&format!("{}.yaml", setup.name), config.to_string());
         let process = serve(setup.name, &file, scratch);

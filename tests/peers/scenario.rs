@@ -84,9 +84,8 @@ impl Scenario {
         self.may_get(&[100])
     }
 
-    /// Takes a provisional answer that has to be acknowledged, waits, and acknowledges it, with a description if the answer
-    /// was the offer (RFC 3262).
-    pub fn acknowledges_ringing(mut self, status: u16, sdp: &str) -> Self {
+    /// Takes a provisional answer that has to be acknowledged, and waits.
+    pub fn hears_ringing(mut self, status: u16) -> Self {
         let _ = writeln!(
             self.steps,
             "<recv response=\"{status}\" rrs=\"true\"><action>\n\
@@ -94,8 +93,13 @@ impl Scenario {
              <ereg regexp=\"[0-9]+\" search_in=\"hdr\" header=\"RSeq:\" check_it=\"true\" assign_to=\"number\"/>\n\
              </action></recv>"
         );
+        self.waits()
+    }
+
+    /// Acknowledges it (RFC 3262), with a description if the answer was the offer.
+    pub fn acknowledges_ringing(self, sdp: &str) -> Self {
         let invite = self.invite;
-        self.waits().asks("PRACK", &format!("RAck: [$number] {invite} INVITE\r\n"), sdp).gets(200)
+        self.asks("PRACK", &format!("RAck: [$number] {invite} INVITE\r\n"), sdp)
     }
 
     /// Waits for an answer.
@@ -139,6 +143,19 @@ impl Scenario {
         self
     }
 
+    /// Gives up when it has rung for a second.
+    pub fn cancels(mut self, headers: &str) -> Self {
+        self.steps.push_str("<pause milliseconds=\"1000\"/>\n");
+        let text = format!(
+            "CANCEL sip:[service]@[remote_ip]:[remote_port] SIP/2.0\r\n[last_Via:]\r\nMax-Forwards: 70\r\n{}\
+             Call-ID: [call_id]\r\nCSeq: {} CANCEL\r\n{headers}Content-Length: 0\r\n\r\n",
+            self.names.replace("[peer_tag_param]", ""),
+            self.invite
+        );
+        self.send(&text, true);
+        self.gets(200).gets(487).takes_refusal()
+    }
+
     /// Sends a request within the call.
     pub fn asks(mut self, method: &str, headers: &str, body: &str) -> Self {
         self.cseq += 1;
@@ -163,6 +180,16 @@ impl Scenario {
             write!(self.steps, "<recv request=\"{method}\" rrs=\"true\"><action>\n{}</action></recv>\n", kept.concat());
         (self.heard, self.is_new) = (method.to_owned(), false);
         self
+    }
+
+    /// Is offered something else in mid-call, and takes it.
+    pub fn agrees(self, sdp: &str) -> Self {
+        self.hears("INVITE").replies("200 OK", "", sdp).hears("ACK")
+    }
+
+    /// Is offered something else in mid-call, and does not take it.
+    pub fn refuses(self, status: &str) -> Self {
+        self.hears("INVITE").replies(status, "", "").hears("ACK")
     }
 
     /// Waits to be called once more, after it has refused.

@@ -54,22 +54,25 @@ def describe(participant):
 
 
 class Ear:
-    """Measures one remote track: half a second at a time, and every change between sound and silence."""
+    """Measures one remote track: half a second at a time, and every change between sound and silence, with the milliseconds
+    that what was before it has lasted."""
 
     def __init__(self, identity, track):
         self.identity, self.track = identity, track
         self.task = asyncio.ensure_future(self.listen())
 
     async def listen(self):
-        sounding, window, quietest = False, np.zeros(0, np.int16), 0.0
+        sounding, lasted, window, quietest = False, 0, np.zeros(0, np.int16), 0.0
         rest = np.zeros(0, np.int16)
-        async for event in rtc.AudioStream(self.track, sample_rate=RATE, num_channels=1):
+        async for event in rtc.AudioStream(self.track, sample_rate=RATE, num_channels=1, frame_size_ms=20):
             rest = np.concatenate([rest, np.frombuffer(event.frame.data, np.int16)])
             while len(rest) >= BLOCK:
                 block, rest = rest[:BLOCK], rest[BLOCK:]
                 if (level(block) > SOUND) != sounding:
                     sounding = not sounding
-                    tell("sound", identity=self.identity, on=sounding)
+                    tell("sound", identity=self.identity, on=sounding, lasted=lasted)
+                    lasted = 0
+                lasted += 20
                 window, quietest = np.concatenate([window, block]), min(quietest, level(block))
             if len(window) >= WINDOW:
                 hz, share = pitch(window)
@@ -141,11 +144,13 @@ class Listener:
         self.tone = asyncio.ensure_future(self.play(source, hz, dbfs))
 
     async def play(self, source, hz, dbfs):
-        amplitude, n, phase = 32768 * 10 ** (dbfs / 20) * math.sqrt(2), RATE // 100, 0
+        # One second of a whole number of hertz repeats without a seam.
+        amplitude, n = 32768 * 10 ** (dbfs / 20) * math.sqrt(2), RATE // 100
+        wave = (np.sin(2 * np.pi * round(hz) * np.arange(RATE) / RATE) * amplitude).astype(np.int16)
+        frames = [rtc.AudioFrame(part.tobytes(), RATE, 1, n) for part in wave.reshape(-1, n)]
         while True:
-            wave = np.sin(2 * np.pi * hz * (np.arange(n) + phase) / RATE) * amplitude
-            phase = (phase + n) % RATE
-            await source.capture_frame(rtc.AudioFrame(wave.astype(np.int16).tobytes(), RATE, 1, n))
+            for frame in frames:
+                await source.capture_frame(frame)
 
     async def do_last_word(self, hz, seconds, identity, payload="", dbfs=-15.0):
         """Says a tone of that length in place of the one before, and has the phone hung up as soon as it is out."""
@@ -159,12 +164,12 @@ class Listener:
         await self.source.wait_for_playout()
         return await self.do_rpc(identity, "lk.sip.EndCall", payload)
 
-    async def do_speak(self, file, rate=16000):
+    async def do_speak(self, file, rate=16000, dtx=False):
         """Says a file of 16 bits without a header, once; what was said before is over."""
         if not self.voice:
             self.voice = rtc.AudioSource(rate, 1, queue_size_ms=200)
             track = rtc.LocalAudioTrack.create_audio_track("voice", self.voice)
-            options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False)
+            options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=dtx)
             await self.room.local_participant.publish_track(track, options)
         samples = np.fromfile(file, "<i2")
         for at in range(0, len(samples) - rate // 100 + 1, rate // 100):
@@ -184,6 +189,7 @@ class Listener:
         for ear in self.ears.values():
             ear.task.cancel()
         self.ears.clear()
+        self.voice = None
         await self.room.disconnect()
 
     async def do_dtmf(self, digits):

@@ -244,7 +244,7 @@ impl Carrier {
             self.control.set_heard_rate(RATE * coding.step());
         }
         let place = self.control.handle_packet(now, &packet);
-        if kind != Kind::Event {
+        if !matches!(kind, Kind::Event { .. }) {
             self.said_quiet = kind == Kind::ComfortNoise;
         }
         match kind {

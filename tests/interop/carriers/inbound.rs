@@ -9,7 +9,9 @@ use tests::peers::gateway::Setup;
 use tests::peers::phone::digest::{Algorithm, Reply, is_right, parameter};
 use tests::peers::phone::{Format, Law, Message};
 
-use super::{CALLER, LIMIT, ROOM, TELNYX, both_hear, carrier, expected, hears, json_of, record, setup};
+use super::{
+    CALLER, LIMIT, ROOM, TELNYX, both_hear, carrier, expected, hangs_up, hears, json_of, record, setup, talks,
+};
 
 /// One INVITE, and how it is spoken.
 struct Case {
@@ -55,12 +57,8 @@ pub(super) fn invites_reach_the_room() {
         for (name, value) in expected["attributes"].as_object().into_iter().flatten() {
             assert_eq!(seen.attribute(name), value.as_str(), "{file}: {name}");
         }
-        carrier.acknowledge(&answer);
-        carrier.talk(&answer, 440.0);
-        both_hear(&mut bed, &carrier.rtp, identity, 440.0);
-        assert_eq!(carrier.bye(&answer).status(), 200, "{file}");
-        bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
-        bed.listener.forget();
+        talks(&mut bed, &mut carrier, &answer, identity);
+        hangs_up(&mut bed, &mut carrier, &answer, file);
     }
 }
 
@@ -80,9 +78,7 @@ pub(super) fn opus_is_taken_by_those_who_want_it() {
         assert_eq!(answer.status(), 200, "{file}: {}", answer.start());
         assert!(answer.body().contains(taken), "{file}: {}", answer.body());
         carrier.acknowledge(&answer);
-        assert_eq!(carrier.bye(&answer).status(), 200, "{file}");
-        bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
-        bed.listener.forget();
+        hangs_up(&mut bed, &mut carrier, &answer, file);
     }
 }
 
@@ -119,9 +115,7 @@ pub(super) fn compact_headers_hang_up_as_well() {
     carrier.rtp.format = Format { law: Law::Wide, says: (9, 101), hears: (9, 101), ..Format::default() };
     carrier.send("telnyx-invite.sip");
     let answer = carrier.answer().expect("an answer");
-    carrier.acknowledge(&answer);
-    carrier.talk(&answer, 440.0);
-    both_hear(&mut bed, &carrier.rtp, "sip_+12125550144", 440.0);
+    talks(&mut bed, &mut carrier, &answer, "sip_+12125550144");
     carrier.send("telnyx-bye.sip");
     assert_eq!(carrier.answer_to("BYE").expect("BYE is answered").status(), 200);
     bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
@@ -165,12 +159,8 @@ pub(super) fn secure_trunks_are_answered_as_the_trunk_says() {
             assert_eq!(keys.len(), usize::from(secure), "{file}: {keys:?}");
             // The first of two suites, and a key of our own.
             assert!(keys.iter().all(|line| line.starts_with("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:")), "{keys:?}");
-            carrier.acknowledge(&answer);
-            carrier.talk(&answer, 440.0);
-            both_hear(&mut bed, &carrier.rtp, identity, 440.0);
-            assert_eq!(carrier.bye(&answer).status(), 200, "{file}");
-            bed.listener.expect("the caller leaving", LIMIT, |e| e.kind() == "left");
-            bed.listener.forget();
+            talks(&mut bed, &mut carrier, &answer, identity);
+            hangs_up(&mut bed, &mut carrier, &answer, file);
         }
     }
 }
@@ -212,9 +202,7 @@ pub(super) fn a_refresh_and_a_hold_are_answered_and_the_call_stays() {
     let mut carrier = carrier(&bed, "UDP");
     carrier.send("twilio-invite.sip");
     let answer = carrier.answer().expect("an answer");
-    carrier.acknowledge(&answer);
-    carrier.talk(&answer, 440.0);
-    both_hear(&mut bed, &carrier.rtp, CALLER, 440.0);
+    talks(&mut bed, &mut carrier, &answer, CALLER);
     carrier.send("twilio-reinvite-refresh-offerless.sip");
     let refreshed = carrier.answer().expect("an answer to the refresh");
     assert_eq!(refreshed.status(), 200, "{}", refreshed.start());
@@ -346,9 +334,7 @@ pub(super) fn the_digest_exchange_of_programmable_voice() {
             assert_eq!(answer.status(), 200, "{file}: {}", answer.start());
             let seen = bed.listener.participant(CALLER);
             assert_eq!(seen.attribute("clinic.tenant"), Some("north"), "{seen:?}");
-            carrier.acknowledge(&answer);
-            carrier.talk(&answer, 440.0);
-            both_hear(&mut bed, &carrier.rtp, CALLER, 440.0);
+            talks(&mut bed, &mut carrier, &answer, CALLER);
             assert_eq!(carrier.bye(&answer).status(), 200);
         } else {
             assert!(matches!(answer.status(), 403 | 407), "{file}: {}", answer.start());

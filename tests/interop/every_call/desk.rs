@@ -10,6 +10,7 @@ use tests::peers::baresip::Baresip;
 use tests::peers::gateway::{Gateway, OUR_NUMBER};
 use tests::peers::listener::{Event, Listener};
 use tests::peers::phone::Rtp;
+use tests::peers::repository::Repository;
 use tests::peers::scenario::{Player, Scenario};
 use tests::scratch::Scratch;
 
@@ -24,6 +25,10 @@ pub(super) struct Desk<'a> {
     pub(super) gateway: &'a Gateway,
     pub(super) listener: &'a mut Listener,
     pub(super) scratch: &'a Scratch,
+    /// The LiveKit server.
+    pub(super) server: &'a str,
+    /// Who signs for numbers.
+    pub(super) signer: &'a Repository,
     /// The number that is called, and who calls.
     pub(super) number: String,
     pub(super) caller: String,
@@ -52,9 +57,19 @@ impl Desk<'_> {
         Scenario::caller(&self.caller)
     }
 
-    /// A phone that calls with this ear and waits once it is answered.
+    /// A phone that calls with this ear, and is answered.
+    pub(super) fn connected(&self, rtp: &Rtp) -> Scenario {
+        self.caller().invites("", &rtp.offer()).gets(200).acknowledges("")
+    }
+
+    /// The same, waiting.
     pub(super) fn answered(&self, rtp: &Rtp) -> Scenario {
-        self.caller().invites("", &rtp.offer()).gets(200).acknowledges("").waits()
+        self.connected(rtp).waits()
+    }
+
+    /// A phone that is called, and picks up.
+    pub(super) fn picked_up(headers: &str, sdp: &str) -> Scenario {
+        Scenario::callee().replies("200 OK", headers, sdp).hears("ACK")
     }
 
     /// Starts a call.
@@ -69,9 +84,38 @@ impl Desk<'_> {
             "sip_call_to": self.caller, "room_name": self.room, "wait_until_answered": true,
         });
         for (name, value) in more.as_object().into_iter().flatten() {
-            request[name] = value.clone();
+            match (request[name].as_object_mut(), value.as_object()) {
+                (Some(map), Some(more)) => map.extend(more.clone()),
+                _ => request[name] = value.clone(),
+            }
         }
         self.gateway.api().begin("CreateSIPParticipant", &request)
+    }
+
+    /// Has the gateway call a phone that picks up; both ends hear each other. Returns where the gateway wants its media, too.
+    #[track_caller]
+    pub(super) fn reach(&mut self, scenario: Scenario, rtp: &mut Rtp, more: &Value) -> (Player, SocketAddr) {
+        let mut player = scenario.listen(self.scratch);
+        let pending = self.place(player.sip(), more);
+        let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
+        let answer = pending.finish();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        rtp.start(media, Some((440.0, -15.0)));
+        self.both_hear(rtp, 440.0);
+        (player, media)
+    }
+
+    /// `baresip` with these codecs, the rate of the first of them, a tone and what else its account says.
+    pub(super) fn baresip(&mut self, codecs: (&str, u32), transport: &str, tone: f64, account: &str) -> Baresip {
+        self.caller = "+15550177".to_owned();
+        Baresip::speaking(codecs, transport, tone, account, self.scratch)
+    }
+
+    /// Has the gateway call a phone that picks up by itself.
+    #[track_caller]
+    pub(super) fn reach_at(&self, to: SocketAddr, more: &Value) {
+        let answer = self.place(to, more).finish();
+        assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
     /// The phone says that tone to the place which the so-many-th answer to an INVITE of its own names; both ends hear it.
@@ -99,7 +143,7 @@ impl Desk<'_> {
     #[track_caller]
     pub(super) fn phone_hears(&self, rtp: &Rtp, tone: f64) {
         rtp.forget();
-        let is_it = || rtp.heard().samples.len() >= 4_000 && rtp.measure().is_tone(tone, -15.0);
+        let is_it = || rtp.heard().samples.len() >= 4_000 && rtp.hears(tone, -15.0);
         let heard = tests::within(LIMIT, is_it);
         assert!(heard.is_some(), "the phone should hear {tone} Hz, but it is {:?}", rtp.measure());
     }
@@ -129,23 +173,43 @@ impl Desk<'_> {
         assert!(is_silent.is_some(), "the room still hears the phone");
     }
 
-    /// Both ends of a call with `baresip`: first the room, then, once the call is over, what the phone has recorded.
+    /// The phone's end of a call with `baresip`: once the call is over, what it has recorded.
     #[track_caller]
     pub(super) fn hang_up_and_judge(&mut self, phone: &Baresip, tone: f64, rate: u32) {
-        let identity = self.identity();
-        self.listener.tell("remove", json!({"room": self.room, "identity": identity}));
+        // It listens for a while, and for a whole second without fail.
+        std::thread::sleep(Duration::from_millis(1_500));
+        self.remove();
         self.gone();
         // It writes the rest of its file when the call is over.
         let is_it = || {
+            std::thread::sleep(Duration::from_millis(200));
             let (samples, at) = phone.heard_at();
             at == rate && audio::has_tone(&samples, at, tone, -15.0)
         };
-        let (samples, at) = phone.heard_at();
-        let heard = audio::measure(audio::loudest(&samples, at.max(1), 1.0), at.max(1));
+        let measure = || {
+            let (samples, at) = phone.heard_at();
+            (audio::measure(audio::loudest(&samples, at.max(1), 1.0), at.max(1)), at)
+        };
         assert!(
             tests::within(LIMIT, is_it).is_some(),
-            "the phone should have heard {tone} Hz, but it is {heard:?} at {at}"
+            "the phone should have heard {tone} Hz, but it is {:?}",
+            measure()
         );
+    }
+
+    /// The phone as the server has it.
+    #[track_caller]
+    pub(super) fn participant(&mut self) -> Value {
+        let identity = self.identity();
+        let seen = self.listener.participants(&self.room);
+        let found = seen.into_iter().find(|who| who["identity"] == identity);
+        found.unwrap_or_else(|| panic!("{identity} is not in the room"))
+    }
+
+    /// Has the phone removed from the room, which hangs up.
+    pub(super) fn remove(&mut self) {
+        let identity = self.identity();
+        self.listener.tell("remove", json!({"room": self.room, "identity": identity}));
     }
 
     /// Waits until the phone has left the room.

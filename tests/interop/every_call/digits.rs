@@ -6,8 +6,9 @@ use serde_json::json;
 use tests::audio;
 use tests::peers::baresip::Baresip;
 use tests::peers::phone::Rtp;
-use tests::peers::scenario::Scenario;
+use tests::peers::scenario::{Player, Scenario};
 
+use super::Terms;
 use super::desk::{Desk, LIMIT, ROOM_TONE};
 use super::hold;
 
@@ -37,7 +38,12 @@ pub(super) fn to_phone(desk: &mut Desk<'_>) {
     desk.listener.tell("dtmf", json!({"digits": "12"}));
     desk.listener.tell("press", json!({"digits": "3w#"}));
     expect_keys(&rtp, "123#");
-    assert_eq!(rtp.heard().missing(), 0, "the talk around the keys has no gap");
+    let heard = rtp.heard();
+    assert_eq!(
+        (heard.missing(), heard.ends),
+        (0, 12),
+        "the talk around the keys has no gap, and each ends three times"
+    );
     player.go();
     player.answer("INVITE", 2);
     desk.attribute("sip.hold", "true");
@@ -53,23 +59,21 @@ pub(super) fn to_phone(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
-pub(super) fn info(desk: &mut Desk<'_>) {
+/// A content type, a body, and the key.
+type Told = (&'static str, &'static str, &'static str);
+
+pub(super) const FIVE_BY_RELAY: Told = ("dtmf-relay", "Signal=5\r\nDuration=160\r\n", "5");
+pub(super) const HASH_BY_DTMF: Told = ("dtmf", "#", "#");
+
+pub(super) fn info(desk: &mut Desk<'_>, (kind, body, key): Told) {
     desk.join();
     let mut rtp = Rtp::new();
-    let mut player = desk.call(
-        desk.answered(&rtp)
-            .asks("INFO", "Content-Type: application/dtmf-relay\r\n", "Signal=5\r\nDuration=160\r\n")
-            .gets(200)
-            .asks("INFO", "Content-Type: application/dtmf\r\n", "#")
-            .gets(200)
-            .asks("INFO", "Content-Type: text/plain\r\n", "7")
-            .gets(415)
-            .waits()
-            .hangs_up(""),
-    );
+    let told = desk.answered(&rtp).asks("INFO", &format!("Content-Type: application/{kind}\r\n"), body).gets(200);
+    let scenario = told.asks("INFO", "Content-Type: text/plain\r\n", "7").gets(415).waits();
+    let mut player = desk.call(scenario.hangs_up(""));
     desk.talk(&mut player, 1, &mut rtp, 440.0);
     player.go();
-    desk.keys("5#");
+    desk.keys(key);
     desk.both_hear(&rtp, 440.0);
     player.go();
     player.succeeds();
@@ -77,8 +81,7 @@ pub(super) fn info(desk: &mut Desk<'_>) {
 
 pub(super) fn from_baresip(desk: &mut Desk<'_>) {
     desk.join();
-    desk.caller = "+15550177".to_owned();
-    let mut phone = Baresip::start("tcp", 440.0, "", desk.scratch);
+    let mut phone = desk.baresip(Baresip::NARROW, "tcp", 440.0, "");
     phone.call(&desk.number, desk.gateway.sip(), "tcp");
     desk.room_hears(440.0);
     phone.press("50*#");
@@ -91,28 +94,27 @@ pub(super) fn from_baresip(desk: &mut Desk<'_>) {
 pub(super) fn by_info(desk: &mut Desk<'_>) {
     desk.join();
     let mut rtp = Rtp::new();
-    let scenario = Scenario::callee()
-        .replies("200 OK", "Allow: INVITE, ACK, BYE, CANCEL, INFO\r\n", &without_events(&rtp))
-        .hears("ACK")
-        .hears("INFO")
-        .replies("200 OK", "", "")
-        .hears("INFO")
-        .replies("200 OK", "", "")
-        .waits()
-        .hangs_up("");
-    let mut player = scenario.listen(desk.scratch);
-    let pending = desk.place(player.sip(), &json!({}));
-    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
-    assert_eq!(pending.finish().status, 200);
-    rtp.start(media, Some((440.0, -15.0)));
+    let scenario = Desk::picked_up("Allow: INVITE, ACK, BYE, CANCEL, INFO\r\n", &without_events(&rtp));
+    let (mut player, _) = desk.reach(told(told(scenario)).waits().hangs_up(""), &mut rtp, &json!({}));
+    expect_infos(desk, &mut player);
     desk.both_hear(&rtp, 440.0);
-    let number = desk.begin("trunkline.dtmf", &json!({"digits": "1#"}).to_string());
-    assert_eq!(desk.result(number)["payload"], "{}");
-    for (nth, signal) in [(1, "Signal=1\r\n"), (2, "Signal=#\r\n")] {
-        let info = player.request("INFO", nth);
-        assert_eq!(info.header("Content-Type"), Some("application/dtmf-relay"), "{info:?}");
-        assert!(info.body().starts_with(signal), "{info:?}");
-    }
+    player.go();
+    player.succeeds();
+}
+
+/// The trunk wants its keys so.
+pub(super) fn through_info(terms: &mut Terms<'_>) {
+    terms.trunk["dtmf"] = "info".into();
+}
+
+/// Telephone events are agreed upon, and the trunk has us use INFO all the same.
+pub(super) fn by_info_of_the_trunk(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let mut player = desk.call(told(told(desk.connected(&rtp))).waits().hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    expect_infos(desk, &mut player);
+    assert_eq!(rtp.heard().digits(), "", "no events");
     desk.both_hear(&rtp, 440.0);
     player.go();
     player.succeeds();
@@ -234,17 +236,8 @@ pub(super) fn audible(desk: &mut Desk<'_>) {
 pub(super) fn as_tones(desk: &mut Desk<'_>) {
     desk.join();
     let mut rtp = Rtp::new();
-    let scenario = Scenario::callee()
-        .replies("200 OK", "Allow: INVITE, ACK, BYE, CANCEL\r\n", &without_events(&rtp))
-        .hears("ACK")
-        .waits()
-        .hangs_up("");
-    let mut player = scenario.listen(desk.scratch);
-    let pending = desk.place(player.sip(), &json!({}));
-    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
-    assert_eq!(pending.finish().status, 200);
-    rtp.start(media, Some((440.0, -15.0)));
-    desk.both_hear(&rtp, 440.0);
+    let scenario = Desk::picked_up("Allow: INVITE, ACK, BYE, CANCEL\r\n", &without_events(&rtp));
+    let (mut player, _) = desk.reach(scenario.waits().hangs_up(""), &mut rtp, &json!({}));
     rtp.forget();
     let number = desk.begin("trunkline.dtmf", &json!({"digits": "5"}).to_string());
     assert_eq!(desk.result(number)["payload"], "{}");
@@ -254,11 +247,16 @@ pub(super) fn as_tones(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
-/// Tones of a phone without telephone events.
-pub(super) fn tones(desk: &mut Desk<'_>) {
+/// The phone's keys are tones, whatever it has agreed upon.
+pub(super) fn in_band(terms: &mut Terms<'_>) {
+    terms.trunk["dtmf"] = "inband".into();
+}
+
+/// Tones of a phone, with or without telephone events.
+pub(super) fn tones(desk: &mut Desk<'_>, offer: fn(&Rtp) -> String) {
     desk.join();
     let mut rtp = Rtp::new();
-    let offer = without_events(&rtp);
+    let offer = offer(&rtp);
     let mut player = desk.call(desk.caller().invites("", &offer).gets(200).acknowledges("").waits().hangs_up(""));
     desk.talk(&mut player, 1, &mut rtp, 440.0);
     let media = player.answer("INVITE", 1).media().expect("an answer has media");
@@ -340,7 +338,46 @@ fn strongest_near(hz: f64, samples: &[i16]) -> f64 {
     shares.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0.0, |(hz, _)| hz)
 }
 
-fn without_events(rtp: &Rtp) -> String {
+/// A line that loses some packets and repeats others.
+pub(super) fn on_a_bad_line(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let mut player = desk.call(desk.answered(&rtp).hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    let media = player.answer("INVITE", 1).media().expect("an answer has media");
+    // The beginning is lost; all but one end; everything comes twice; nothing but an end comes; a key of two in a row is whole.
+    let lines = [[0, 0, 1, 1, 1, 1, 1], [1, 0, 1, 0, 0, 0, 1], [2; 7], [0, 0, 0, 0, 0, 0, 1], [1; 7]];
+    for (event, copies) in [1, 2, 3, 4, 4].into_iter().zip(lines) {
+        rtp.press_on_a_bad_line(media, event, copies);
+        std::thread::sleep(Duration::from_millis(60));
+    }
+    desk.keys("12344");
+    desk.talk(&mut player, 1, &mut rtp, 520.0);
+    player.go();
+    player.succeeds();
+}
+
+pub(super) fn with_events(rtp: &Rtp) -> String {
+    rtp.offer()
+}
+
+/// The phone is told of a key by INFO.
+fn told(scenario: Scenario) -> Scenario {
+    scenario.hears("INFO").replies("200 OK", "", "")
+}
+
+/// The room presses two keys, which come one after the other.
+fn expect_infos(desk: &mut Desk<'_>, player: &mut Player) {
+    let number = desk.begin("trunkline.dtmf", &json!({"digits": "1#"}).to_string());
+    assert_eq!(desk.result(number)["payload"], "{}");
+    for (nth, signal) in [(1, "Signal=1\r\n"), (2, "Signal=#\r\n")] {
+        let info = player.request("INFO", nth);
+        assert_eq!(info.header("Content-Type"), Some("application/dtmf-relay"), "{info:?}");
+        assert!(info.body().starts_with(signal), "{info:?}");
+    }
+}
+
+pub(super) fn without_events(rtp: &Rtp) -> String {
     let offer = rtp.offer().replace(" RTP/AVP 0 101", " RTP/AVP 0");
     offer.split_inclusive("\r\n").filter(|line| !line.contains(":101 ")).collect()
 }

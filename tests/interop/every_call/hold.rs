@@ -8,6 +8,7 @@ use tests::peers::phone::{Format, Law, Message, Rtp};
 
 use super::Terms;
 use super::desk::{Desk, LIMIT, ROOM_TONE};
+use super::pin::MUSIC;
 
 /// An offer made one that holds.
 type Held = fn(&str) -> String;
@@ -30,8 +31,13 @@ pub(super) const G722: Elsewhere =
     || Rtp::speaking(Format { law: Law::Wide, says: (9, 101), hears: (9, 101), ..Format::default() });
 
 /// Media may stay away for one second only, unless the phone holds.
-pub(super) fn impatient(terms: &mut Terms) {
+pub(super) fn impatient(terms: &mut Terms<'_>) {
     terms.trunk["media"] = json!({"media_timeout": "1s"});
+}
+
+/// A phone that the room holds hears this.
+pub(super) fn musical(terms: &mut Terms<'_>) {
+    terms.rule["prompts"] = json!({"hold": terms.recordings["music"]});
 }
 
 pub(super) fn by_phone(desk: &mut Desk<'_>, held: Held, elsewhere: Elsewhere) {
@@ -58,6 +64,25 @@ pub(super) fn by_phone(desk: &mut Desk<'_>, held: Held, elsewhere: Elsewhere) {
     desk.gone();
 }
 
+/// Who was called may hold as well.
+pub(super) fn by_callee(desk: &mut Desk<'_>, held: Held) {
+    desk.join();
+    let (mut rtp, mut other) = (Rtp::new(), Rtp::new());
+    let picked_up = Desk::picked_up("", &rtp.offer()).waits();
+    let scenario = picked_up.offers(&held(&rtp.offer())).waits().offers(&other.offer()).waits().hangs_up("");
+    let (mut player, _) = desk.reach(scenario, &mut rtp, &json!({}));
+    player.go();
+    assert!(is_held(&player.answer("INVITE", 1)));
+    desk.attribute("sip.hold", "true");
+    desk.phone_hears_nothing(&rtp);
+    rtp.stop();
+    player.go();
+    desk.talk(&mut player, 2, &mut other, 520.0);
+    desk.attribute_is_gone("sip.hold");
+    player.go();
+    player.succeeds();
+}
+
 /// Who is told `sendonly` listens (RFC 3264 §8.4): the room hears what the phone plays meanwhile.
 pub(super) fn with_music(desk: &mut Desk<'_>) {
     desk.join();
@@ -81,8 +106,8 @@ pub(super) fn with_music(desk: &mut Desk<'_>) {
 pub(super) fn listening(desk: &mut Desk<'_>) {
     desk.join();
     let mut rtp = Rtp::new();
-    let listens = format!("{}a=recvonly\r\n", rtp.offer());
-    let mut player = desk.call(desk.answered(&rtp).offers(&listens).waits().offers(&rtp.offer()).waits().hangs_up(""));
+    let scenario = desk.answered(&rtp).offers(&listening_to(&rtp)).waits().offers(&rtp.offer()).waits().hangs_up("");
+    let mut player = desk.call(scenario);
     desk.talk(&mut player, 1, &mut rtp, 440.0);
     player.go();
     let answer = player.answer("INVITE", 2);
@@ -94,12 +119,13 @@ pub(super) fn listening(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
+/// `baresip` records nothing any more once it has held: what it gets afterwards is in its own count of bits a second.
 pub(super) fn by_baresip(desk: &mut Desk<'_>) {
     desk.join();
-    desk.caller = "+15550177".to_owned();
-    let mut phone = Baresip::start("udp", 440.0, "", desk.scratch);
+    let mut phone = desk.baresip(Baresip::NARROW, "udp", 440.0, "");
     phone.call(&desk.number, desk.gateway.sip(), "udp");
     desk.room_hears(440.0);
+    std::thread::sleep(Duration::from_millis(1_500));
     phone.command("hold", "");
     desk.attribute("sip.hold", "true");
     desk.room_hears_nothing();
@@ -107,30 +133,19 @@ pub(super) fn by_baresip(desk: &mut Desk<'_>) {
     phone.command("resume", "");
     desk.attribute_is_gone("sip.hold");
     desk.room_hears(440.0);
-    std::thread::sleep(Duration::from_millis(1_500));
+    // It counts every few seconds.
+    std::thread::sleep(Duration::from_secs(4));
+    let mut gets = || phone.process().output().rsplit("audio=").next()?.split(['/', ' ']).nth(1)?.parse::<u32>().ok();
+    assert!(tests::within(LIMIT, || gets().is_some_and(|bits| bits > 50_000)).is_some(), "it gets {:?}", gets());
+    desk.room_hears(440.0);
     desk.hang_up_and_judge(&phone, ROOM_TONE, 8_000);
 }
 
 pub(super) fn by_room(desk: &mut Desk<'_>) {
     desk.join();
     let mut rtp = Rtp::new();
-    let scenario = desk
-        .caller()
-        .invites("", &rtp.offer())
-        .gets(200)
-        .acknowledges("")
-        .hears("INVITE")
-        .replies("200 OK", "", &listening_to(&rtp))
-        .hears("ACK")
-        .hears("INVITE")
-        .replies("200 OK", "", &rtp.offer())
-        .hears("ACK")
-        .hears("INVITE")
-        .replies("488 Not Acceptable Here", "", "")
-        .hears("ACK")
-        .waits()
-        .hangs_up("");
-    let mut player = desk.call(scenario);
+    let held = desk.connected(&rtp).agrees(&listening_to(&rtp)).agrees(&rtp.offer());
+    let mut player = desk.call(held.refuses("488 Not Acceptable Here").waits().hangs_up(""));
     desk.talk(&mut player, 1, &mut rtp, 440.0);
     hold_and_resume(desk, &rtp);
     assert!(player.request("INVITE", 1).body().contains("a=sendonly"));
@@ -145,26 +160,67 @@ pub(super) fn by_room(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
+pub(super) fn of_a_callee(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let picked_up = Desk::picked_up("", &rtp.offer()).agrees(&listening_to(&rtp)).agrees(&rtp.offer());
+    let (mut player, _) = desk.reach(picked_up.waits().hangs_up(""), &mut rtp, &json!({}));
+    hold_and_resume(desk, &rtp);
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+}
+
+/// The phone hears the file of the rule over and over.
+pub(super) fn by_room_with_a_file(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let held = desk.connected(&rtp).agrees(&listening_to(&rtp)).agrees(&rtp.offer());
+    let mut player = desk.call(held.waits().hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    ask(desk, "trunkline.hold");
+    desk.phone_hears(&rtp, MUSIC);
+    std::thread::sleep(Duration::from_millis(2_500));
+    desk.phone_hears(&rtp, MUSIC);
+    desk.room_hears_nothing();
+    ask(desk, "trunkline.resume");
+    desk.listener.forget();
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+}
+
+/// Both hold; whoever resumes first hears nothing yet.
+pub(super) fn by_both(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let held = desk.answered(&rtp).offers(&INACTIVE(&rtp.offer())).agrees(&INACTIVE(&rtp.offer())).waits();
+    let scenario = held.offers(&rtp.offer()).agrees(&rtp.offer()).waits().hangs_up("");
+    let mut player = desk.call(scenario);
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    player.go();
+    desk.attribute("sip.hold", "true");
+    ask(desk, "trunkline.hold");
+    desk.attribute("trunkline.hold", "true");
+    player.go();
+    let answer = player.answer("INVITE", 3);
+    assert!(answer.body().contains("a=sendonly"), "the room holds still: {answer:?}");
+    desk.attribute_is_gone("sip.hold");
+    desk.phone_hears_nothing(&rtp);
+    desk.room_hears_nothing();
+    ask(desk, "trunkline.resume");
+    desk.listener.forget();
+    desk.talk(&mut player, 3, &mut rtp, 520.0);
+    player.go();
+    player.succeeds();
+}
+
 /// RFC 3261 §14.1: who gets 491 waits a while and offers again.
 pub(super) fn by_room_after_491(desk: &mut Desk<'_>) {
     desk.join();
     let mut rtp = Rtp::new();
-    let scenario = desk
-        .caller()
-        .invites("", &rtp.offer())
-        .gets(200)
-        .acknowledges("")
-        .hears("INVITE")
-        .replies("491 Request Pending", "", "")
-        .hears("ACK")
-        .hears("INVITE")
-        .replies("200 OK", "", &listening_to(&rtp))
-        .hears("ACK")
-        .hears("INVITE")
-        .replies("200 OK", "", &rtp.offer())
-        .hears("ACK")
-        .waits()
-        .hangs_up("");
+    let refused = desk.connected(&rtp).refuses("491 Request Pending");
+    let scenario = refused.agrees(&listening_to(&rtp)).agrees(&rtp.offer()).waits().hangs_up("");
     let mut player = desk.call(scenario);
     desk.talk(&mut player, 1, &mut rtp, 440.0);
     hold_and_resume(desk, &rtp);
@@ -177,25 +233,9 @@ pub(super) fn by_room_after_491(desk: &mut Desk<'_>) {
 pub(super) fn crossing(desk: &mut Desk<'_>) {
     desk.join();
     let (mut rtp, mut other) = (Rtp::new(), Rtp::new());
-    let scenario = desk
-        .caller()
-        .invites("", &rtp.offer())
-        .gets(200)
-        .acknowledges("")
-        .hears("INVITE")
-        .asks("INVITE", "", &other.offer())
-        .may_get(&[100])
-        .gets(491)
-        .takes_refusal()
-        .replies("200 OK", "", &listening_to(&rtp))
-        .hears("ACK")
-        .hears("INVITE")
-        .replies("200 OK", "", &rtp.offer())
-        .hears("ACK")
-        .waits()
-        .offers(&other.offer())
-        .waits()
-        .hangs_up("");
+    let crossed = desk.connected(&rtp).hears("INVITE").asks("INVITE", "", &other.offer()).may_get(&[100]).gets(491);
+    let held = crossed.takes_refusal().replies("200 OK", "", &listening_to(&rtp)).hears("ACK");
+    let scenario = held.agrees(&rtp.offer()).waits().offers(&other.offer()).waits().hangs_up("");
     let mut player = desk.call(scenario);
     desk.talk(&mut player, 1, &mut rtp, 440.0);
     hold_and_resume(desk, &rtp);
@@ -206,19 +246,59 @@ pub(super) fn crossing(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
+/// A phone without UPDATE answers our refresh late: the hold waits for it. Then both refuse each other, and ours comes again.
+pub(super) fn while_refreshing(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let wish = "Supported: timer\r\nSession-Expires: 90;refresher=uas\r\nAllow: INVITE, ACK, BYE\r\n";
+    let granted = "Require: timer\r\nSession-Expires: 90;refresher=uac\r\nAllow: INVITE, ACK, BYE\r\n";
+    let called = desk.caller().invites(wish, &rtp.offer()).gets(200).acknowledges("");
+    let refreshed = called.hears("INVITE").replies("100 Trying", "", "").waits();
+    let refreshed = refreshed.replies("200 OK", granted, &rtp.offer()).hears("ACK");
+    let crossed = refreshed.hears("INVITE").asks("INVITE", "", &rtp.offer()).may_get(&[100]).gets(491);
+    let crossed = crossed.takes_refusal().replies("491 Request Pending", "", "").hears("ACK");
+    let held = crossed.agrees(&listening_to(&rtp)).agrees(&rtp.offer());
+    let mut player = desk.call(held.waits().hangs_up(""));
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    // Half of the shortest session that there is.
+    assert!(tests::within(Duration::from_secs(50), || !player.requests("INVITE").is_empty()).is_some(), "no refresh");
+    let number = desk.begin("trunkline.hold", "");
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(player.requests("INVITE").iter().all(|invite| !is_held(invite)), "the refresh is not over");
+    player.go();
+    assert_eq!(desk.result(number)["payload"], "{}");
+    hold(desk, &rtp);
+    ask(desk, "trunkline.resume");
+    desk.listener.forget();
+    desk.both_hear(&rtp, 440.0);
+    player.go();
+    player.succeeds();
+}
+
 /// The room holds the phone, which hears nothing of it, and lets it go.
 fn hold_and_resume(desk: &mut Desk<'_>, rtp: &Rtp) {
-    let number = desk.begin("trunkline.hold", "");
-    assert_eq!(desk.result(number)["payload"], "{}");
+    ask(desk, "trunkline.hold");
+    hold(desk, rtp);
+    ask(desk, "trunkline.resume");
+    desk.listener.forget();
+}
+
+/// The room has held the phone.
+#[track_caller]
+fn hold(desk: &mut Desk<'_>, rtp: &Rtp) {
     desk.attribute("trunkline.hold", "true");
     desk.phone_hears_nothing(rtp);
     desk.room_hears_nothing();
     let packets = rtp.heard().packets.len();
     assert!(tests::within(LIMIT, || rtp.heard().packets.len() >= packets + 50).is_some(), "silence is sent");
     assert!(rtp.heard().samples.iter().all(|sample| sample.abs() < 100), "and nothing but silence");
-    let number = desk.begin("trunkline.resume", "");
-    assert_eq!(desk.result(number)["payload"], "{}");
-    desk.listener.forget();
+}
+
+/// Calls a procedure of the phone that succeeds.
+#[track_caller]
+fn ask(desk: &mut Desk<'_>, method: &str) {
+    let number = desk.begin(method, "");
+    assert_eq!(desk.result(number)["payload"], "{}", "{method}");
 }
 
 fn listening_to(rtp: &Rtp) -> String {

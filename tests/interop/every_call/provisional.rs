@@ -27,10 +27,10 @@ pub(super) fn rings(desk: &mut Desk<'_>) {
 }
 
 /// RFC 3262 §3: repeated from T1 on until the caller has acknowledged it.
-pub(super) fn acknowledged(desk: &mut Desk<'_>) {
+pub(super) fn acknowledged(desk: &mut Desk<'_>, wish: &str) {
     desk.listener.join_silently(&desk.room);
     let mut rtp = Rtp::new();
-    let scenario = desk.caller().rings("Require: 100rel\r\n", &rtp.offer()).acknowledges_ringing(180, "");
+    let scenario = desk.caller().rings(wish, &rtp.offer()).hears_ringing(180).acknowledges_ringing("").gets(200);
     let mut player = desk.call(scenario.gets(200).acknowledges("").waits().hangs_up(""));
     let numbers: Vec<_> = (1..=3)
         .map(|nth| {
@@ -48,7 +48,7 @@ pub(super) fn acknowledged(desk: &mut Desk<'_>) {
 }
 
 /// Callers hear the room, and are answered when a participant says so.
-pub(super) fn on_request(terms: &mut Terms) {
+pub(super) fn on_request(terms: &mut Terms<'_>) {
     terms.rule["answer"] = json!("on_request");
     terms.rule["early_media"] = json!(true);
 }
@@ -73,6 +73,28 @@ pub(super) fn heard(desk: &mut Desk<'_>) {
     assert_eq!(rtp.heard().missing(), 0);
     let number = desk.begin("trunkline.answer", "");
     assert_eq!(desk.result(number)["code"], 1500, "he waits no longer");
+    player.go();
+    player.succeeds();
+}
+
+/// What the caller hears early is acknowledged; an offer in PRACK is refused, and all goes on as before.
+pub(super) fn heard_reliably(desk: &mut Desk<'_>) {
+    desk.join();
+    let (mut rtp, other) = (Rtp::new(), Rtp::new());
+    let ringing = desk.caller().rings("Require: 100rel\r\n", &rtp.offer()).hears_ringing(183);
+    let scenario = ringing.acknowledges_ringing(&other.offer()).gets(488).gets(200).acknowledges("").waits();
+    let mut player = desk.call(scenario.hangs_up(""));
+    let early = player.expect("183", 1, |m| m.status() == 183);
+    assert!(early.header("RSeq").is_some(), "{early:?}");
+    rtp.start(early.media().expect("183 has a description"), Some((440.0, -15.0)));
+    player.go();
+    assert_eq!(player.answer("PRACK", 1).status(), 488);
+    desk.both_hear(&rtp, 440.0);
+    let number = desk.begin("trunkline.answer", "");
+    assert_eq!(desk.result(number)["payload"], "{}");
+    assert_eq!(player.answer("INVITE", 1).status(), 200);
+    rtp.start(early.media().expect("183 has a description"), Some((520.0, -15.0)));
+    desk.both_hear(&rtp, 520.0);
     player.go();
     player.succeeds();
 }

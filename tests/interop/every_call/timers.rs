@@ -1,10 +1,10 @@
 //! Sessions that have to be refreshed (RFC 4028).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tests::peers::phone::Rtp;
-use tests::peers::scenario::Scenario;
+use tests::peers::scenario::{Player, Scenario};
 
 use super::desk::Desk;
 
@@ -52,7 +52,7 @@ pub(super) fn by_us(desk: &mut Desk<'_>, method: &str) {
     let scenario = if method == "INVITE" { scenario.hears("ACK") } else { scenario };
     let mut player = desk.call(scenario.waits().hangs_up(""));
     desk.talk(&mut player, 1, &mut rtp, 440.0);
-    assert!(tests::within(Duration::from_secs(50), || !player.requests(method).is_empty()).is_some(), "no refresh");
+    expect_refresh(&player, method);
     let refresh = player.request(method, 1);
     assert_eq!(refresh.header("Session-Expires"), Some("90;refresher=uac"));
     // The same description again, with the same version, where there is one (RFC 4028 §7.4).
@@ -60,6 +60,54 @@ pub(super) fn by_us(desk: &mut Desk<'_>, method: &str) {
     assert_eq!(refresh.body(), if method == "INVITE" { answer.body() } else { "" });
     desk.talk(&mut player, 1, &mut rtp, 520.0);
     player.go();
+    player.succeeds();
+}
+
+/// A phone that wants longer sessions than we do gets the shortest of those (RFC 4028 §9).
+pub(super) fn longer(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let wish = "Supported: timer\r\nSession-Expires: 7200;refresher=uac\r\nMin-SE: 3600\r\n";
+    let scenario = desk.caller().invites(wish, &rtp.offer()).gets_with(200, "Session-Expires", "3600;refresher=uac");
+    let scenario = scenario.acknowledges("").waits().asks("UPDATE", wish, "");
+    let scenario = scenario.gets_with(200, "Session-Expires", "3600;refresher=uac").waits().hangs_up("");
+    let mut player = desk.call(scenario);
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    player.go();
+    assert_eq!(player.answer("UPDATE", 1).status(), 200);
+    desk.talk(&mut player, 1, &mut rtp, 520.0);
+    player.go();
+    player.succeeds();
+}
+
+/// We call, and the carrier leaves the refreshing to us.
+pub(super) fn by_us_as_caller(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let session = "Session-Expires: 90;refresher=uac\r\nRequire: timer\r\nAllow: INVITE, ACK, BYE, UPDATE\r\n";
+    let scenario = Desk::picked_up(session, &rtp.offer()).hears("UPDATE").replies("200 OK", session, "");
+    let (mut player, media) = desk.reach(scenario.waits().hangs_up(""), &mut rtp, &json!({}));
+    expect_refresh(&player, "UPDATE");
+    assert_eq!(player.request("UPDATE", 1).header("Session-Expires"), Some("90;refresher=uac"));
+    rtp.start(media, Some((520.0, -15.0)));
+    desk.both_hear(&rtp, 520.0);
+    player.go();
+    player.succeeds();
+}
+
+/// A phone that was to refresh and never does, although its media goes on: the end comes before that of the session.
+pub(super) fn forgotten(desk: &mut Desk<'_>) {
+    desk.join();
+    let mut rtp = Rtp::new();
+    let scenario = desk.caller().invites(SESSION, &rtp.offer()).gets_with(200, "Session-Expires", "90;refresher=uac");
+    let mut player = desk.call(scenario.acknowledges("").is_hung_up());
+    let start = Instant::now();
+    desk.talk(&mut player, 1, &mut rtp, 440.0);
+    let ended = tests::within(Duration::from_secs(70), || !player.requests("BYE").is_empty());
+    assert!(ended.is_some_and(|_| start.elapsed() > Duration::from_secs(55)), "after {:?}", start.elapsed());
+    let bye = player.request("BYE", 1);
+    assert!(bye.header("Reason").is_some_and(|reason| reason.contains("408")), "{bye:?}");
+    assert!(desk.gone().attribute("sip.disconnectReason").is_some());
     player.succeeds();
 }
 
@@ -111,4 +159,10 @@ pub(super) fn by_carrier(desk: &mut Desk<'_>) {
     desk.both_hear(&rtp, 520.0);
     player.go();
     player.succeeds();
+}
+
+/// Half of the shortest session that there is.
+#[track_caller]
+fn expect_refresh(player: &Player, method: &str) {
+    assert!(tests::within(Duration::from_secs(50), || !player.requests(method).is_empty()).is_some(), "no {method}");
 }

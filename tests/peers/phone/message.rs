@@ -68,11 +68,11 @@ impl Message {
         &self.body
     }
 
-    /// Where its session description wants audio sent to.
+    /// Where its session description wants audio sent to. Of several streams it has taken one at the most.
     pub fn media(&self) -> Option<SocketAddr> {
-        let value = |start: &str| self.body.lines().find_map(|line| line.strip_prefix(start));
-        let address: IpAddr = value("c=IN IP4 ")?.trim().parse().ok()?;
-        let port = value("m=audio ")?.split(' ').next()?.parse().ok()?;
+        let address: IpAddr = self.body.lines().find_map(|line| line.strip_prefix("c=IN IP4 "))?.trim().parse().ok()?;
+        let streams = self.body.lines().filter_map(|line| line.strip_prefix("m=audio "));
+        let port = streams.filter_map(|stream| stream.split(' ').next()?.parse().ok()).find(|port| *port != 0)?;
         Some(SocketAddr::new(address, port))
     }
 

@@ -16,6 +16,8 @@ use crate::audio;
 const FRAME: Duration = Duration::from_millis(20);
 const SAMPLES: usize = 160;
 const RATE: u32 = 8_000;
+/// Sender and receiver reports and what comes with them (RFC 3550 §12.1).
+const REPORTS: std::ops::RangeInclusive<u8> = 200..=204;
 /// The keys by their event numbers.
 const KEYS: &str = "0123456789*#ABCD";
 /// Samples up to this are silence: -50 dBFS.
@@ -32,6 +34,8 @@ pub struct Format {
     pub hears: (u8, u8),
     /// How long a packet of ours lasts.
     pub frame: Duration,
+    /// How often each is sent.
+    pub copies: usize,
 }
 
 /// A codec of telephones.
@@ -71,8 +75,12 @@ pub struct Ear {
     pub numbers: Vec<u16>,
     /// Keys pressed on the other side, each once, with the moment of its first packet (RFC 4733).
     pub keys: Vec<(Instant, char)>,
+    /// Packets that end a key; each key has three.
+    pub ends: usize,
     /// Comfort noise told by the other side: when, and how loud in -dBov (RFC 3389).
     pub noise: Vec<(Instant, u8)>,
+    /// Reports on the port of the audio (RFC 5761), encrypted where the audio is.
+    pub reports: usize,
     /// The timestamp of the last key, which all its packets share.
     last_key: Option<u32>,
 }
@@ -85,6 +93,7 @@ impl Ear {
 
     fn hear_key(&mut self, packet: &[u8]) {
         let timestamp = u32::from_be_bytes([packet[4], packet[5], packet[6], packet[7]]);
+        self.ends += usize::from(packet.get(13).is_some_and(|byte| byte & 0x80 != 0));
         let key = packet.get(12).and_then(|&event| KEYS.chars().nth(usize::from(event)));
         if let Some(key) = key.filter(|_| self.last_key != Some(timestamp)) {
             self.last_key = Some(timestamp);
@@ -185,14 +194,21 @@ impl Rtp {
 
     /// Presses a key for 100 ms (RFC 4733): the first packet marked, the last sent three times. The tone goes on between.
     pub fn press(&self, to: SocketAddr, event: u8) {
+        self.press_on_a_bad_line(to, event, [1; 7]);
+    }
+
+    /// The same where each of the packets arrives so many times.
+    pub fn press_on_a_bad_line(&self, to: SocketAddr, event: u8, copies: [usize; 7]) {
         let began = self.sequence.lock().expect("no thread panics while it holds this").1;
-        for step in 1..=7_u16 {
+        for (step, copies) in (1..=7_u16).zip(copies) {
             let (sequence, _) = next(&self.sequence, 0);
             let (end, duration) = (step >= 5, step.min(5) * 160);
             let mut packet = header(sequence, began, self.format.says.1 | if step == 1 { 0x80 } else { 0 });
             packet.extend([event, if end { 0x8a } else { 0x0a }]);
             packet.extend(duration.to_be_bytes());
-            let _ = self.socket.send_to(&packet, to);
+            for _ in 0..copies {
+                let _ = self.socket.send_to(&packet, to);
+            }
             std::thread::sleep(FRAME);
         }
     }
@@ -217,15 +233,23 @@ impl Rtp {
 
     /// Measures the last second heard.
     pub fn measure(&self) -> audio::Heard {
-        let ear = self.heard();
-        let from = ear.samples.len().saturating_sub(RATE as usize);
-        audio::measure(&ear.samples[from..], RATE)
+        audio::measure(&self.last_second(), RATE)
+    }
+
+    /// Whether the last second heard is that tone.
+    pub fn hears(&self, pitch: f64, level: f64) -> bool {
+        audio::is_tone(&self.last_second(), RATE, pitch, level)
+    }
+
+    fn last_second(&self) -> Vec<i16> {
+        let ear = self.heard.lock().expect("no thread panics while it holds this");
+        ear.samples[ear.samples.len().saturating_sub(RATE as usize)..].to_vec()
     }
 }
 
 impl Default for Format {
     fn default() -> Self {
-        Self { law: Law::Mu, says: (0, 101), hears: (0, 101), frame: FRAME }
+        Self { law: Law::Mu, says: (0, 101), hears: (0, 101), frame: FRAME, copies: 1 }
     }
 }
 
@@ -274,7 +298,9 @@ fn talk(
         if let Some(seals) = &mut seals {
             packet = seals.encrypt_rtp(&packet).expect("a packet can be sealed").to_vec();
         }
-        let _ = socket.send_to(&packet, to);
+        for _ in 0..format.copies {
+            let _ = socket.send_to(&packet, to);
+        }
         due += format.frame;
     }
 }
@@ -296,8 +322,13 @@ fn listen_until(
         if length < 12 || buffer[0] >> 6 != 2 {
             continue;
         }
+        if REPORTS.contains(&buffer[1]) {
+            let is_right = opens.as_mut().is_none_or(|opens| opens.decrypt_rtcp(&buffer[..length]).is_ok());
+            heard.lock().expect("no thread panics while it holds this").reports += usize::from(is_right);
+            continue;
+        }
         if let Some(opens) = opens {
-            // Reports, packets of other keys and repeated ones are none to be heard.
+            // Packets of other keys and repeated ones are none to be heard.
             let Ok(packet) = opens.decrypt_rtp(&buffer[..length]) else { continue };
             length = packet.len();
             buffer[..length].copy_from_slice(&packet);
