@@ -15,8 +15,9 @@ const LONGEST: usize = 160;
 const WINDOW: usize = 160;
 /// Ticks at full level before the fade begins.
 const HOLD: usize = 80;
-/// Ticks made up for a loss; the last of them is silent.
-pub(crate) const LIMIT: usize = 480;
+/// Ticks made up for a loss, 100 ms; the last of them is silent. The appendix is silent after 60 ms. Where packets are lost in rows,
+/// more is left of speech that fades more slowly (docs/PERFORMANCE.md).
+pub(crate) const LIMIT: usize = 800;
 /// Ticks before another period joins those repeated, so that a long loss does not ring.
 const GROWTH: usize = 160;
 
@@ -232,7 +233,7 @@ mod tests {
         let mut made_up = [1; 2 * LIMIT + 320];
         concealer.lost(&mut made_up);
         let levels: Vec<u8> = made_up.chunks(320).map(level).collect();
-        assert!(levels.is_sorted() && levels[3] == crate::frame::SILENCE, "{levels:?}");
+        assert!(levels.is_sorted() && levels[LIMIT / 160] == crate::frame::SILENCE, "{levels:?}");
     }
 
     #[test]
@@ -244,7 +245,7 @@ mod tests {
         let levels: Vec<u8> = made_up.chunks(160).map(level).collect();
         assert!(levels.is_sorted(), "only ever quieter: {levels:?}");
         assert_eq!(made_up[LIMIT - 1], 0);
-        assert_eq!(levels[3], crate::frame::SILENCE);
+        assert_eq!(levels[LIMIT / 160], crate::frame::SILENCE);
     }
 
     #[test]
