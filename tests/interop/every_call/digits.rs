@@ -131,25 +131,10 @@ pub(super) fn in_the_other_format(desk: &mut Desk<'_>, taken: (&str, fn(char) ->
     desk.join();
     let mut rtp = Rtp::new();
     let headers = format!("Allow: INVITE, ACK, BYE, CANCEL, INFO\r\nAccept: application/sdp, {}\r\n", refused.0);
-    let scenario = Scenario::callee()
-        .replies("200 OK", &headers, &without_events(&rtp))
-        .hears("ACK")
-        .hears("INFO")
-        .replies("415 Unsupported Media Type", &format!("Accept: {}\r\n", taken.0), "")
-        .hears("INFO")
-        .replies("200 OK", "", "")
-        .hears("INFO")
-        .replies("200 OK", "", "")
-        .waits()
-        .hangs_up("");
-    let mut player = scenario.listen(desk.scratch);
-    let pending = desk.place(player.sip(), &json!({}));
-    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
-    assert_eq!(pending.finish().status, 200);
-    rtp.start(media, Some((440.0, -15.0)));
-    desk.both_hear(&rtp, 440.0);
-    let number = desk.begin("trunkline.dtmf", &json!({"digits": "1#"}).to_string());
-    assert_eq!(desk.result(number)["payload"], "{}");
+    let refuses = Desk::picked_up(&headers, &without_events(&rtp)).hears("INFO");
+    let refuses = refuses.replies("415 Unsupported Media Type", &format!("Accept: {}\r\n", taken.0), "");
+    let (mut player, _) = desk.reach(told(told(refuses)).waits().hangs_up(""), &mut rtp, &json!({}));
+    room_presses(desk, "1#");
     for (nth, (kind, body), key) in [(1, refused, '1'), (2, taken, '1'), (3, taken, '#')] {
         let info = player.request("INFO", nth);
         assert_eq!(info.header("Content-Type"), Some(kind), "{info:?}");
@@ -165,23 +150,12 @@ pub(super) fn in_the_other_format(desk: &mut Desk<'_>, taken: (&str, fn(char) ->
 pub(super) fn not_by_info(desk: &mut Desk<'_>) {
     desk.join();
     let mut rtp = Rtp::new();
-    let scenario = Scenario::callee()
-        .replies("200 OK", "Allow: INVITE, ACK, BYE, CANCEL, INFO\r\n", &without_events(&rtp))
-        .hears("ACK")
-        .hears("INFO")
-        .replies("501 Not Implemented", "", "")
-        .waits()
-        .hangs_up("");
-    let mut player = scenario.listen(desk.scratch);
-    let pending = desk.place(player.sip(), &json!({}));
-    let media = player.request("INVITE", 1).media().expect("an INVITE has an offer");
-    assert_eq!(pending.finish().status, 200);
-    rtp.start(media, Some((440.0, -15.0)));
-    desk.both_hear(&rtp, 440.0);
+    let scenario = Desk::picked_up("Allow: INVITE, ACK, BYE, CANCEL, INFO\r\n", &without_events(&rtp));
+    let refuses = scenario.hears("INFO").replies("501 Not Implemented", "", "");
+    let (mut player, _) = desk.reach(refuses.waits().hangs_up(""), &mut rtp, &json!({}));
     for _ in 0..2 {
         rtp.forget();
-        let number = desk.begin("trunkline.dtmf", &json!({"digits": "5"}).to_string());
-        assert_eq!(desk.result(number)["payload"], "{}");
+        room_presses(desk, "5");
         phone_hears_five(&rtp);
     }
     desk.both_hear(&rtp, 440.0);
@@ -239,8 +213,7 @@ pub(super) fn as_tones(desk: &mut Desk<'_>) {
     let scenario = Desk::picked_up("Allow: INVITE, ACK, BYE, CANCEL\r\n", &without_events(&rtp));
     let (mut player, _) = desk.reach(scenario.waits().hangs_up(""), &mut rtp, &json!({}));
     rtp.forget();
-    let number = desk.begin("trunkline.dtmf", &json!({"digits": "5"}).to_string());
-    assert_eq!(desk.result(number)["payload"], "{}");
+    room_presses(desk, "5");
     phone_hears_five(&rtp);
     desk.both_hear(&rtp, 440.0);
     player.go();
@@ -302,6 +275,13 @@ pub(super) fn twice(desk: &mut Desk<'_>) {
     desk.both_hear(&rtp, 440.0);
     player.go();
     player.succeeds();
+}
+
+/// A participant presses keys for the phone.
+#[track_caller]
+fn room_presses(desk: &mut Desk<'_>, digits: &str) {
+    let number = desk.begin("trunkline.dtmf", &json!({"digits": digits}).to_string());
+    assert_eq!(desk.result(number)["payload"], "{}");
 }
 
 /// The tones of 5 alone, for a tenth of a second at least.
@@ -368,8 +348,7 @@ fn told(scenario: Scenario) -> Scenario {
 
 /// The room presses two keys, which come one after the other.
 fn expect_infos(desk: &mut Desk<'_>, player: &mut Player) {
-    let number = desk.begin("trunkline.dtmf", &json!({"digits": "1#"}).to_string());
-    assert_eq!(desk.result(number)["payload"], "{}");
+    room_presses(desk, "1#");
     for (nth, signal) in [(1, "Signal=1\r\n"), (2, "Signal=#\r\n")] {
         let info = player.request("INFO", nth);
         assert_eq!(info.header("Content-Type"), Some("application/dtmf-relay"), "{info:?}");
