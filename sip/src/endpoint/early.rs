@@ -41,7 +41,13 @@ pub(crate) struct Proposal {
 impl Endpoint {
     /// What stands against an offer before the answer (RFC 3311 §5.2). Reduces its body to SDP.
     pub(super) fn early_objection(&mut self, call: &Call, request: &mut Request) -> Option<Answer> {
-        let is_open = call.peer.reliable.as_ref().is_some_and(|reliable| reliable.proposal().is_some());
+        let reliable = call.peer.reliable.as_ref();
+        let is_open = reliable.is_some_and(|reliable| reliable.proposal().is_some());
+        let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
+        if reliable.is_some_and(|reliable| number <= reliable.last_proposal()) {
+            // Another one has overtaken it (RFC 3261 §12.2.2).
+            return Some(Answer::new(Status::SERVER_INTERNAL_ERROR));
+        }
         match (&call.state, call.peer.terms) {
             (State::Offered { .. }, terms) if terms.is_settled() && !is_open => {
                 self.unsupported(request).or_else(|| unreadable_body(request))
@@ -59,7 +65,8 @@ impl Endpoint {
     /// Tells the user above of an offer against which nothing stands.
     pub(super) fn propose(&mut self, now: Instant, handle: CallHandle, mut call: Call, tx: TxId, request: Request) {
         if let Some(reliable) = &mut call.peer.reliable {
-            reliable.propose(Proposal { tx, give_up: now + PATIENCE });
+            let number = request.headers.cseq().map_or(0, |cseq| cseq.number);
+            reliable.propose(number, Proposal { tx, give_up: now + PATIENCE });
         }
         if let Some(record) = self.transactions.server_mut(tx) {
             record.call = Some(handle);

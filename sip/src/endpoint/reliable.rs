@@ -33,6 +33,8 @@ pub(crate) struct Reliable {
     held: Option<Answer>,
     /// That offer.
     proposal: Option<Proposal>,
+    /// The number (CSeq) of the request that had the last such offer.
+    last_proposal: u32,
 }
 
 /// One that has not arrived for sure.
@@ -49,7 +51,15 @@ struct Waiting {
 impl Reliable {
     /// The first RSeq is any number of 31 bits but 0, so that nobody can guess it (RFC 3262 §3).
     pub(crate) fn new(random: u32) -> Self {
-        Self { number: random >> 2, waiting: None, told: None, next: None, held: None, proposal: None }
+        Self {
+            number: random >> 2,
+            waiting: None,
+            told: None,
+            next: None,
+            held: None,
+            proposal: None,
+            last_proposal: 0,
+        }
     }
 
     /// What is to be said now, with its number, when this is to be told; `None` when it has to wait, or was told before.
@@ -105,8 +115,13 @@ impl Reliable {
     }
 
     /// The caller offers something else.
-    pub(crate) fn propose(&mut self, proposal: Proposal) {
+    pub(crate) fn propose(&mut self, number: u32, proposal: Proposal) {
         self.proposal = Some(proposal);
+        self.last_proposal = number;
+    }
+
+    pub(crate) fn last_proposal(&self) -> u32 {
+        self.last_proposal
     }
 
     /// Its offer is dealt with.

@@ -18,6 +18,9 @@ use crate::{
     wire::{SDP, World, address},
 };
 
+/// What the user above makes of a call.
+type Order = fn(CallHandle) -> Command;
+
 const ANSWER: Bytes = Bytes::from_static(b"v=0\r\no=another\r\n");
 
 /// A call that rings, and has this offer open; the request that it came in.
@@ -46,11 +49,14 @@ fn answers(world: &World, method: &str) -> Vec<Response> {
         Message::Response(response) => Some(response.clone()),
         Message::Request(_) => None,
     });
-    let is_of = |response: &Response| response.headers.cseq().is_ok_and(|cseq| cseq.method.as_str() == method);
-    // That of the first PRACK, where there were two.
-    responses
-        .filter(|response| is_of(response) && (method != "PRACK" || response.headers.cseq().unwrap().number == 3))
-        .collect()
+    // A PRACK of the preparation is none of them.
+    let is_of = |response: &Response| {
+        response
+            .headers
+            .cseq()
+            .is_ok_and(|cseq| cseq.method.as_str() == method && (method != "PRACK" || cseq.number == 3))
+    };
+    responses.filter(is_of).collect()
 }
 
 fn take(call: CallHandle) -> Command {
@@ -112,7 +118,7 @@ fn one_that_is_refused_leaves_what_was_agreed() {
 
 #[test]
 fn the_answer_to_the_call_waits_for_that_to_the_offer() {
-    let cases: &[(&str, fn(CallHandle) -> Command, Bytes)] = &[("taken", take, Bytes::new()), ("refused", refuse, SDP)];
+    let cases: &[(&str, Order, Bytes)] = &[("taken", take, Bytes::new()), ("refused", refuse, SDP)];
     for method in ["PRACK", "UPDATE"] {
         for (name, decide, body) in cases {
             let (mut world, call, _) = proposed(method);
@@ -140,6 +146,12 @@ fn another_one_may_follow() {
     world.command(1, take(call));
     let numbers = answers(&world, "UPDATE").into_iter().map(|said| said.headers.cseq().unwrap().number);
     assert_eq!(numbers.collect::<Vec<_>>(), [4, 3, 5]);
+    // One that was overtaken on its way says what counts no longer (RFC 3261 §12.2.2).
+    let overtaken = again(4).replace("z9hG4bKUPDATE4", "z9hG4bKlate");
+    world.inject(1, address(0), &overtaken);
+    let late = answers(&world, "UPDATE").pop().unwrap();
+    assert_eq!((late.status, late.headers.cseq().unwrap().number), (Status::SERVER_INTERNAL_ERROR, 4));
+    assert!(world.events[1].is_empty());
 }
 
 /// Nobody waits longer for it than its sender does.
@@ -159,7 +171,7 @@ fn one_that_nobody_answers_is_given_up() {
 
 #[test]
 fn an_end_that_crosses_it_leaves_nothing_behind() {
-    let ends: &[(&str, Result<fn(CallHandle) -> Command, Method>, u16)] = &[
+    let ends: &[(&str, Result<Order, Method>, u16)] = &[
         ("cancelled", Err(Method::Cancel), 487),
         ("hung up by the caller", Err(Method::Bye), 487),
         ("hung up by us", Ok(hang_up), 603),

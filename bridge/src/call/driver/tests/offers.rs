@@ -106,7 +106,8 @@ async fn ringing() -> Bed {
 async fn offers_before_the_answer() {
     let hold = sdp("a=sendonly\r\n");
     let unknown = sdp("").replace("RTP/AVP 0", "RTP/AVP 18");
-    let cases: &[(&str, &[(Method, &str)], bool)] = &[
+    type Said<'a> = &'a [(Method, &'a str)];
+    let cases: &[(&str, Said<'_>, bool)] = &[
         ("in a PRACK", &[(Method::Prack, &hold)], true),
         ("in an UPDATE", &[(Method::Update, &hold)], true),
         ("in both", &[(Method::Prack, &hold), (Method::Update, &sdp(""))], false),
