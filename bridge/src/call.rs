@@ -248,9 +248,14 @@ impl Call {
             (State::Agreeing { dialtone, until }, Input::MediaReady) => self.talk(now, dialtone, until),
             (State::Typing { until, .. }, Input::Pressed) => self.activate(until),
 
+            // The stack tells of it before the answer only where the first offer is settled, and lets our answer wait for this one.
             (
-                state
-                @ (State::Active { .. } | State::Typing { .. } | State::Admitting { .. } | State::Entering { .. }),
+                state @ (State::Ringing { .. }
+                | State::Answering { .. }
+                | State::Active { .. }
+                | State::Typing { .. }
+                | State::Admitting { .. }
+                | State::Entering { .. }),
                 Input::Reoffered(offer),
             ) => {
                 self.actions.push_back(Action::Renegotiate(offer));

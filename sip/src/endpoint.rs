@@ -22,6 +22,7 @@ mod commands;
 mod compose;
 mod config;
 mod delayed;
+mod early;
 mod event;
 mod failover;
 mod flow;

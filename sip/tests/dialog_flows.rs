@@ -4,6 +4,8 @@
 
 #[path = "dialog_flows/delayed.rs"]
 mod delayed;
+#[path = "dialog_flows/early.rs"]
+mod early;
 #[path = "dialog_flows/mischief.rs"]
 mod mischief;
 #[path = "dialog_flows/offers.rs"]

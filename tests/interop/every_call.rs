@@ -157,8 +157,9 @@ const ROWS: &[Row] = &[
     sipp(Provisional, "180 repeated until PRACK: required", |d| provisional::acknowledged(d, "Require: 100rel\r\n")),
     sipp(Provisional, "180 repeated until PRACK: supported", |d| provisional::acknowledged(d, "Supported: 100rel\r\n")),
     sipp(Provisional, "183: the room and the caller hear each other", provisional::heard).with(provisional::on_request),
-    sipp(Provisional, "183 and PRACK, whose own offer is refused", provisional::heard_reliably)
+    sipp(Provisional, "183 and PRACK, whose own offer is answered", provisional::heard_reliably)
         .with(provisional::on_request),
+    sipp(Provisional, "183 and PRACK, then an offer in an UPDATE", provisional::updated).with(provisional::on_request),
     sipp(Provisional, "out: early media", |d| provisional::early(d, false)),
     sipp(Provisional, "out: early media that we acknowledge", |d| provisional::early(d, true)),
     sipp(DelayedOffers, "in the INVITE, answered in the 200", offers::early),

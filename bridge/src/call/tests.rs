@@ -256,14 +256,26 @@ fn the_longest_duration_counts_from_the_answer() {
 }
 
 #[test]
-fn a_new_offer_is_taken_up_in_mid_call_only() {
+fn a_new_offer_is_taken_up_where_there_is_a_line_and_no_offer_of_ours() {
     let now = Instant::now();
     let offer = Offer(Bytes::from_static(b"v=0"));
-    let mut call = active(now);
-    assert_eq!(after(&mut call, now, Input::Reoffered(offer.clone())), [Action::Renegotiate(offer.clone())]);
-    let mut early = ringing(now, Answer::OnTrack);
-    let refused = [Action::RefuseReoffer(Status::REQUEST_PENDING)];
-    assert_eq!(after(&mut early, now, Input::Reoffered(offer)), refused);
+    let mut answering = ringing(now, Answer::OnTrack);
+    after(&mut answering, now, heard(1));
+    let mut joining = Call::inbound(limits(Answer::OnTrack));
+    joining.handle_input(now, Input::MediaReady);
+    drain(&mut joining);
+    let (taken, refused) = ([Action::Renegotiate(offer.clone())], [Action::RefuseReoffer(Status::REQUEST_PENDING)]);
+    let cases = [
+        ("in mid-call", active(now), &taken),
+        ("while it rings", ringing(now, Answer::OnTrack), &taken),
+        ("while our answer waits for it", answering, &taken),
+        ("before the room is joined", joining, &refused),
+    ];
+    for (name, mut call, expected) in cases {
+        let state = format!("{:?}", call.state);
+        assert_eq!(after(&mut call, now, Input::Reoffered(offer.clone())), *expected, "{name}");
+        assert_eq!(format!("{:?}", call.state), state, "{name}");
+    }
 }
 
 #[test]

@@ -57,10 +57,20 @@ pub(crate) struct Peer {
 pub(crate) enum Terms {
     /// It has an offer.
     Offered,
+    /// It has, and our answer in a provisional answer has arrived: that to the INVITE says the same.
+    Answered,
     /// It wants ours.
     Wanted,
-    /// It has had ours in a provisional answer, and has answered in the PRACK.
+    /// What counts was agreed upon after the INVITE, so that the answer to that says nothing: it has had our offer in a
+    /// provisional answer, and has answered in the PRACK; or it has offered something else since.
     Agreed,
+}
+
+impl Terms {
+    /// Whether nothing is open, so that the peer may offer something else before the final answer.
+    pub(crate) fn is_settled(self) -> bool {
+        matches!(self, Self::Answered | Self::Agreed)
+    }
 }
 
 /// How far the call is. What a state does not need is gone when it is entered.

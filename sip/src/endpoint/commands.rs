@@ -76,7 +76,8 @@ impl Endpoint {
             return;
         }
         let Some(mut call) = self.calls.take(handle) else { return };
-        if call.peer.terms == Terms::Agreed {
+        let is_open = call.peer.reliable.as_ref().is_some_and(|reliable| reliable.proposal().is_some());
+        if call.peer.terms == Terms::Agreed || is_open {
             answer.body.clear();
         }
         if call.peer.reliable.is_some() {
@@ -156,16 +157,18 @@ impl Endpoint {
         if answer.status.is_provisional() || answer.status.is_success() {
             return;
         }
-        let Some(call) = self.calls.take(handle) else { return };
+        let Some(mut call) = self.calls.take(handle) else { return };
         let State::Offered { invite, id, .. } = call.state else { return self.put(handle, call) };
         self.end(handle, None);
+        self.drop_proposal(now, &mut call.peer, &id.local);
         self.answer_server(now, invite, &id.local, answer);
     }
 
     fn ignore(&mut self, now: Instant, handle: CallHandle) {
-        let Some(call) = self.calls.take(handle) else { return };
-        let State::Offered { invite, .. } = call.state else { return self.put(handle, call) };
+        let Some(mut call) = self.calls.take(handle) else { return };
+        let State::Offered { invite, id, .. } = call.state else { return self.put(handle, call) };
         self.end(handle, None);
+        self.drop_proposal(now, &mut call.peer, &id.local);
         if let Some(tx) = self.transactions.server_mut(invite)
             && let ServerMachine::Invite(machine) = &mut tx.machine
         {
@@ -177,7 +180,7 @@ impl Endpoint {
     fn accept_reinvite(&mut self, now: Instant, handle: CallHandle, answer: Answer) {
         let Some(call) = self.calls.take(handle) else { return };
         let State::Up { mut dialog, exchange: Exchange::Theirs { invite } } = call.state else {
-            return self.put(handle, call);
+            return self.settle_proposal(now, handle, call, answer);
         };
         if let Some(tx) = self.transactions.server(invite) {
             dialog.refresh_target(&tx.asked.headers);
@@ -191,7 +194,7 @@ impl Endpoint {
         }
         let Some(call) = self.calls.take(handle) else { return };
         let State::Up { dialog, exchange: Exchange::Theirs { invite } } = call.state else {
-            return self.put(handle, call);
+            return self.settle_proposal(now, handle, call, answer);
         };
         let tag = dialog.id().local.clone();
         self.put(handle, Call { peer: call.peer, state: State::Up { dialog, exchange: Exchange::Idle } });
@@ -204,6 +207,7 @@ impl Endpoint {
         match call.state {
             State::Offered { invite, id, .. } => {
                 self.end(handle, Some(finally));
+                self.drop_proposal(now, &mut call.peer, &id.local);
                 self.answer_server(now, invite, &id.local, Answer { headers, ..Answer::new(Status::DECLINE) });
             }
             State::Calling { .. } => self.hang_up_calling(now, handle, call, headers),

@@ -57,7 +57,7 @@ impl Endpoint {
         self.respond(now, invite, response);
     }
 
-    /// Repeats what has not arrived; gives the call back unless it is over.
+    /// Repeats what has not arrived; gives the call back unless it is over, or was put back.
     pub(super) fn repeat_progress(&mut self, now: Instant, handle: CallHandle, mut call: Call) -> Option<Call> {
         let (State::Offered { invite, id, .. }, Some(reliable)) = (&call.state, &mut call.peer.reliable) else {
             return Some(call);
@@ -65,7 +65,12 @@ impl Endpoint {
         if reliable.is_hopeless(now) {
             let (invite, tag) = (*invite, id.local.clone());
             self.end(handle, Some(Event::Failed { call: handle, why: Failure::TimedOut }));
+            self.drop_proposal(now, &mut call.peer, &tag);
             self.answer_server(now, invite, &tag, Answer::new(Status::SERVER_TIMEOUT));
+            return None;
+        }
+        if reliable.proposal().is_some_and(|proposal| now >= proposal.give_up) {
+            self.settle_proposal(now, handle, call, Answer::new(Status::SERVER_TIMEOUT));
             return None;
         }
         if let Some(response) = reliable.due(now) {
@@ -95,11 +100,16 @@ impl Endpoint {
             _ => None,
         };
         let is_answer = acknowledged == Some(true) && call.peer.terms == Terms::Wanted;
+        if acknowledged == Some(true) && call.peer.terms == Terms::Offered {
+            call.peer.terms = Terms::Answered;
+        }
+        let may_offer = matches!(call.state, State::Offered { .. }) && call.peer.terms.is_settled();
         let refusal = match acknowledged {
             None => Some(Answer::new(Status::CALL_DOES_NOT_EXIST)),
             Some(_) if request.body.is_empty() => None,
             Some(_) if is_answer => unreadable_body(&mut request),
-            // The offer of the INVITE is still open, so there can be no other.
+            Some(_) if may_offer => self.early_objection(&call, &mut request),
+            // The offer of the INVITE is still open, so there can be no other; or our answer to it is on its way.
             Some(_) => Some(Answer::new(Status::NOT_ACCEPTABLE_HERE)),
         };
         // Without a body the answer is yet to come, in the ACK.
@@ -110,8 +120,13 @@ impl Endpoint {
             call.peer.reliable.iter_mut().for_each(|reliable| reliable.is_agreed());
         }
         let waiting = call.peer.reliable.as_mut().filter(|_| acknowledged.is_some()).map(|reliable| reliable.next());
-        self.put(handle, call);
-        self.answer_server(now, tx, tag, refusal.unwrap_or(Answer::new(Status::OK)));
+        // Whatever becomes of its offer, the PRACK has told that our answer has arrived.
+        if refusal.is_none() && !is_answer && !request.body.is_empty() {
+            self.propose(now, handle, call, tx, request);
+        } else {
+            self.put(handle, call);
+            self.answer_server(now, tx, tag, refusal.unwrap_or(Answer::new(Status::OK)));
+        }
         if is_agreed {
             self.tell(Event::Acked { call: handle, body: agreed });
         }
@@ -162,27 +177,21 @@ impl Endpoint {
         true
     }
 
-    /// An UPDATE before the answer (RFC 3311 §5.2): the offer of the INVITE is open, so that only those without one can be
-    /// taken.
-    pub(super) fn update_early(&mut self, now: Instant, within: Within<'_>, request: &Request) {
+    /// An UPDATE before the answer (RFC 3311 §5.2).
+    pub(super) fn update_early(&mut self, now: Instant, within: Within<'_>, mut request: Request) {
         let Within { handle, mut call, tx, tag } = within;
-        let answer = match (&mut call.state, request.body.is_empty()) {
-            (State::Calling { attempt, .. }, true) => {
-                let from = request.headers.from().ok().and_then(|from| from.tag());
-                let is_theirs = |early: &&mut Early| Some(&early.dialog.id().remote) == from.as_ref();
-                let early = attempt.early.iter_mut().find(is_theirs);
-                early.into_iter().for_each(|early| early.dialog.refresh_target(&request.headers));
-                Answer::new(Status::OK)
-            }
-            (_, true) => Answer::new(Status::OK),
-            // The peer tries again in a while, and by then the call may be answered.
-            (State::Calling { .. }, false) => Answer::new(Status::REQUEST_PENDING),
-            // Ours is open, in a provisional answer.
-            (_, false) if call.peer.terms == Terms::Wanted => Answer::new(Status::REQUEST_PENDING),
-            (_, false) => self.too_soon(),
-        };
+        let objection = if request.body.is_empty() { None } else { self.early_objection(&call, &mut request) };
+        if objection.is_none() && !request.body.is_empty() {
+            return self.propose(now, handle, call, tx, request);
+        }
+        if let (State::Calling { attempt, .. }, None) = (&mut call.state, &objection) {
+            let from = request.headers.from().ok().and_then(|from| from.tag());
+            let is_theirs = |early: &&mut Early| Some(&early.dialog.id().remote) == from.as_ref();
+            let early = attempt.early.iter_mut().find(is_theirs);
+            early.into_iter().for_each(|early| early.dialog.refresh_target(&request.headers));
+        }
         self.put(handle, call);
-        self.answer_server(now, tx, tag, answer);
+        self.answer_server(now, tx, tag, objection.unwrap_or(Answer::new(Status::OK)));
     }
 
     /// Whether a transaction is one of an INVITE.

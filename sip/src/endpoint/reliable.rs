@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{compose::Answer, delayed::Theirs};
+use super::{compose::Answer, delayed::Theirs, early::Proposal};
 use crate::{
     dialog::Dialog,
     message::{RAck, Status},
@@ -29,8 +29,12 @@ pub(crate) struct Reliable {
     told: Option<(Status, Bytes, Instant)>,
     /// What is to be said when the one before has arrived: the newest counts.
     next: Option<Answer>,
-    /// The 2xx, which may not overtake a description (RFC 3262 §3).
+    /// The 2xx, which may not overtake a description (RFC 3262 §3), nor the answer to an offer of the caller's.
     held: Option<Answer>,
+    /// That offer.
+    proposal: Option<Proposal>,
+    /// The number (CSeq) of the request that had the last such offer.
+    last_proposal: u32,
 }
 
 /// One that has not arrived for sure.
@@ -47,7 +51,15 @@ struct Waiting {
 impl Reliable {
     /// The first RSeq is any number of 31 bits but 0, so that nobody can guess it (RFC 3262 §3).
     pub(crate) fn new(random: u32) -> Self {
-        Self { number: random >> 2, waiting: None, told: None, next: None, held: None }
+        Self {
+            number: random >> 2,
+            waiting: None,
+            told: None,
+            next: None,
+            held: None,
+            proposal: None,
+            last_proposal: 0,
+        }
     }
 
     /// What is to be said now, with its number, when this is to be told; `None` when it has to wait, or was told before.
@@ -74,9 +86,10 @@ impl Reliable {
         self.waiting = Some(Waiting { status, body, since: now, response, resend, give_up: now + PATIENCE });
     }
 
-    /// Whether the final answer has to wait for a description of ours to arrive; keeps it if so.
+    /// Whether the final answer has to wait: for a description of ours to arrive, or for an offer to be answered. Keeps it if
+    /// so.
     pub(crate) fn hold(&mut self, answer: Answer) -> Option<Answer> {
-        if self.waiting.as_ref().is_some_and(|waiting| !waiting.body.is_empty()) {
+        if self.proposal.is_some() || self.waiting.as_ref().is_some_and(|waiting| !waiting.body.is_empty()) {
             self.held = Some(answer);
             return None;
         }
@@ -101,7 +114,26 @@ impl Reliable {
         }
     }
 
-    /// What has waited for the PRACK.
+    /// The caller offers something else.
+    pub(crate) fn propose(&mut self, number: u32, proposal: Proposal) {
+        self.proposal = Some(proposal);
+        self.last_proposal = number;
+    }
+
+    pub(crate) fn last_proposal(&self) -> u32 {
+        self.last_proposal
+    }
+
+    /// Its offer is dealt with.
+    pub(crate) fn take_proposal(&mut self) -> Option<Proposal> {
+        self.proposal.take()
+    }
+
+    pub(crate) fn proposal(&self) -> Option<Proposal> {
+        self.proposal
+    }
+
+    /// What has waited for the PRACK, or for our answer to an offer.
     pub(crate) fn next(&mut self) -> (Option<Answer>, Option<Answer>) {
         (self.held.take(), self.next.take())
     }
@@ -118,7 +150,9 @@ impl Reliable {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.waiting.as_ref().and_then(|waiting| earliest(Some(waiting.resend.at()), Some(waiting.give_up)))
+        let of_ours =
+            self.waiting.as_ref().and_then(|waiting| earliest(Some(waiting.resend.at()), Some(waiting.give_up)));
+        earliest(of_ours, self.proposal.map(|proposal| proposal.give_up))
     }
 }
 

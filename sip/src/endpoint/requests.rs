@@ -215,13 +215,16 @@ impl Endpoint {
         }
         let Some(handle) = handle.filter(|_| is_open) else { return };
         let reason = cancel.headers.joined(&HeaderName::Reason);
-        self.invite_cancelled(handle, reason);
+        self.invite_cancelled(now, handle, reason);
     }
 
-    fn invite_cancelled(&mut self, handle: CallHandle, reason: Option<String>) {
+    fn invite_cancelled(&mut self, now: Instant, handle: CallHandle, reason: Option<String>) {
         let Some(mut call) = self.calls.take(handle) else { return };
         match call.state {
-            State::Offered { .. } => self.end(handle, Some(Event::Cancelled { call: handle, reason })),
+            State::Offered { id, .. } => {
+                self.end(handle, Some(Event::Cancelled { call: handle, reason }));
+                self.drop_proposal(now, &mut call.peer, &id.local);
+            }
             State::Up { dialog, exchange: Exchange::Theirs { .. } } => {
                 call.state = State::Up { dialog, exchange: Exchange::Idle };
                 self.put(handle, call);

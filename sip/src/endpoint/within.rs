@@ -69,6 +69,7 @@ impl Endpoint {
             // A caller may end with BYE what it could have cancelled, once it knows our tag (RFC 3261 §15).
             State::Offered { invite, .. } if request.method == Method::Bye => {
                 self.answer_server(now, tx, &id.local, Answer::new(Status::OK));
+                self.drop_proposal(now, &mut call.peer, &id.local);
                 self.answer_server(now, invite, &id.local, Answer::new(Status::REQUEST_TERMINATED));
                 let reason = request.headers.joined(&HeaderName::Reason);
                 self.end(handle, Some(Event::Cancelled { call: handle, reason }));
@@ -98,7 +99,7 @@ impl Endpoint {
                 let within = Within { handle, call: Call { state, ..call }, tx, tag: &id.local };
                 match request.method {
                     Method::Prack => self.handle_prack(now, within, request),
-                    Method::Update => self.update_early(now, within, &request),
+                    Method::Update => self.update_early(now, within, request),
                     _ => self.handle_info(now, within, &request),
                 }
             }

@@ -20,7 +20,7 @@ use crate::{
 
 /// How far offer and answer are when the request comes. Bob is the gateway, and Alice somebody who writes by hand.
 #[derive(Clone, Copy, Debug)]
-enum When {
+pub(crate) enum When {
     /// Nothing is open.
     Settled,
     /// Our re-INVITE is on its way.
@@ -35,6 +35,12 @@ enum When {
     Wanted,
     /// That offer is answered, in the PRACK.
     Agreed,
+    /// The INVITE of the call offers, and our 180 with the answer is not acknowledged.
+    Answering,
+    /// It is.
+    Answered,
+    /// And the peer has offered something else, which waits for the user above.
+    Proposed,
     /// Our INVITE of the call has no answer, but a provisional one.
     Calling,
     /// It had no offer, and our answer to that in the 2xx is not given.
@@ -53,13 +59,15 @@ enum Then {
     Taken,
 }
 
-const BODY: &str = "v=0\r\n";
-const KIND: &str = "Content-Type: application/sdp\r\n";
+pub(crate) const BODY: &str = "v=0\r\n";
+pub(crate) const KIND: &str = "Content-Type: application/sdp\r\n";
 
 #[test]
 fn one_offer_at_a_time() {
     use Then::{Later, Refused, Taken, Told};
-    use When::{Agreed, Calling, Ours, Owed, Ringing, Settled, Theirs, Unacknowledged, Wanted};
+    use When::{
+        Agreed, Answered, Answering, Calling, Ours, Owed, Proposed, Ringing, Settled, Theirs, Unacknowledged, Wanted,
+    };
     const PENDING: Then = Refused(491);
     // INVITE with an offer and without, UPDATE with an offer and without.
     let cases: &[(When, [Then; 4])] = &[
@@ -69,8 +77,10 @@ fn one_offer_at_a_time() {
         (Unacknowledged, [PENDING, PENDING, PENDING, Taken]),
         (Ringing, [Later, Later, Later, Taken]),
         (Wanted, [Later, Later, PENDING, Taken]),
-        // It could be taken; until the call is answered we have no answer for it.
-        (Agreed, [Later, Later, Later, Taken]),
+        (Agreed, [Later, Later, Told, Taken]),
+        (Answering, [Later, Later, Later, Taken]),
+        (Answered, [Later, Later, Told, Taken]),
+        (Proposed, [Later, Later, Later, Taken]),
         (Calling, [PENDING, PENDING, PENDING, Taken]),
         (Owed, [PENDING, PENDING, PENDING, Taken]),
     ];
@@ -163,7 +173,7 @@ fn an_offer_that_a_hangup_leaves_open_leaves_nothing_behind() {
 }
 
 /// Brings a call as far as that; says which side is ours.
-fn prepare(world: &mut World, when: When) -> usize {
+pub(crate) fn prepare(world: &mut World, when: When) -> usize {
     let invite = |body: &str| {
         let mut invite = text(
             "INVITE",
@@ -175,11 +185,11 @@ fn prepare(world: &mut World, when: When) -> usize {
         }
         invite
     };
-    let ring = |world: &mut World, body: &str| {
+    let ring = |world: &mut World, body: &str, description: Bytes| {
         world.inject(1, address(0), &invite(body));
         let bob = world.expect(1, "Incoming").call();
-        let offer = if body.is_empty() { SDP } else { Bytes::new() };
-        world.command(1, Command::Progress { call: bob, status: Status::RINGING, headers: Vec::new(), body: offer });
+        let (status, headers) = (Status::RINGING, Vec::new());
+        world.command(1, Command::Progress { call: bob, status, headers, body: description });
     };
     let acknowledge = |world: &mut World, body: &str| {
         let (from, to, call_id) = dialog(world, When::Wanted);
@@ -204,15 +214,24 @@ fn prepare(world: &mut World, when: When) -> usize {
             }
         }
         When::Ringing => {
-            ring(world, BODY);
+            ring(world, BODY, Bytes::new());
             acknowledge(world, "");
         }
-        When::Wanted => ring(world, ""),
+        When::Wanted => ring(world, "", SDP),
         When::Agreed => {
-            ring(world, "");
+            ring(world, "", SDP);
             acknowledge(world, BODY);
             let Event::Acked { body, .. } = world.expect(1, "Acked") else { unreachable!() };
             assert_eq!(body, SDP);
+        }
+        When::Answering => ring(world, BODY, SDP),
+        When::Answered => {
+            ring(world, BODY, SDP);
+            acknowledge(world, "");
+        }
+        When::Proposed => {
+            ring(world, BODY, SDP);
+            acknowledge(world, BODY);
         }
         When::Calling => {
             world.invite(1);
@@ -232,7 +251,7 @@ fn prepare(world: &mut World, when: When) -> usize {
 }
 
 /// From, To and Call-ID of a request of the peer.
-fn dialog(world: &World, when: When) -> (String, String, String) {
+pub(crate) fn dialog(world: &World, when: When) -> (String, String, String) {
     let text_of = |value: Option<&str>| value.expect("a header that every message has").to_owned();
     match when {
         When::Calling | When::Owed => {
@@ -240,7 +259,7 @@ fn dialog(world: &World, when: When) -> (String, String, String) {
             let of = |name: HeaderName| text_of(prack.headers.get(&name));
             (of(HeaderName::To), of(HeaderName::From), of(HeaderName::CallId))
         }
-        When::Ringing | When::Wanted | When::Agreed => {
+        When::Ringing | When::Wanted | When::Agreed | When::Answering | When::Answered | When::Proposed => {
             let ringing = last_response(world, 1, Status::RINGING);
             let of = |name: HeaderName| text_of(ringing.headers.get(&name));
             (of(HeaderName::From), of(HeaderName::To), of(HeaderName::CallId))
@@ -331,7 +350,7 @@ fn where_offers_and_answers_travel() {
     assert_eq!(response.body, ANSWER);
     let (prack, _) = world.last(0, "PRACK");
     assert!(prack.body.is_empty());
-    // Pattern 5, an offer in the PRACK, is one that we never make and never have to answer.
+    // Pattern 5, an offer in the PRACK, is one that we never make; those of callers have a file of their own.
     world.inject(0, address(1), &turned(&prack, "INFO", 1, "", ""));
     world.inject(0, address(1), &says("200 OK", "Contact: <sip:b@192.0.2.2>\r\n", ""));
     let Event::Answered { response, .. } = world.expect(0, "Answered") else { unreachable!() };

@@ -1,10 +1,11 @@
 //! What happens before the answer.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::json;
 use tests::peers::phone::Rtp;
-use tests::peers::scenario::Scenario;
+use tests::peers::scenario::{Player, Scenario};
 
 use super::Terms;
 use super::desk::{Desk, LIMIT, ROOM_TONE};
@@ -77,24 +78,53 @@ pub(super) fn heard(desk: &mut Desk<'_>) {
     player.succeeds();
 }
 
-/// What the caller hears early is acknowledged; an offer in PRACK is refused, and all goes on as before.
+/// What the caller hears early is acknowledged; an offer in the PRACK is answered, and media moves at once.
 pub(super) fn heard_reliably(desk: &mut Desk<'_>) {
     desk.join();
-    let (mut rtp, other) = (Rtp::new(), Rtp::new());
+    let (mut rtp, mut other) = (Rtp::new(), Rtp::new());
     let ringing = desk.caller().rings("Require: 100rel\r\n", &rtp.offer()).hears_ringing(183);
-    let scenario = ringing.acknowledges_ringing(&other.offer()).gets(488).gets(200).acknowledges("").waits();
+    let scenario = ringing.acknowledges_ringing(&other.offer()).gets(200).gets(200).acknowledges("").waits();
     let mut player = desk.call(scenario.hangs_up(""));
     let early = player.expect("183", 1, |m| m.status() == 183);
     assert!(early.header("RSeq").is_some(), "{early:?}");
     rtp.start(early.media().expect("183 has a description"), Some((440.0, -15.0)));
-    player.go();
-    assert_eq!(player.answer("PRACK", 1).status(), 488);
     desk.both_hear(&rtp, 440.0);
+    rtp.stop();
+    player.go();
+    let media = player.answer("PRACK", 1).media().expect("an offer is answered");
+    moved(desk, &mut player, &mut other, media);
+}
+
+/// The same, acknowledged without an offer, which comes in an UPDATE (RFC 3311 §5.1).
+pub(super) fn updated(desk: &mut Desk<'_>) {
+    desk.join();
+    let (mut rtp, mut other) = (Rtp::new(), Rtp::new());
+    let ringing = desk.caller().rings("Require: 100rel\r\n", &rtp.offer()).hears_ringing(183);
+    let scenario = ringing.acknowledges_ringing("").gets(200).waits().asks("UPDATE", "", &other.offer()).gets(200);
+    let mut player = desk.call(scenario.gets(200).acknowledges("").waits().hangs_up(""));
+    let early = player.expect("183", 1, |m| m.status() == 183);
+    rtp.start(early.media().expect("183 has a description"), Some((440.0, -15.0)));
+    player.go();
+    assert_eq!(player.answer("PRACK", 1).body(), "");
+    desk.both_hear(&rtp, 440.0);
+    rtp.stop();
+    player.go();
+    let media = player.answer("UPDATE", 1).media().expect("an offer is answered");
+    moved(desk, &mut player, &mut other, media);
+}
+
+/// The call rings on and is heard at its new place, before the answer and after it.
+fn moved(desk: &mut Desk<'_>, player: &mut Player, rtp: &mut Rtp, media: SocketAddr) {
+    rtp.start(media, Some((520.0, -15.0)));
+    desk.both_hear(rtp, 520.0);
+    desk.attribute("sip.callStatus", "ringing");
     let number = desk.begin("trunkline.answer", "");
     assert_eq!(desk.result(number)["payload"], "{}");
-    assert_eq!(player.answer("INVITE", 1).status(), 200);
-    rtp.start(early.media().expect("183 has a description"), Some((520.0, -15.0)));
-    desk.both_hear(&rtp, 520.0);
+    let answer = player.answer("INVITE", 1);
+    assert_eq!((answer.status(), answer.body()), (200, ""), "what counts was said later than what it would say");
+    desk.attribute("sip.callStatus", "active");
+    rtp.start(media, Some((440.0, -15.0)));
+    desk.both_hear(rtp, 440.0);
     player.go();
     player.succeeds();
 }

@@ -80,6 +80,59 @@ impl Bed {
     }
 }
 
+/// A call that rings, and whose caller has our answer already.
+async fn ringing() -> Bed {
+    let mut bed = talking().await;
+    let mut call = Call::inbound(Limits {
+        answer: Answer::OnRequest,
+        early_media: true,
+        ringing: LIMIT,
+        ringing_interval: LIMIT,
+        duration: LIMIT,
+        dialtone: false,
+        keys: None,
+        asks_pin: false,
+    });
+    for input in [Input::MediaReady, Input::RoomJoined] {
+        call.handle_input(Instant::now(), input);
+    }
+    while call.poll_action().is_some() {}
+    bed.driver.call = call;
+    bed
+}
+
+/// What the caller offers while it rings counts from then on, unless it is none; none of it answers the call, or ends it.
+#[tokio::test]
+async fn offers_before_the_answer() {
+    let hold = sdp("a=sendonly\r\n");
+    let unknown = sdp("").replace("RTP/AVP 0", "RTP/AVP 18");
+    type Said<'a> = &'a [(Method, &'a str)];
+    let cases: &[(&str, Said<'_>, bool)] = &[
+        ("in a PRACK", &[(Method::Prack, &hold)], true),
+        ("in an UPDATE", &[(Method::Update, &hold)], true),
+        ("in both", &[(Method::Prack, &hold), (Method::Update, &sdp(""))], false),
+        ("what we do not speak", &[(Method::Prack, &hold), (Method::Update, &unknown)], true),
+        ("what is no description", &[(Method::Prack, &hold), (Method::Update, "hello")], true),
+    ];
+    for (name, offers, is_held) in cases {
+        let mut bed = ringing().await;
+        for (method, body) in *offers {
+            bed.is_offered(method.clone(), body).await;
+        }
+        assert_eq!(bed.is_held_by_phone(), *is_held, "{name}");
+        assert!(bed.driver.call.is_waiting(), "{name}");
+        // The answer, and what follows it.
+        bed.driver.take(Input::PickedUp);
+        while bed.driver.call.poll_action().is_some() {}
+        bed.is_acknowledged("").await;
+        assert!(bed.driver.call.is_answered(), "{name}");
+        assert_eq!(bed.is_held_by_phone(), *is_held, "{name}");
+        bed.is_called("trunkline.hold").await;
+        bed.is_answered(&sdp("a=inactive\r\n")).await;
+        assert!(bed.is_held_by_room(), "{name}: no offer is left open");
+    }
+}
+
 #[tokio::test]
 async fn a_hold_during_a_refresh_waits_for_its_turn() {
     let mut bed = talking().await;
