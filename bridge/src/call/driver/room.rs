@@ -215,10 +215,15 @@ impl Driver {
             info.participant_id = participant_id;
         });
         self.room_name = target;
-        if let Some(old) = self.room.replace(handle) {
-            tokio::spawn(leave(old, DisconnectReason::ClientInitiated).in_current_span());
-        }
-        answer(replies, &Ok(()));
+        let old = self.room.replace(handle);
+        // Whoever is told may move the call on at once, and for that the line's other side has to be free.
+        let told = async move {
+            if let Some(old) = old {
+                leave(old, DisconnectReason::ClientInitiated).await;
+            }
+            answer(replies, &Ok(()));
+        };
+        tokio::spawn(told.in_current_span());
         Some(Input::Audience(audience))
     }
 

@@ -75,10 +75,13 @@ async fn a_call_leaves_its_room_when_the_other_one_hears_it() {
     let mut call = moving().await;
     call.there.tells(joined()).await;
     call.there.tells(rooms::Event::Connected).await;
+    let left = call.here.commands.recv().await;
+    assert!(matches!(left, Some(rooms::Command::Leave(_))), "{left:?}");
+    assert!(call.answer.try_recv().is_err(), "it still stands in two rooms, and could not be moved on");
+    call.here.tell = None;
     assert_eq!(tokio::time::timeout(LIMIT, call.answer).await.unwrap(), Ok(Ok(())));
     let info = (call.info)().unwrap();
     assert_eq!((info.room.as_str(), info.participant_id.as_str()), ("there", "PA_2"));
-    call.here.is_left().await;
     call.there.tells(rooms::Event::Ended(rooms::End::RoomDeleted)).await;
     call.there.is_left().await;
     assert_eq!(tokio::time::timeout(LIMIT, call.task).await.unwrap().unwrap(), EndReason::RoomDeleted);
@@ -115,7 +118,7 @@ async fn a_call_that_ends_on_its_way_leaves_both_rooms() {
 
 #[tokio::test]
 async fn another_move_waits_for_the_end_of_this_one() {
-    let call = moving().await;
+    let mut call = moving().await;
     let (reply, elsewhere) = oneshot::channel();
     call.orders.send(Order::Move(RoomName::new("elsewhere").unwrap(), reply)).await.unwrap();
     assert_eq!(elsewhere.await, Ok(Err(CallError::Busy("moved"))));
@@ -123,5 +126,6 @@ async fn another_move_waits_for_the_end_of_this_one() {
     call.orders.send(Order::Move(RoomName::new("there").unwrap(), reply)).await.unwrap();
     call.there.tells(joined()).await;
     call.there.tells(rooms::Event::Connected).await;
+    call.here.is_left().await;
     assert_eq!((call.answer.await, same.await), (Ok(Ok(())), Ok(Ok(()))), "the same move has one end");
 }
