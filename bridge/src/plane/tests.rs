@@ -306,7 +306,7 @@ async fn a_full_queue_is_told_and_nothing_is_lost_by_waiting() {
 /// The cost of a packet on its way out and in, without a codec: printed, not judged, for it depends on the machine.
 /// `cargo test --release -p bridge --lib cost_of_a_packet -- --ignored --nocapture`
 #[tokio::test]
-#[ignore = "a measurement of ten seconds"]
+#[ignore = "prints what a packet costs on this machine, and judges nothing"]
 async fn cost_of_a_packet() {
     const PAIRS: usize = 50;
     let plane = plane(1, 42_600..=42_609);

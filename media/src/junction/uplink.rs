@@ -196,13 +196,11 @@ impl Uplink {
         let is_said = self.ahead > 0 || self.quiet.is_some() || self.is_key_down();
         match self.without_keys(heard) {
             Heard::Audio(coding, bytes) => {
-                self.end_quiet();
-                self.note_said(now);
+                self.begin_speech(now);
                 self.say(coding, bytes, None);
             }
             Heard::Opus { ticks, lost, payload: packet } => {
-                self.end_quiet();
-                self.note_said(now);
+                self.begin_speech(now);
                 self.voice.hand_on(ticks, lost, packet, payload);
             }
             Heard::Noise { level } => self.quieten(now, level),
@@ -237,10 +235,11 @@ impl Uplink {
 
     /// Somebody speaks. His timestamps were to tell of all the time that the noise took: of what they never tell is not waited
     /// for, for there are peers whose clock stands still as long as they are silent.
-    fn end_quiet(&mut self) {
+    fn begin_speech(&mut self, now: Instant) {
         if self.quiet.take().is_some() && self.ahead > UNTOLD {
             self.ahead = 0;
         }
+        self.note_said(now);
     }
 
     /// Says the next frame of noise once its time has passed.
